@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The LMDB file of a node (design D11): objects, clients, the log of own changes, intents, small
+ * facts. Disposable: the key manager can rebuild it. LMDB is named in cache*.c only. One
+ * environment a process, opened after the process was started.
+ *
+ * Read transactions are short and internal to a call, or a struct cache_read held within one turn
+ * of the loop.
+ */
+#ifndef KEYSTORE_CACHE_H
+#define KEYSTORE_CACHE_H
+
+#include "keystore/record.h"
+
+struct cache;
+struct cache_read;
+struct cache_write;
+
+enum {
+	CACHE_FORMAT_VERSION = 1,
+	CACHE_READERS_MAX = 126,
+	CACHE_LOG_ENTRIES_MAX = 1000000,
+	CACHE_FACT_LEN_MAX = 4096,
+	CACHE_WHY_MAX = 300,
+};
+
+struct cache_options {
+	const char *folder;
+	size_t map_bytes; /* fixed in all processes; sparse */
+	bool read_only; /* workers */
+};
+
+/*
+ * The keeper opens for writing first: makes the folder and a new incarnation when there is nothing.
+ * ERR_CORRUPT or ERR_VERSION: the caller may cache_move_aside and open again. A full read-through
+ * check of records is cache_verify.
+ */
+MUST_USE enum err cache_open(
+	struct cache **out, const struct cache_options *options, char why[CACHE_WHY_MAX]);
+void cache_close(struct cache *cache);
+/* Renames the folder's files to FOLDER.bad-<date>; nothing is deleted. */
+MUST_USE enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX]);
+/* Reads every record and checks its checksum; *bad counts. */
+MUST_USE enum err cache_verify(struct cache *cache, size_t *records, size_t *bad);
+/* Frees reader slots of dead processes. */
+void cache_check_readers(struct cache *cache);
+
+/* Reading. */
+MUST_USE enum err cache_read_begin(struct cache_read **out, struct cache *cache);
+void cache_read_end(struct cache_read *read);
+/* Decoded into the arena (bytes are copied there). ERR_MISS when there is none, ERR_CORRUPT. */
+MUST_USE enum err cache_get_object(
+	struct cache_read *read, struct arena *arena, const struct uid *uid, struct object **out);
+MUST_USE enum err cache_get_client(
+	struct cache_read *read, const struct fingerprint *fingerprint, struct client *out);
+/* Encoded bytes by record key (record.h), valid until the read ends. */
+MUST_USE enum err cache_get_bytes(
+	struct cache_read *read, struct slice record_key, struct slice *out);
+
+/*
+ * Walks records in key order, starting behind `after` (empty: from the start); *more says whether
+ * to come again with the last key seen. visit returns ERR_OK to go on; any other error ends the
+ * walk and is returned.
+ */
+struct cache_walk {
+	enum record_kind kind;
+	struct slice after;
+	size_t records_max;
+	enum err (*visit)(void *ctx, struct slice record_key, struct slice bytes);
+	void *ctx;
+};
+MUST_USE enum err cache_walk(struct cache_read *read, const struct cache_walk *walk, bool *more);
+
+/*
+ * Objects of one instance that hold a live attribute with exactly this name and value, by index; in
+ * the order of uid. With name empty: every object of the instance. after: NULL from the start.
+ */
+struct cache_find {
+	struct instance_id instance;
+	struct slice name;
+	struct slice value;
+	const struct uid *after;
+	enum err (*visit)(void *ctx, const struct uid *uid);
+	void *ctx;
+};
+MUST_USE enum err cache_find(struct cache_read *read, const struct cache_find *find);
+
+/* Counts for the operator: O(1) each. */
+struct cache_counts {
+	uint64_t objects, clients, intents, log_entries, bytes_used, map_bytes;
+};
+MUST_USE enum err cache_count(struct cache_read *read, struct cache_counts *out);
+
+/* The log of own changes (design D17, D20). */
+struct cache_position {
+	uint8_t incarnation[16];
+	uint64_t seq; /* 0: nothing yet */
+	uint8_t hash[32]; /* running hash at seq: SHA-256(previous hash, seq, record key, SHA-256 of
+			     the bytes committed) */
+};
+MUST_USE enum err cache_log_position(struct cache_read *read, struct cache_position *out);
+/* Running hash at a sequence of this incarnation; ERR_MISS when the log does not reach back that
+ * far. */
+MUST_USE enum err cache_log_hash(struct cache_read *read, uint64_t seq, uint8_t out[32]);
+struct cache_log_entry {
+	uint64_t seq;
+	uint8_t hash[32];
+	struct slice record_key;
+};
+/* Entries first..first+max-1 as far as they exist; ERR_MISS when `first` was trimmed. */
+MUST_USE enum err cache_log_read(struct cache_read *read, uint64_t first, size_t max,
+	enum err (*visit)(void *ctx, const struct cache_log_entry *entry), void *ctx);
+
+/* Facts: small named values ("peer-2" -> position, "stamp" -> ...). ERR_MISS. Valid until the read
+ * ends. */
+MUST_USE enum err cache_get_fact(struct cache_read *read, const char *name, struct slice *out);
+
+/* Intents (design D9): work begun at the key manager whose end is not yet recorded; key = the
+ * record nonce. */
+MUST_USE enum err cache_walk_intents(struct cache_read *read,
+	enum err (*visit)(void *ctx, const uint8_t nonce[16], struct slice body), void *ctx);
+
+/*
+ * Writing, by the keeper alone. Everything between begin and commit becomes durable together or not
+ * at all. Puts see what was put before in the same transaction through the cache_read that
+ * cache_write_read gives (owned by the write).
+ */
+MUST_USE enum err cache_write_begin(struct cache_write **out, struct cache *cache);
+struct cache_read *cache_write_read(struct cache_write *write);
+/* Merges the record into what is stored (record_merge); *changed tells whether anything changed. An
+ * own change
+ * (`logged`) that changed something gets the next sequence number, *seq (0 otherwise). */
+struct cache_put {
+	const struct record *record;
+	bool logged;
+	bool changed; /* out */
+	uint64_t seq; /* out */
+};
+MUST_USE enum err cache_merge(
+	struct cache_write *write, struct arena *arena, struct cache_put *put);
+MUST_USE enum err cache_put_fact(struct cache_write *write, const char *name, struct slice value);
+MUST_USE enum err cache_put_intent(
+	struct cache_write *write, const uint8_t nonce[16], struct slice body);
+MUST_USE enum err cache_delete_intent(struct cache_write *write, const uint8_t nonce[16]);
+/* A new incarnation with an empty log: after a rollback was detected (design D20). */
+MUST_USE enum err cache_new_incarnation(struct cache_write *write);
+/* Ends the write in any case. An error here is fatal for the process (design D3): the caller must
+ * end it. */
+MUST_USE enum err cache_commit(struct cache_write *write);
+void cache_abort(struct cache_write *write);
+
+#endif

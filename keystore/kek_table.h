@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unwrapped keys in shared memory (design D2, D13): written by the keeper, read by workers without
+ * locks, each entry sealed with AES-256-GCM under a key of this keeper start. Also holds the word
+ * that says until when this node may answer from its cache. Boot-time milliseconds throughout.
+ */
+#ifndef KEYSTORE_KEK_TABLE_H
+#define KEYSTORE_KEK_TABLE_H
+
+#include "base/arena.h"
+#include "keystore/ids.h"
+
+struct kek_table;
+
+enum {
+	KEK_TABLE_MATERIAL_MAX =
+		512, /* longer material is not kept: rare, and answered by the keeper */
+	KEK_TABLE_PROBES_MAX = 16,
+};
+
+/* Keeper: a new memfd, sealed against resize, kept out of core dumps, with a fresh key. */
+MUST_USE enum err kek_table_new(struct kek_table **out, size_t slots);
+/* Worker: the keeper's descriptor (borrowed: mapped and not kept) and key (copied). */
+MUST_USE enum err kek_table_attach(struct kek_table **out, int fd, struct slice key);
+void kek_table_free(struct kek_table *table);
+int kek_table_fd(const struct kek_table *table);
+struct slice kek_table_key(const struct kek_table *table);
+
+struct kek_entry {
+	struct instance_id instance;
+	struct uid uid;
+	struct slice material;
+	uint64_t fresh_until_ms; /* plaintext-ttl */
+	uint64_t resident_until_ms; /* outage-grace */
+};
+/* Keeper. Replaces the entry of the same uid; the oldest of its probe range gives way. */
+MUST_USE enum err kek_table_put(struct kek_table *table, const struct kek_entry *entry);
+void kek_table_drop(
+	struct kek_table *table, const struct instance_id *instance, const struct uid *uid);
+void kek_table_drop_instance(struct kek_table *table, const struct instance_id *instance);
+size_t kek_table_count(const struct kek_table *table);
+
+/*
+ * Both. Copies the material into the arena: ERR_OK fresh; ERR_AGAIN stale but resident (*out is set
+ * all the same: for the keeper during an outage); ERR_MISS. Generation, expiry and the vouch word
+ * are checked after the copy was opened.
+ */
+MUST_USE enum err kek_table_get(struct kek_table *table, struct arena *arena,
+	const struct instance_id *instance, const struct uid *uid, uint64_t now_ms,
+	struct slice *out);
+
+/* Until when this node may serve an instance's keys from its cache; UINT64_MAX without a peer. */
+void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms);
+uint64_t kek_table_vouch(const struct kek_table *table);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store of managed objects as the layers above see it. A reader (worker) answers from the cache
+ * and the shared table of unwrapped keys, or says ERR_AGAIN / ERR_MISS, which means "give it to the
+ * keeper". The keeper also fetches, creates, changes and destroys: each start ends in exactly one
+ * callback, later. Knows no KMIP message.
+ */
+#ifndef KEYSTORE_KEYSTORE_H
+#define KEYSTORE_KEYSTORE_H
+
+#include "base/loop.h"
+#include "keystore/cache.h"
+#include "keystore/client.h"
+#include "keystore/keymanager.h"
+#include "keystore/kek_table.h"
+#include "keystore/object.h"
+
+struct keystore;
+struct keystore_pending;
+
+enum {
+	KEYSTORE_INSTANCES_MAX = 256,
+	KEYSTORE_FLOWS_MAX = 4096, /* flows under way; beyond: ERR_LIMIT at start */
+	KEYSTORE_ANSWER_MS =
+		2500, /* client-facing key-manager work ends by then (design D15: < 3 s) */
+};
+
+struct keystore_instance_options {
+	struct instance_id id;
+	const char *name;
+	struct keymanager_options keymanager; /* loop and name are filled in by the keystore */
+};
+
+struct keystore_settings {
+	uint32_t plaintext_ttl_s; /* 300 */
+	uint32_t outage_grace_s; /* 14400 */
+	uint32_t root_poll_s; /* 30 */
+	uint32_t reconcile_s; /* 30 */
+};
+
+/*
+ * The response gate (design D18), declared here and filled by node/ with the pair's. hold is
+ * embedded by the flow: on_release is called exactly once, later, unless gate_cancel came first.
+ */
+enum keystore_gate_class {
+	KEYSTORE_GATE_CREATE, /* wait for the peer for ack-wait, then answer anyway */
+	KEYSTORE_GATE_CHANGE, /* wait for the peer, or until it has provably stopped serving from
+				 its cache */
+};
+struct keystore_hold {
+	uint64_t seq; /* the peer must have acknowledged up to here */
+	enum keystore_gate_class class;
+	void (*on_release)(void *ctx);
+	void *ctx;
+	struct keystore_hold *next, *previous; /* the gate's */
+	uint64_t deadline_ms;
+	bool held;
+};
+struct keystore_gate {
+	void (*hold)(void *ctx, struct keystore_hold *hold);
+	void (*cancel)(void *ctx, struct keystore_hold *hold);
+	void *ctx;
+};
+
+struct keystore_options {
+	struct loop *loop; /* NULL for a reader */
+	struct cache *cache;
+	struct kek_table *table;
+	const struct keystore_instance_options *instances; /* a reader needs id and name only */
+	size_t instance_count;
+	struct keystore_settings settings;
+	uint16_t node;
+	bool reader;
+};
+
+MUST_USE enum err keystore_new(
+	struct keystore **out, const struct keystore_options *options, char why[300]);
+void keystore_free(struct keystore *keystore);
+/* Without a gate, answers are released at once (a node without a peer). */
+void keystore_set_gate(struct keystore *keystore, const struct keystore_gate *gate);
+/* Called after every commit that logged own changes; last_seq is the last of them. */
+void keystore_set_on_logged(
+	struct keystore *keystore, void (*on_logged)(void *ctx, uint64_t last_seq), void *ctx);
+/* Settings that can be changed by a reload; API keys are read again. Instances are added by
+ * keystore_add_instance. */
+void keystore_reload(struct keystore *keystore, const struct keystore_settings *settings);
+MUST_USE enum err keystore_add_instance(
+	struct keystore *keystore, const struct keystore_instance_options *options, char why[300]);
+
+/*
+ * Starts the background work of the keeper: resolves intents, lists the key rings, reads ledger
+ * records, polls root keys. on_open is called once, as soon as client registrations are known well
+ * enough to serve (the ledger of every instance was read in this or, by a fact in the cache, an
+ * earlier life): the KMIP port opens then (design D11).
+ */
+void keystore_start(struct keystore *keystore, void (*on_open)(void *ctx), void *ctx);
+
+/* ---- reading: both roles ---- */
+
+/* One request's look at the store. Lives in the request; what it hands out lives in the arena. */
+struct keystore_view;
+MUST_USE enum err keystore_view_new(struct keystore_view **out, struct keystore *keystore,
+	struct arena *arena, const struct instance_id *instance);
+/* Frees nothing but the short read transaction, if one is open. Call before returning to the loop.
+ */
+void keystore_view_rest(struct keystore_view *view);
+
+/*
+ * ERR_OK; ERR_AGAIN: keystore_fetch_start first (not cached, or quarantined); ERR_NOT_FOUND:
+ * certainly nothing that this instance's clients may see; A destroyed object is returned (dead
+ * set): operations judge. An object of another instance is ERR_NOT_FOUND.
+ */
+MUST_USE enum err keystore_read(
+	struct keystore_view *view, const struct uid *uid, struct object **out);
+/* The material of an object that was read: ERR_OK, ERR_AGAIN (fetch with material), ERR_KEY_ABSENT.
+ * Honours freshness, the vouch word (design D19 in its first form) and what was validated for this
+ * view. */
+MUST_USE enum err keystore_read_material(
+	struct keystore_view *view, const struct object *object, struct slice *out);
+/* Walks objects of the instance: with a name and value through the index, else all (struct
+ * cache_find). */
+MUST_USE enum err keystore_find(struct keystore_view *view, struct slice name, struct slice value,
+	enum err (*visit)(void *ctx, const struct uid *uid), void *ctx);
+/* ERR_NOT_FOUND: not installed in any configured instance, or removed. */
+MUST_USE enum err keystore_client_find(
+	struct keystore *keystore, const struct fingerprint *fingerprint, struct client *out);
+
+/* ---- changing: the keeper ---- */
+
+void keystore_cancel(struct keystore_pending *pending);
+
+/* Read-through and revalidation (one flow): GET by id, judge, open the envelope, merge; with
+ * material: unwrap, table. Calls for one key are shared. What it proved is remembered in the view,
+ * so that the reads above then succeed. ERR_NOT_FOUND, ERR_DESTROYED, ERR_MISSING, ERR_UNAVAILABLE,
+ * ERR_REFUSED, ERR_ROOT_DISABLED. The view may not go away before the callback or keystore_cancel.
+ */
+MUST_USE enum err keystore_fetch_start(struct keystore_pending **out, struct keystore_view *view,
+	const struct uid *uid, bool material, void (*on_fetched)(void *ctx, enum err err),
+	void *ctx);
+
+struct keystore_create {
+	struct instance_id instance;
+	uint32_t type, format;
+	struct slice material; /* copied */
+	const struct object_change
+		*change; /* applied to the new object: attributes, dates (copied) */
+};
+/* Design D9. The answer comes after the gate. */
+MUST_USE enum err keystore_create_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct keystore_create *create,
+	void (*on_created)(void *ctx, enum err err, const struct uid *uid), void *ctx);
+
+/* An attribute or life-cycle change short of Destroy; after commit and gate. *added_index as
+ * object_apply. `check` is run inside the transaction on the object as it then is, and may refuse
+ * (its error is handed on); may be NULL. */
+struct keystore_change {
+	struct instance_id instance;
+	struct uid uid;
+	const struct object_change *change; /* copied */
+	enum err (*check)(void *ctx, const struct object *object);
+	void *check_ctx; /* must live until the callback */
+};
+MUST_USE enum err keystore_change_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct keystore_change *change,
+	void (*on_changed)(void *ctx, enum err err, uint32_t added_index), void *ctx);
+
+/* Design D10: the standard key is deleted first (its envelope was verified as ours before), then
+ * the tombstone with `change` (dates, attributes), then the gate. */
+MUST_USE enum err keystore_destroy_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct keystore_change *change,
+	void (*on_destroyed)(void *ctx, enum err err, uint32_t unused), void *ctx);
+
+/*
+ * Installs (or, with removed set, removes) a client: an installation is in the key manager's ledger
+ * before it is answered; a removal acts on both caches first and the ledger is retried until
+ * written (design D10). ERR_EXISTS: installed in another instance (*out_other when not NULL tells
+ * which).
+ */
+MUST_USE enum err keystore_client_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct client *client, void (*on_stored)(void *ctx, enum err err, const char *why),
+	void *ctx);
+
+/* Records from the peer: merged and durable together with the fact (peer position) when the
+ * callback comes. Unwrapped copies of keys that turn out dead are dropped before. The record bytes
+ * and the fact are copied. */
+struct keystore_merge {
+	const struct slice *records;
+	size_t record_count;
+	const char *fact_name; /* may be NULL */
+	struct slice fact_value;
+};
+MUST_USE enum err keystore_merge_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct keystore_merge *merge, void (*on_merged)(void *ctx, enum err err), void *ctx);
+/* A new incarnation after a rollback (design D20); durable when called back. */
+MUST_USE enum err keystore_new_incarnation_start(struct keystore_pending **out,
+	struct keystore *keystore, void (*on_done)(void *ctx, enum err err), void *ctx);
+
+/* For replication's reading of log and snapshot, and kmipctl's lists. */
+struct cache *keystore_cache(struct keystore *keystore);
+
+/* ---- status ---- */
+
+struct keystore_instance_status {
+	struct instance_id id;
+	const char *name;
+	const char *kind, *url, *root_key, *key_ring;
+	struct keymanager_health health;
+	enum keymanager_root_state root;
+	bool listed; /* one complete listing and ledger read since start (design D8) */
+	uint64_t objects_seen, unclaimed, ledger_records, ledger_waiting;
+};
+size_t keystore_instance_count(const struct keystore *keystore);
+void keystore_instance_status(
+	const struct keystore *keystore, size_t i, struct keystore_instance_status *out);
+const struct instance_id *keystore_instance_find(
+	const struct keystore *keystore, const char *name_or_id);
+
+/* kmipd --check and /readyz: wrap and unwrap, the role, the policies; one sentence per finding
+ * through on_finding. */
+MUST_USE enum err keystore_check_start(struct keystore_pending **out, struct keystore *keystore,
+	size_t instance, void (*on_checked)(void *ctx, enum err err, const char *why), void *ctx);
+
+#endif

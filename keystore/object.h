@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A managed object as both nodes hold it (design D5, D6): identity, wrapped material, one-way
+ * life-cycle flags, dates, attribute registers. Values of attributes are opaque bytes here (kmip/
+ * gives them meaning). Everything that a struct object points to lives in the arena that it was
+ * decoded into or built in.
+ */
+#ifndef KEYSTORE_OBJECT_H
+#define KEYSTORE_OBJECT_H
+
+#include "base/arena.h"
+#include "keystore/ids.h"
+#include "keystore/stamp.h"
+
+enum {
+	OBJECT_ATTRIBUTES_BYTES_MAX = 6000, /* design D10: all live attributes, encoded */
+	OBJECT_ATTRIBUTES_MAX = 512, /* registers, tombstones included */
+	OBJECT_NAME_LEN_MAX = 255,
+	OBJECT_MATERIAL_LEN_MAX = 7000, /* what still fits one standard key's payload, sealed */
+	OBJECT_CIPHERTEXT_LEN_MAX = 16384,
+};
+
+enum object_life { OBJECT_PRE_ACTIVE, OBJECT_ACTIVE, OBJECT_DEACTIVATED };
+
+/* Dates of events: the earliest wins in a merge. 0: has not happened. Seconds since 1970. */
+enum object_date {
+	OBJECT_DATE_INITIAL,
+	OBJECT_DATE_ACTIVATED,
+	OBJECT_DATE_DEACTIVATED,
+	OBJECT_DATE_COMPROMISED,
+	OBJECT_DATE_COMPROMISE_OCCURRED,
+	OBJECT_DATE_DESTROYED,
+	OBJECT_DATE_COUNT
+};
+
+/*
+ * One attribute instance: a last-writer-wins register with tombstone. Identity: name and `added`
+ * (the stamp of the write that made this instance; all zero for attributes that can have one
+ * instance only). `index` is the KMIP Attribute Index that the adder chose; object_attribute_index
+ * says what a client sees when two nodes chose the same one.
+ */
+struct object_attribute {
+	struct slice name; /* as on the wire in KMIP 1.x */
+	struct stamp added;
+	uint32_t index;
+	struct slice value; /* encoded; empty when deleted */
+	struct stamp written;
+	bool deleted;
+};
+
+/* The current wrapped form of the material: a register ordered by CRK version date, then stamp
+ * (design D6, D14). */
+struct object_wrapped {
+	struct slice ciphertext; /* what the key manager's unwrap takes; of the material, or of the
+				    one-time key */
+	struct slice sealed; /* material too long to be wrapped at once: AES-256-GCM under the
+				one-time key; else empty */
+	uint8_t nonce[16]; /* the record nonce that is part of the AAD (design D9) */
+	int64_t version_date; /* of the CRK version, 0 when unknown */
+	struct stamp written;
+};
+
+struct object {
+	struct uid uid;
+	struct uid key_id; /* the standard key that holds it now; equals uid but after a migration
+			      (design D8) */
+	struct instance_id instance;
+	uint32_t type; /* KMIP Object Type */
+	uint32_t format; /* KMIP Key Format Type in which the material's bytes are to be read */
+	bool has_material; /* false: only a tombstone is known */
+	uint8_t envelope_hash[32]; /* SHA-256 of the original envelope; never changes (design D6) */
+	struct object_wrapped wrapped;
+
+	enum object_life life;
+	bool compromised;
+	bool dead;
+	uint64_t dead_epoch; /* 2 * deletion date + (deleted ? 0 : 1) of the key manager's record
+				(design D6) */
+	bool unclaimed; /* not made through this cluster's intents, or its answer never went out
+			   (design D12) */
+	bool quarantined; /* two records disagreed on envelope_hash: not served until read again */
+	int64_t dates[OBJECT_DATE_COUNT];
+	int64_t last_change; /* the latest wins */
+	struct object_attribute *attributes; /* sorted by name, then added */
+	size_t attribute_count;
+};
+
+/* KMIP State, as numbered by the specification (kmip/ checks the equality with its table). */
+enum object_state {
+	OBJECT_STATE_PRE_ACTIVE = 1,
+	OBJECT_STATE_ACTIVE = 2,
+	OBJECT_STATE_DEACTIVATED = 3,
+	OBJECT_STATE_COMPROMISED = 4,
+	OBJECT_STATE_DESTROYED = 5,
+	OBJECT_STATE_DESTROYED_COMPROMISED = 6,
+};
+
+/* Dates that a client scheduled by attribute; 0 = none. kmip/ extracts them, since their encoding
+ * is its business. */
+struct object_schedule {
+	int64_t activation;
+	int64_t deactivation;
+};
+
+/* From flags, event dates, and schedule at `now` (seconds). */
+enum object_state object_state(
+	const struct object *object, const struct object_schedule *schedule, int64_t now);
+
+/* The live instance with that name and visible index; NULL when there is none. Borrowed. */
+const struct object_attribute *object_attribute_find(
+	const struct object *object, struct slice name, uint32_t index);
+/* The visible index: instances of one name in the order of `added` keep their own index where it is
+ * free, else get the next free one. Deterministic, so both nodes agree. */
+uint32_t object_attribute_index(
+	const struct object *object, const struct object_attribute *attribute);
+/* Sum of name and value lengths of the live instances: the measure of OBJECT_ATTRIBUTES_BYTES_MAX.
+ */
+size_t object_attributes_bytes(const struct object *object);
+
+/* What an operation wants changed. Applied inside the write transaction to whatever the record then
+ * is. */
+enum object_edit_kind {
+	OBJECT_EDIT_SET, /* single-instance attribute: set or overwrite */
+	OBJECT_EDIT_ADD, /* new instance of a multi-instance attribute; its index is chosen when
+			    applied */
+	OBJECT_EDIT_MODIFY, /* the instance visible at `index`; ERR_NOT_FOUND when it is gone */
+	OBJECT_EDIT_DELETE, /* likewise */
+};
+struct object_edit {
+	enum object_edit_kind kind;
+	struct slice name;
+	uint32_t index;
+	struct slice value;
+};
+struct object_change {
+	bool activate, deactivate, compromise, destroy; /* flags to raise */
+	bool claim; /* clears `unclaimed` (a register like an attribute: written locally only) */
+	int64_t dates[OBJECT_DATE_COUNT]; /* to set where not yet set; 0: leave */
+	int64_t now; /* becomes last_change */
+	const struct object_edit *edits;
+	size_t edit_count;
+};
+/* Atomic: on an error the object is as before. ERR_LIMIT: attributes too long or too many (design
+ * D10). *added_index: the visible index of the last OBJECT_EDIT_ADD. New memory comes from the
+ * arena. */
+MUST_USE enum err object_apply(struct object *object, struct arena *arena,
+	const struct object_change *change, struct stamp stamp, uint32_t *added_index);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hybrid logical clock values (design D5): they order writes of registers, never existence or life
+ * cycle. */
+#ifndef KEYSTORE_STAMP_H
+#define KEYSTORE_STAMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct stamp {
+	uint64_t time; /* upper 48 bits: milliseconds since 1970; lower 16: counter */
+	uint16_t node;
+};
+
+enum {
+	STAMP_LEAD_MAX_MS = 60000
+}; /* a remote stamp further ahead than this does not drag our clock along */
+
+struct stamp_clock {
+	uint64_t last;
+	uint16_t node;
+};
+
+void stamp_clock_init(struct stamp_clock *clock, uint16_t node, uint64_t last);
+/* A stamp greater than every one given or seen before. */
+struct stamp stamp_next(struct stamp_clock *clock, uint64_t wall_ms);
+/* Learns of a stamp made elsewhere. */
+void stamp_see(struct stamp_clock *clock, struct stamp seen, uint64_t wall_ms);
+/* By time, then node: <0, 0, >0. */
+int stamp_compare(struct stamp a, struct stamp b);
+
+#endif

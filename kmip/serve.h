@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One KMIP request message in, one response message out: decode, run the batch, encode. Workers and
+ * the keeper run the same code; a worker that meets a change or a miss hands the whole frame on
+ * (ERR_FORWARD). Knows no socket.
+ *
+ * An operation (op_*.c, one row in the operation table) has two steps. `plan` reads what it needs,
+ * judges, and either fills the response or states one effect (create, change, destroy). When it
+ * needs an object or material that is not at hand it returns ERR_AGAIN and is run again from the
+ * start after the fetch; so plan has no side effects. `finish` fills the response from the effect's
+ * outcome.
+ */
+#ifndef KMIP_SERVE_H
+#define KMIP_SERVE_H
+
+#include "base/buf.h"
+#include "keystore/keystore.h"
+
+struct kmip_server;
+struct kmip_pending;
+
+enum {
+	KMIP_FRAME_LEN_MAX = 1048576, /* default of max-message-size */
+	KMIP_BATCH_MAX = 128, /* the Tape Library profile asks for 32 */
+	KMIP_FETCHES_MAX = 8, /* fetches that one batch item may ask for */
+};
+
+struct kmip_item_record {
+	struct instance_id instance;
+	struct fingerprint client;
+	const char *operation; /* specification's name, or "unknown" */
+	const char *uid; /* text, or "" */
+	enum err err;
+};
+
+struct kmip_options {
+	struct keystore *keystore;
+	const char *vendor; /* Query's Vendor Identification */
+	const char *node_name; /* Server Information */
+	bool strict_activate; /* Activate of an Active key: Permission Denied instead of Success
+				 (design D6) */
+	uint32_t frame_len_max;
+	/* Finished batch items, for the audit stream: called once per item before the answer is
+	 * handed out. May be NULL. */
+	void (*on_item)(void *ctx, const struct kmip_item_record *record);
+	void *ctx;
+};
+
+/* Who asks: established by TLS. */
+struct kmip_identity {
+	struct instance_id instance;
+	struct fingerprint client;
+};
+
+MUST_USE enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *options);
+void kmip_server_free(struct kmip_server *server);
+
+/* The whole length of the message that begins with these bytes (8 suffice): ERR_TRUNCATED (come
+ * with more), ERR_INVALID (not a request), ERR_LIMIT. */
+MUST_USE enum err kmip_frame_len(size_t *out, struct slice head, size_t len_max);
+
+/* What a session answers to bytes that are no message, before it closes: one Invalid Message item.
+ */
+MUST_USE enum err kmip_refuse(struct buf *out, struct slice head);
+
+/*
+ * Worker: appends the response to out, or ERR_FORWARD: nothing was done and the frame must go to
+ * the keeper as it is. *close: framing is lost, close after sending. Any other error: close the
+ * connection without an answer.
+ */
+MUST_USE enum err kmip_serve(struct kmip_server *server, const struct kmip_identity *identity,
+	struct slice frame, struct buf *out, bool *close);
+
+struct kmip_served {
+	struct slice response; /* borrowed until the callback returns */
+	bool close;
+};
+/* Keeper: the frame is copied. Exactly one callback, later, or kmip_cancel (effects already begun
+ * run to their end). */
+MUST_USE enum err kmip_serve_start(struct kmip_pending **out, struct kmip_server *server,
+	const struct kmip_identity *identity, struct slice frame,
+	void (*on_served)(void *ctx, const struct kmip_served *served), void *ctx);
+void kmip_cancel(struct kmip_pending *pending);
+
+#endif

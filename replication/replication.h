@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pair (design D17 to D22): streams own changes to the peer, merges the peer's, acknowledges
+ * what is durable, holds answers at the gate, resumes from the log or by a full snapshot. The
+ * decisions are made by the pure core (core.h); this is the shell that gives it a link, a clock and
+ * a disk. Knows no KMIP.
+ */
+#ifndef REPLICATION_REPLICATION_H
+#define REPLICATION_REPLICATION_H
+
+#include "base/loop.h"
+#include "keystore/keystore.h"
+
+struct replication;
+
+enum { REPLICATION_WHY_MAX = 300, REPLICATION_CLUSTER_LEN_MAX = 63 };
+
+/* What HELLO compares of an instance (design D22). */
+struct replication_instance {
+	struct instance_id id;
+	uint8_t digest[32]; /* SHA-256 of id, CRK, key ring */
+};
+
+struct replication_options {
+	struct loop *loop;
+	struct keystore *keystore;
+	const char *cluster; /* both nodes have the same */
+	uint16_t node, peer_node; /* the lower number dials */
+	const char *listen; /* "0.0.0.0:5698"; needed by the higher number */
+	const char *peer_address; /* needed by the lower number */
+	const char *cert_file, *key_file; /* of the link, apart from the KMIP listener's */
+	const char *peer_cert_file; /* the peer's leaf, pinned */
+	uint32_t ack_wait_ms; /* 50 */
+	const struct replication_instance *instances; /* copied */
+	size_t instance_count;
+	/* Until when (boot ms) this node may answer from its cache: the peer was heard, its earlier
+	 * changes are merged. Until leases exist: last frame heard + 1 s. Called whenever it moves.
+	 */
+	void (*on_vouch)(void *ctx, uint64_t until_ms);
+	/* Asked to start the link again after a certificate change: replication_reload. */
+	void *ctx;
+};
+
+MUST_USE enum err replication_new(struct replication **out,
+	const struct replication_options *options, char why[REPLICATION_WHY_MAX]);
+/* Starts listening or dialling; and installs gate and on_logged at the keystore. */
+MUST_USE enum err replication_start(struct replication *replication, char why[REPLICATION_WHY_MAX]);
+/* Sends BYE; on_stopped once it is out or 1 s has passed. */
+void replication_stop(struct replication *replication, void (*on_stopped)(void *ctx), void *ctx);
+void replication_free(struct replication *replication);
+/* Reads the link's certificate, key and pin again; an error keeps the old ones. */
+MUST_USE enum err replication_reload(
+	struct replication *replication, char why[REPLICATION_WHY_MAX]);
+/* Test and operator switch: closes the link and does not open it until resumed (kmipctl peer
+ * cut|heal). */
+void replication_cut(struct replication *replication, bool cut);
+
+struct replication_status {
+	const char
+		*state; /* "down", "connecting", "hello", "catching-up", "streaming", "refused" */
+	char why[REPLICATION_WHY_MAX]; /* of the last refusal or loss */
+	uint64_t since_ms; /* boot time of the last state change */
+	uint64_t last_heard_ms; /* boot time, 0: never */
+	uint64_t own_seq, peer_acked_seq; /* lag = difference */
+	uint64_t peer_seq, merged_seq;
+	uint64_t holds; /* answers at the gate now */
+	uint64_t snapshots; /* full exchanges since start */
+	uint64_t differing_instances;
+	char peer_version[32];
+};
+void replication_status(const struct replication *replication, struct replication_status *out);
+
+#endif
