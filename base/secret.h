@@ -23,6 +23,11 @@ bool secret_equal(struct slice a, struct slice b);
 /* Wipes bytes that a compiler would rather not. */
 void secret_wipe(void *data, size_t len);
 
+/* Whole pages for key material that is not one secret (arenas): zeroed, locked where the system
+ * allows it, left out of core dumps; wiped when given back. NULL when there is no memory. */
+void *secret_pages_new(size_t len);
+void secret_pages_free(void *pages, size_t len);
+
 /*
  * At the start of every program, before any library is used: no core dumps, no ptrace by others,
  * wiping allocators for libevent, OpenSSL, curl and cJSON. Fatal on failure: false.

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/crypt.h"
+#include <limits.h>
+#include "base/openssl.h"
+#include "base/secret.h"
+
+/* Fetched once: a fetch for every call would cost more than the digest. Constant after the start.
+ */
+static struct {
+	EVP_MD *sha256;
+	EVP_CIPHER *gcm;
+} algorithms;
+
+enum err crypt_start(void)
+{
+	if (algorithms.sha256 == NULL)
+		algorithms.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (algorithms.gcm == NULL)
+		algorithms.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	return algorithms.sha256 != NULL && algorithms.gcm != NULL ? ERR_OK : ERR_CRYPTO;
+}
+
+enum err crypt_sha256(uint8_t out[CRYPT_SHA256_LEN], struct slice bytes)
+{
+	return crypt_sha256_parts(out, &bytes, 1);
+}
+
+enum err crypt_sha256_parts(uint8_t out[CRYPT_SHA256_LEN], const struct slice *parts, size_t count)
+{
+	EVP_MD_CTX *digest = NULL;
+	enum err err;
+	int good;
+
+	TRY(crypt_start());
+	digest = EVP_MD_CTX_new();
+	TRY(digest == NULL ? ERR_NOMEM : ERR_OK);
+	good = EVP_DigestInit_ex2(digest, algorithms.sha256, NULL);
+	for (size_t i = 0; i < count && good == 1; i++)
+		good = EVP_DigestUpdate(digest, parts[i].data, parts[i].len);
+	if (good != 1 || EVP_DigestFinal_ex(digest, out, NULL) != 1)
+		err = ERR_CRYPTO;
+out:
+	EVP_MD_CTX_free(digest);
+	return err;
+}
+
+/* CRC-32C (reflected polynomial 0x82f63b78), four bits at a time. */
+static const uint32_t crc32c_nibbles[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+	0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6,
+	0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75 };
+
+uint32_t crypt_crc32c(struct slice bytes)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < bytes.len; i++) {
+		crc ^= bytes.data[i];
+		crc = crc >> 4 ^ crc32c_nibbles[crc & 15];
+		crc = crc >> 4 ^ crc32c_nibbles[crc & 15];
+	}
+	return ~crc;
+}
+
+/* Checks the box, starts the cipher and feeds the associated data. */
+static enum err box_begin(EVP_CIPHER_CTX **out, const struct crypt_box *box, int encrypt)
+{
+	int len;
+	enum err err;
+
+	ASSERT(box->key.len == CRYPT_GCM_KEY_LEN && box->nonce.len == CRYPT_GCM_NONCE_LEN);
+	TRY(box->aad.len > INT_MAX ? ERR_LIMIT : ERR_OK);
+	TRY(crypt_start());
+	*out = EVP_CIPHER_CTX_new();
+	TRY(*out == NULL ? ERR_NOMEM : ERR_OK);
+	if (EVP_CipherInit_ex2(
+		    *out, algorithms.gcm, box->key.data, box->nonce.data, encrypt, NULL) != 1)
+		err = ERR_CRYPTO;
+	else if (box->aad.len > 0 &&
+		 EVP_CipherUpdate(*out, NULL, &len, box->aad.data, (int) box->aad.len) != 1)
+		err = ERR_CRYPTO;
+out:
+	return err;
+}
+
+enum err crypt_seal(uint8_t *out, const struct crypt_box *box, struct slice plain)
+{
+	EVP_CIPHER_CTX *cipher = NULL;
+	int len = 0;
+	enum err err;
+
+	TRY(plain.len > INT_MAX ? ERR_LIMIT : ERR_OK);
+	TRY(box_begin(&cipher, box, 1));
+	if (plain.len > 0 && EVP_CipherUpdate(cipher, out, &len, plain.data, (int) plain.len) != 1)
+		err = ERR_CRYPTO;
+	else if (EVP_CipherFinal_ex(cipher, out + plain.len, &len) != 1)
+		err = ERR_CRYPTO;
+	else if (EVP_CIPHER_CTX_ctrl(
+			 cipher, EVP_CTRL_AEAD_GET_TAG, CRYPT_GCM_TAG_LEN, out + plain.len) != 1)
+		err = ERR_CRYPTO;
+out:
+	EVP_CIPHER_CTX_free(cipher);
+	return err;
+}
+
+enum err crypt_open(uint8_t *out, const struct crypt_box *box, struct slice sealed)
+{
+	EVP_CIPHER_CTX *cipher = NULL;
+	uint8_t tag[CRYPT_GCM_TAG_LEN];
+	size_t plain_len;
+	int len = 0;
+	enum err err;
+
+	if (sealed.len < CRYPT_GCM_TAG_LEN)
+		return ERR_CRYPTO;
+	plain_len = sealed.len - CRYPT_GCM_TAG_LEN;
+	/* A copy: OpenSSL wants to write where the tag lies. */
+	bytes_copy(tag, sealed.data + plain_len, sizeof(tag));
+	TRY(plain_len > INT_MAX ? ERR_LIMIT : ERR_OK);
+	TRY(box_begin(&cipher, box, 0));
+	if (EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, CRYPT_GCM_TAG_LEN, tag) != 1)
+		err = ERR_CRYPTO;
+	else if (plain_len > 0 &&
+		 EVP_CipherUpdate(cipher, out, &len, sealed.data, (int) plain_len) != 1)
+		err = ERR_CRYPTO;
+	else if (EVP_CipherFinal_ex(cipher, tag, &len) != 1)
+		err = ERR_CRYPTO;
+out:
+	EVP_CIPHER_CTX_free(cipher);
+	if (err != ERR_OK)
+		secret_wipe(out, plain_len);
+	return err;
+}
