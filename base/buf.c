@@ -30,6 +30,11 @@ struct slice buf_slice(const struct buf *buf)
 	return buf->len == 0 ? SLICE_EMPTY : slice_of(buf->data + buf->start, buf->len);
 }
 
+size_t buf_room(const struct buf *buf)
+{
+	return buf->max - buf->len;
+}
+
 /* Moves the content to fresh memory: realloc would leave an unwiped copy behind. */
 static enum err buf_grow(struct buf *buf, size_t needed)
 {

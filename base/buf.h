@@ -23,6 +23,8 @@ void buf_free(struct buf *buf);
 /* Forgets the content (wiped), keeps the memory. */
 void buf_clear(struct buf *buf);
 struct slice buf_slice(const struct buf *buf);
+/* How many bytes can still be added before the maximum. */
+size_t buf_room(const struct buf *buf);
 /* ERR_LIMIT beyond the maximum, ERR_NOMEM; the content is unchanged on error. */
 MUST_USE enum err buf_append(struct buf *buf, struct slice bytes);
 MUST_USE enum err buf_append_u8(struct buf *buf, uint8_t value);

@@ -48,7 +48,7 @@ static enum err read_all(struct buf *out, int fd)
 	ssize_t got = 1;
 
 	while (got > 0) {
-		size_t room = out->max - buf_slice(out).len;
+		size_t room = buf_room(out);
 		uint8_t beyond, *to = &beyond;
 
 		if (room > 0)

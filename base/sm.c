@@ -13,11 +13,15 @@ void sm_init(
 void sm_move(struct sm *sm, int to, const char *why)
 {
 	const struct sm_state *from = &sm->states[sm->state];
+	enum log_level level = sm->quiet ? LOG_DEBUG : LOG_INFO;
 
 	ASSERT(to >= 0 && to < sm->count);
 	ASSERT((from->next & SM_TO(to)) != 0);
 	sm->state = to;
-	log_event(sm->quiet ? LOG_DEBUG : LOG_INFO, "state", "%s=%s from=%s to=%s why=%s", sm->kind,
+	/* Asked here too: quoting costs more than the rest of a move. */
+	if (level > log_get_level())
+		return;
+	log_event(level, "state", "%s=%s from=%s to=%s why=%s", sm->kind,
 		log_quoted(slice_text(sm->name)), from->name, sm->states[to].name,
 		log_quoted(slice_text(why)));
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/address.h"
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/text.h"
+
+/* Cuts the text at its last colon; brackets around an IPv6 address go. */
+static enum err address_split(char host[ADDRESS_TEXT_MAX], char port[8], const char *text)
+{
+	struct slice whole = slice_text(text), host_part;
+	const char *colon = strrchr(text, ':');
+	uint64_t number;
+	enum err err;
+
+	TRY(colon == NULL || colon == text ? ERR_CONFIG : ERR_OK);
+	host_part = slice_cut(whole, 0, (size_t) (colon - text));
+	if (host_part.data[0] == '[') {
+		TRY(host_part.data[host_part.len - 1] != ']' ? ERR_CONFIG : ERR_OK);
+		host_part = slice_cut(host_part, 1, host_part.len - 2);
+	} else if (memchr(host_part.data, ':', host_part.len) != NULL) {
+		return ERR_CONFIG;
+	}
+	TRY(host_part.len == 0 ? ERR_CONFIG : ERR_OK);
+	TRY(text_copy(host, ADDRESS_TEXT_MAX, host_part) != ERR_OK ? ERR_CONFIG : ERR_OK);
+	TRY(text_u64(&number, slice_text(colon + 1), UINT16_MAX) != ERR_OK ? ERR_CONFIG : ERR_OK);
+	(void) snprintf(port, 8, "%u", (unsigned) number & UINT16_MAX);
+out:
+	return err;
+}
+
+enum err address_resolve(struct address *out, const char *text)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo *found = NULL;
+	char host[ADDRESS_TEXT_MAX], port[8];
+	enum err err;
+	int result;
+
+	TRY(address_split(host, port, text));
+	result = getaddrinfo(host, port, &hints, &found);
+	if (result == EAI_NONAME) {
+		hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+		result = getaddrinfo(host, port, &hints, &found);
+	}
+	TRY(result != 0 ? ERR_NOT_FOUND : ERR_OK);
+	ASSERT(found->ai_addrlen <= sizeof(out->storage));
+	out->len = found->ai_addrlen;
+	bytes_copy(&out->storage, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+out:
+	return err;
+}
+
+void address_of_peer(char out[ADDRESS_TEXT_MAX], int fd)
+{
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getpeername(fd, (struct sockaddr *) &storage, &len) != 0 ||
+		(storage.ss_family != AF_INET && storage.ss_family != AF_INET6) ||
+		getnameinfo((struct sockaddr *) &storage, len, host, sizeof(host), port,
+			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+		(void) snprintf(out, ADDRESS_TEXT_MAX, "local");
+		return;
+	}
+	(void) snprintf(out, ADDRESS_TEXT_MAX,
+		storage.ss_family == AF_INET6 ? "[%.200s]:%.8s" : "%.200s:%.8s", host, port);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/tls_policy.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/crypt.h"
+#include "base/file.h"
+#include "base/tls_private.h"
+
+enum {
+	/* Bytes and number of the certificates that the other side may show: a leaf of 4 KiB with
+	 * its chain fits; more costs us memory before we know anybody. */
+	TLS_CHAIN_BYTES_MAX = 16 * 1024,
+	TLS_CHAIN_COUNT_MAX = 8,
+	TLS_PEM_MAX = 256 * 1024
+};
+
+struct tls_context {
+	unsigned references;
+	struct tls_options options; /* the paths are not kept */
+	bool judges_chain;
+	SSL_CTX *ssl;
+	struct tls_peer leaf;
+};
+
+static const char suites_13[] =
+	"TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256";
+#define SUITES_12 \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define SUITES_LEGACY \
+	SUITES_12 ":ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:" \
+		  "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:" \
+		  "AES256-GCM-SHA384:AES128-GCM-SHA256:AES256-SHA256:AES128-SHA256:" \
+		  "AES256-SHA:AES128-SHA"
+static const char session_context[] = "kmip-pair";
+
+static enum err seconds_of(int64_t *out, const ASN1_TIME *date)
+{
+	struct tm broken_down;
+
+	if (date == NULL || ASN1_TIME_to_tm(date, &broken_down) != 1)
+		return ERR_INVALID;
+	*out = (int64_t) timegm(&broken_down);
+	return ERR_OK;
+}
+
+enum err tls_peer_of_certificate(struct tls_peer *out, X509 *certificate)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(certificate, &der);
+	enum err err;
+
+	TRY(len <= 0 ? ERR_CRYPTO : ERR_OK);
+	TRY(crypt_sha256(out->fingerprint, slice_of(der, (size_t) len)));
+	TRY(seconds_of(&out->not_before, X509_get0_notBefore(certificate)));
+	TRY(seconds_of(&out->not_after, X509_get0_notAfter(certificate)));
+out:
+	OPENSSL_free(der);
+	return err;
+}
+
+/* Stands in for OpenSSL's judgement of the chain (design D24: the leaf is pinned). */
+static int judge_certificate(X509_STORE_CTX *store, void *ctx)
+{
+	const struct tls_context *context = ctx;
+	X509 *leaf = X509_STORE_CTX_get0_cert(store);
+	struct tls_peer peer;
+	int verdict = X509_V_OK;
+
+	if (sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) > TLS_CHAIN_COUNT_MAX)
+		verdict = X509_V_ERR_CERT_CHAIN_TOO_LONG;
+	else if (context->judges_chain && X509_verify_cert(store) != 1)
+		return 0;
+	else if (leaf == NULL || tls_peer_of_certificate(&peer, leaf) != ERR_OK)
+		verdict = X509_V_ERR_UNSPECIFIED;
+	else if (context->options.accept != NULL &&
+		 !context->options.accept(context->options.accept_ctx, &peer))
+		verdict = X509_V_ERR_APPLICATION_VERIFICATION;
+	X509_STORE_CTX_set_error(store, verdict);
+	return verdict == X509_V_OK;
+}
+
+static bool role_is_peer(enum tls_role role)
+{
+	return role == TLS_PEER_SERVER || role == TLS_PEER_CLIENT;
+}
+
+static void set_options(SSL_CTX *ssl)
+{
+	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_max_cert_list(ssl, TLS_CHAIN_BYTES_MAX);
+	SSL_CTX_set_security_level(ssl, 2);
+	/* Head and body of a record come with one read. */
+	SSL_CTX_set_read_ahead(ssl, 1);
+}
+
+static enum err set_policy(struct tls_context *context)
+{
+	const struct tls_options *options = &context->options;
+	SSL_CTX *ssl = context->ssl;
+	int lowest = role_is_peer(options->role) ? TLS1_3_VERSION : TLS1_2_VERSION;
+
+	set_options(ssl);
+	if (SSL_CTX_set_num_tickets(ssl, 0) != 1 ||
+		SSL_CTX_set_session_id_context(ssl, (const unsigned char *) session_context,
+			sizeof(session_context) - 1) != 1 ||
+		SSL_CTX_set_min_proto_version(ssl, lowest) != 1 ||
+		SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) != 1 ||
+		SSL_CTX_set1_groups_list(ssl, "X25519:P-256") != 1 ||
+		SSL_CTX_set_ciphersuites(ssl, suites_13) != 1 ||
+		SSL_CTX_set_cipher_list(ssl, options->legacy_suites ? SUITES_LEGACY : SUITES_12) !=
+			1)
+		return ERR_CRYPTO;
+	/* FAIL_IF_NO_PEER_CERT means nothing to a client, whose server always shows one. */
+	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_cert_verify_callback(ssl, judge_certificate, context);
+	return ERR_OK;
+}
+
+/* A daemon has nobody to ask for a passphrase. */
+static int no_passphrase(char *out, int size, int writing, void *ctx)
+{
+	(void) out;
+	(void) size;
+	(void) writing;
+	(void) ctx;
+	return -1;
+}
+
+/* Why OpenSSL could not use the file, in the words of its first error. */
+static enum err explain_file(const char *path, const char *what, char why[TLS_WHY_MAX])
+{
+	unsigned long code = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(code);
+
+	if (ERR_SYSTEM_ERROR(code))
+		reason = strerror(ERR_GET_REASON(code));
+	(void) snprintf(why, TLS_WHY_MAX, "cannot read the %s %.100s: %.60s", what, path,
+		reason == NULL ? "unknown reason" : reason);
+	return ERR_CONFIG;
+}
+
+static enum err load_identity(
+	struct tls_context *context, const struct tls_options *options, char why[TLS_WHY_MAX])
+{
+	SSL_CTX *ssl = context->ssl;
+
+	if (options->key_file == NULL) {
+		(void) snprintf(why, TLS_WHY_MAX, "there is no key file for the certificate %.100s",
+			options->cert_file);
+		return ERR_CONFIG;
+	}
+	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+	if (SSL_CTX_use_certificate_chain_file(ssl, options->cert_file) != 1)
+		return explain_file(options->cert_file, "certificate", why);
+	ERR_clear_error();
+	/* This also compares the key with the certificate that is there already. */
+	if (SSL_CTX_use_PrivateKey_file(ssl, options->key_file, SSL_FILETYPE_PEM) != 1) {
+		if (ERR_GET_LIB(ERR_peek_last_error()) != ERR_LIB_X509)
+			return explain_file(options->key_file, "private key", why);
+		(void) snprintf(why, TLS_WHY_MAX, "%.80s does not belong to %.80s",
+			options->key_file, options->cert_file);
+		return ERR_CONFIG;
+	}
+	return tls_peer_of_certificate(&context->leaf, SSL_CTX_get0_certificate(ssl));
+}
+
+static bool role_is_server(enum tls_role role)
+{
+	return role == TLS_KMIP_SERVER || role == TLS_PEER_SERVER;
+}
+
+static enum err load_files(
+	struct tls_context *context, const struct tls_options *options, char why[TLS_WHY_MAX])
+{
+	enum err err = ERR_OK;
+
+	if (options->cert_file != NULL)
+		TRY(load_identity(context, options, why));
+	else if (options->role != TLS_KMIP_CLIENT) {
+		(void) snprintf(why, TLS_WHY_MAX, "a certificate and its key are needed");
+		TRY(ERR_CONFIG);
+	}
+	if (context->judges_chain &&
+		SSL_CTX_load_verify_locations(context->ssl, options->ca_file, NULL) != 1)
+		TRY(explain_file(options->ca_file, "CA bundle", why));
+out:
+	return err;
+}
+
+enum err tls_context_new(
+	struct tls_context **out, const struct tls_options *options, char why[TLS_WHY_MAX])
+{
+	struct tls_context *context = calloc(1, sizeof(*context));
+	enum err err;
+
+	*out = NULL;
+	(void) snprintf(why, TLS_WHY_MAX, "TLS cannot be set up");
+	if (context == NULL)
+		return ERR_NOMEM;
+	ERR_clear_error();
+	context->references = 1;
+	context->options = *options;
+	context->options.cert_file = context->options.key_file = context->options.ca_file = NULL;
+	context->judges_chain = options->role == TLS_KMIP_CLIENT && options->ca_file != NULL;
+	context->ssl = SSL_CTX_new(
+		role_is_server(options->role) ? TLS_server_method() : TLS_client_method());
+	TRY(context->ssl == NULL ? ERR_CRYPTO : ERR_OK);
+	TRY(set_policy(context));
+	TRY(load_files(context, options, why));
+	why[0] = '\0';
+	*out = context;
+	context = NULL;
+out:
+	ERR_clear_error();
+	tls_context_free(context);
+	return err;
+}
+
+struct tls_context *tls_context_ref(struct tls_context *context)
+{
+	ASSERT(context->references > 0 && context->references < UINT32_MAX);
+	context->references++;
+	return context;
+}
+
+void tls_context_free(struct tls_context *context)
+{
+	if (context == NULL || --context->references > 0)
+		return;
+	SSL_CTX_free(context->ssl);
+	free(context);
+}
+
+void tls_context_leaf(const struct tls_context *context, struct tls_peer *out)
+{
+	*out = context->leaf;
+}
+
+SSL_CTX *tls_context_ssl(const struct tls_context *context)
+{
+	return context->ssl;
+}
+
+bool tls_context_is_server(const struct tls_context *context)
+{
+	return role_is_server(context->options.role);
+}
+
+bool tls_context_judges_chain(const struct tls_context *context)
+{
+	return context->judges_chain;
+}
+
+enum err tls_leaf_of_pem(struct tls_peer *out, struct slice pem)
+{
+	BIO *bio = NULL;
+	X509 *certificate = NULL;
+	enum err err;
+
+	TRY(pem.len == 0 || pem.len > TLS_PEM_MAX ? ERR_INVALID : ERR_OK);
+	bio = BIO_new_mem_buf(pem.data, (int) pem.len);
+	TRY(bio == NULL ? ERR_NOMEM : ERR_OK);
+	certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+	TRY(certificate == NULL ? ERR_INVALID : ERR_OK);
+	TRY(tls_peer_of_certificate(out, certificate));
+out:
+	ERR_clear_error();
+	X509_free(certificate);
+	BIO_free(bio);
+	return err;
+}
+
+enum err tls_leaf_of_file(struct tls_peer *out, const char *path)
+{
+	struct buf pem;
+	enum err err;
+
+	buf_init(&pem, TLS_PEM_MAX);
+	TRY(file_read(&pem, path));
+	TRY(tls_leaf_of_pem(out, buf_slice(&pem)));
+out:
+	buf_free(&pem);
+	return err;
+}
