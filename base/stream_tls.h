@@ -38,7 +38,8 @@ struct stream_options {
 /* Over a connected, non-blocking socket. Owns fd on success only. */
 MUST_USE enum err stream_new(struct stream **out, const struct stream_options *options,
 	const struct stream_handler *handler, int fd);
-/* Connects to a numeric address or name ("127.0.0.1:5696", "[::1]:5696", "host:port"). */
+/* Connects to a numeric address or name ("127.0.0.1:5696", "[::1]:5696", "host:port"). A name is
+ * looked up here and now, which blocks. ERR_CONFIG: not an address; all else comes by on_closed. */
 MUST_USE enum err stream_connect(struct stream **out, const struct stream_options *options,
 	const struct stream_handler *handler, const char *address);
 /* At once, without callback; the descriptor is closed. NULL is fine. Safe inside any callback. */
@@ -47,7 +48,7 @@ void stream_free(struct stream *stream);
 void stream_close(struct stream *stream);
 
 /* Bytes received and not yet consumed; consume with buf_consume, which also resumes reading on the
- * next turn. */
+ * next turn. Ask for it afresh each time: a full input is looked at again only after this call. */
 struct buf *stream_input(struct stream *stream);
 /* Copies and sends in as few records as possible. ERR_LIMIT, ERR_NOMEM, ERR_CLOSED. */
 MUST_USE enum err stream_send(struct stream *stream, struct slice bytes);

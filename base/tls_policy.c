@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/tls_policy.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,19 +248,83 @@ void tls_context_leaf(const struct tls_context *context, struct tls_peer *out)
 	*out = context->leaf;
 }
 
-SSL_CTX *tls_context_ssl(const struct tls_context *context)
-{
-	return context->ssl;
-}
-
 bool tls_context_is_server(const struct tls_context *context)
 {
 	return role_is_server(context->options.role);
 }
 
-bool tls_context_judges_chain(const struct tls_context *context)
+/* SNI, and the name that the chain must vouch for. */
+static enum err name_server(SSL *ssl, bool judges_chain, const char *name)
 {
-	return context->judges_chain;
+	unsigned char number[sizeof(struct in6_addr)];
+	bool is_number =
+		inet_pton(AF_INET, name, number) == 1 || inet_pton(AF_INET6, name, number) == 1;
+	int good = 1;
+
+	/* SNI is for names only (RFC 6066, section 3). */
+	if (!is_number)
+		good = SSL_set_tlsext_host_name(ssl, name) == 1;
+	if (good && judges_chain)
+		good = is_number ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name)
+				 : SSL_set1_host(ssl, name);
+	return good == 1 ? ERR_OK : ERR_CONFIG;
+}
+
+enum err tls_session_new(SSL **out, const struct tls_context *context, const char *server_name)
+{
+	SSL *ssl = SSL_new(context->ssl);
+	enum err err = ERR_OK;
+
+	*out = ssl;
+	if (ssl == NULL)
+		return ERR_NOMEM;
+	if (tls_context_is_server(context)) {
+		SSL_set_accept_state(ssl);
+		return ERR_OK;
+	}
+	SSL_set_connect_state(ssl);
+	if (server_name != NULL)
+		err = name_server(ssl, context->judges_chain, server_name);
+	if (err != ERR_OK) {
+		SSL_free(ssl);
+		*out = NULL;
+	}
+	return err;
+}
+
+static bool reason_is_certificate(int reason)
+{
+	static const int reasons[] = { SSL_R_CERTIFICATE_VERIFY_FAILED,
+		SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SSL_R_TLSV1_ALERT_UNKNOWN_CA,
+		SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,
+		SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED,
+		SSL_R_TLSV1_ALERT_ACCESS_DENIED };
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reason == reasons[i])
+			return true;
+	return false;
+}
+
+enum err tls_explain(char *out, size_t out_size, int code, int number)
+{
+	unsigned long error = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(error);
+
+	if (code == SSL_ERROR_ZERO_RETURN || (code == SSL_ERROR_SYSCALL && number == 0)) {
+		(void) snprintf(out, out_size, "closed by the other side");
+		return ERR_CLOSED;
+	}
+	if (code == SSL_ERROR_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+		(void) snprintf(out, out_size, "closed by the other side without close_notify");
+		return ERR_CLOSED;
+	}
+	if (code == SSL_ERROR_SYSCALL) {
+		(void) snprintf(out, out_size, "connection lost (%s)", strerror(number));
+		return number == ECONNRESET || number == EPIPE ? ERR_CLOSED : ERR_IO;
+	}
+	(void) snprintf(out, out_size, "TLS failed (%s)", reason == NULL ? "no reason" : reason);
+	return reason_is_certificate(ERR_GET_REASON(error)) ? ERR_AUTH : ERR_CRYPTO;
 }
 
 enum err tls_leaf_of_pem(struct tls_peer *out, struct slice pem)
