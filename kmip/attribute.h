@@ -9,8 +9,6 @@
 
 #include "kmip/codec.h"
 
-enum { ATTRIBUTE_CUSTOM_NAME_LEN_MAX = 255 };
-
 /*
  * The row of an attribute that a client sent, after checking that the version has it and that the
  * value has the right type and, for structures, the right fields. ERR_FIELD otherwise, and for an
@@ -22,8 +20,6 @@ MUST_USE enum err kmip_attribute_check(const struct kmip_attribute_row **out, st
 /* True when a client of that version may see the attribute: it has the attribute and, for an
  * enumeration, the value. Encoding does this by itself. */
 bool kmip_attribute_is_visible(const struct kmip_attribute *attribute, enum kmip_version version);
-/* "x-..." or "y-..." */
-bool kmip_attribute_is_custom(struct slice name);
 
 /* Stored form: one item with tag Attribute Value, in the arena; NULL data is never returned with
  * ERR_OK. */

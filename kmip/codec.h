@@ -24,9 +24,11 @@ struct kmip_field {
 	size_t len_max; /* of a text, byte string or big integer */
 	enum kmip_set set; /* of an enumeration */
 	const struct kmip_struct *child; /* NULL for a structure that stays encoded (a slice) */
-	/* Irregular spots: the table of an ANY value's structure, from what stands before it in
-	 * `object`; NULL when there is none. Only the encoder needs it. */
+	/* Irregular spots only, for the encoder: the table of an ANY value's structure (NULL when
+	 * there is none), and whether `object`, the struct that this field is in, may be shown to
+	 * that version when it is an element of a repeated field. */
 	const struct kmip_struct *(*choose)(const void *object);
+	bool (*is_visible)(const void *object, enum kmip_version version);
 };
 
 /* Two fields may share a tag when their wire types differ. */
@@ -35,9 +37,6 @@ struct kmip_struct {
 	size_t size;
 	const struct kmip_field *fields;
 	size_t count;
-	/* Says whether an element of a repeated field may be shown to that version; NULL: always.
-	 */
-	bool (*is_visible)(const void *object, enum kmip_version version);
 };
 
 #define STRUCT(name) extern const struct kmip_struct kmip_##name##_table;
@@ -45,6 +44,7 @@ struct kmip_struct {
 #define INTEGER(...)
 #define LONG(...)
 #define ENUM(...)
+#define OPEN_ENUM(...)
 #define BOOLEAN(...)
 #define TEXT(...)
 #define BYTES(...)
@@ -68,7 +68,10 @@ enum {
 	/* Unknown fields are skipped whatever the version: for clients reading a response. */
 	CODEC_SKIP_UNKNOWN = 1 << 0,
 	/* Required fields may be missing: for Locate, which matches parts of structures. */
-	CODEC_PARTIAL = 1 << 1
+	CODEC_PARTIAL = 1 << 1,
+	/* No look into structures that stay encoded: for message.c, which wants the operation and
+	 * the id of an item whose payload is broken. */
+	CODEC_SHALLOW = 1 << 2
 };
 
 struct codec {
@@ -82,18 +85,18 @@ struct codec {
  * Fills *out (table->size bytes, zeroed here) from encoded children. The bytes must outlive *out.
  * Checks them first (ttlv_check). On failure *out keeps the fields before the failing one.
  *
- * ERR_MESSAGE: malformed TTLV, a required field is missing, a single field comes twice, fields are
- * out of order, a field has the wrong wire type. ERR_FIELD: a field that the structure does not
- * have in this version, when the version is KMIP_NEWEST (in others it is skipped), or a value
- * longer than its row allows. ERR_LIMIT: depth or number of items. ERR_NOMEM.
- * Enumeration values that nobody knows are decoded as numbers.
+ * ERR_MESSAGE: malformed TTLV, too deep or too many items, a required field is missing, a single
+ * field comes twice, fields are out of order, a field has the wrong wire type. ERR_FIELD: a field
+ * that the structure does not have in this version, when the version is KMIP_NEWEST (in others it
+ * is skipped), or a value longer than its row allows. ERR_NOMEM. Enumeration values that nobody
+ * knows are decoded as numbers.
  */
 MUST_USE enum err codec_decode(
 	struct codec *codec, void *out, const struct kmip_struct *table, struct slice children);
 /*
  * Appends the encoded children of `object`. Fields that the version does not have, and
  * optional or repeated enumeration values that it does not have, are left out; of repeated fields
- * also elements for which is_visible says no. Absent fields are left out whether required or not.
+ * also elements whose is_visible says no. Absent fields are left out whether required or not.
  */
 MUST_USE enum err codec_encode(struct buf *out, enum kmip_version version,
 	const struct kmip_struct *table, const void *object);

@@ -40,7 +40,7 @@ struct kmip_request {
 
 /*
  * Borrows from the frame. ERR_VERSION: another major version (answer: one item without operation,
- * Invalid Message). ERR_MESSAGE, ERR_FIELD, ERR_LIMIT: the message as a whole is wrong, among it a
+ * Invalid Message). ERR_MESSAGE, ERR_FIELD: the message as a whole is wrong, among it a
  * Batch Count that is not the number of items, more than KMIP_BATCH_MAX of them, and several items
  * without ids. A newer minor version is read as KMIP_NEWEST with unknown fields skipped.
  */

@@ -66,8 +66,17 @@ enum kmip_set {
 #undef SET
 #undef MEMBER
 #undef SET_END
-	KMIP_SET_COUNT
+	KMIP_SET_COUNT,
+	/* Fields whose enumeration has another name, or only vendor values. */
+	KMIP_SET_MASK_GENERATOR_HASHING_ALGORITHM = KMIP_SET_HASHING_ALGORITHM,
+	KMIP_SET_OPAQUE_DATA_TYPE = KMIP_SET_NONE
 };
+
+enum {
+	KMIP_TAG_PREFIX_STANDARD = 0x42, /* first byte of a tag: KMIP 1.4, section 9.1.1.1 */
+	KMIP_TAG_PREFIX_EXTENSION = 0x54
+};
+#define KMIP_VENDOR_VALUE 0x80000000u /* the enumeration values of vendors start here */
 
 /* Display names as the specification writes them; NULL when unknown. */
 const char *kmip_type_name(uint32_t type);
@@ -176,6 +185,8 @@ enum kmip_attribute_id {
 const struct kmip_attribute_row *kmip_attribute_row(enum kmip_attribute_id id);
 /* By exact name; a name "x-..." or "y-..." gives the row CUSTOM_ATTRIBUTE; NULL when unknown. */
 const struct kmip_attribute_row *kmip_attribute_find(struct slice name);
+/* "x-..." (made by clients) or "y-..." (made by servers) */
+bool kmip_attribute_is_custom(struct slice name);
 enum kmip_attribute_id kmip_attribute_id(const struct kmip_attribute_row *row);
 /* True when that version has the attribute. */
 bool kmip_attribute_exists(const struct kmip_attribute_row *row, enum kmip_version version);

@@ -77,6 +77,7 @@ struct kmip_object {
 #define INTEGER(owner, tag, member, ...) struct kmip_int member;
 #define LONG(owner, tag, member, ...) struct kmip_long member;
 #define ENUM(owner, tag, member, ...) struct kmip_uint member;
+#define OPEN_ENUM(owner, tag, member, ...) struct kmip_uint member;
 #define BOOLEAN(owner, tag, member, ...) struct kmip_bool member;
 #define TEXT(owner, tag, member, ...) struct slice member;
 #define BYTES(owner, tag, member, ...) struct slice member;

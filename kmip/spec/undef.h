@@ -5,6 +5,7 @@
 #undef INTEGER
 #undef LONG
 #undef ENUM
+#undef OPEN_ENUM
 #undef BOOLEAN
 #undef TEXT
 #undef BYTES

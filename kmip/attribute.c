@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/attribute.h"
+
+#include "kmip/codec_value.h"
+#include "kmip/ttlv_read.h"
+#include "kmip/ttlv_write.h"
+
+enum {
+	/* Longest stored value: what a byte string may be, plus heads of a structure around it. */
+	VALUE_LEN_MAX = TTLV_BYTES_LEN_MAX + 4096
+};
+
+/* Section 3.36: the structure of a custom attribute contains no structures. */
+static enum err custom_check(const struct kmip_value *value)
+{
+	enum err err = ERR_OK;
+
+	if (value->type != KMIP_TYPE_STRUCTURE)
+		return ERR_OK;
+	struct ttlv_reader reader = ttlv_reader_of(value->children);
+	while (!ttlv_is_end(&reader)) {
+		struct ttlv_item item;
+
+		TRY(ttlv_next(&item, &reader));
+		if (item.type == KMIP_TYPE_STRUCTURE)
+			TRY(ERR_FIELD);
+	}
+out:
+	return err == ERR_OK ? ERR_OK : ERR_FIELD;
+}
+
+static enum err structure_check(
+	struct codec *codec, const struct kmip_struct *table, const struct kmip_value *value)
+{
+	void *object;
+
+	if (table == NULL)
+		return ERR_OK;
+	object = arena_alloc(codec->arena, table->size);
+	if (object == NULL)
+		return ERR_NOMEM;
+	enum err err = kmip_value_read(object, codec, table, value);
+	return err == ERR_MESSAGE ? ERR_FIELD : err;
+}
+
+static enum err value_check(
+	struct codec *codec, const struct kmip_attribute_row *row, const struct kmip_value *value)
+{
+	if (row->type == KMIP_TYPE_ANY)
+		return custom_check(value);
+	if (value->type != row->type)
+		return ERR_FIELD;
+	if (row->type == KMIP_TYPE_ENUMERATION)
+		return kmip_enum_is_known(row->set, value->u32, codec->version) ? ERR_OK
+										: ERR_FIELD;
+	if (row->type == KMIP_TYPE_STRUCTURE)
+		return structure_check(codec, row->structure, value);
+	return ERR_OK;
+}
+
+enum err kmip_attribute_check(const struct kmip_attribute_row **out, struct codec *codec,
+	const struct kmip_attribute *attribute)
+{
+	const struct kmip_attribute_row *row = kmip_attribute_find(attribute->name);
+
+	if (row == NULL || !kmip_attribute_exists(row, codec->version))
+		return ERR_FIELD;
+	*out = row;
+	if (attribute->value.type == KMIP_TYPE_ANY)
+		return (codec->flags & CODEC_PARTIAL) != 0 ? ERR_OK : ERR_MESSAGE;
+	return value_check(codec, row, &attribute->value);
+}
+
+bool kmip_attribute_is_visible(const struct kmip_attribute *attribute, enum kmip_version version)
+{
+	const struct kmip_attribute_row *row = kmip_attribute_find(attribute->name);
+
+	if (row == NULL || !kmip_attribute_exists(row, version))
+		return false;
+	if (attribute->value.type != KMIP_TYPE_ENUMERATION)
+		return true;
+	return kmip_enum_is_known(row->set, attribute->value.u32, version);
+}
+
+/* The bytes of `out` go to the arena; the buf is wiped. */
+static enum err buf_to_arena(struct slice *out, struct arena *arena, const struct buf *buf)
+{
+	struct slice copy = arena_copy(arena, buf_slice(buf));
+
+	if (copy.data == NULL)
+		return ERR_NOMEM;
+	*out = copy;
+	return ERR_OK;
+}
+
+static enum err value_write(struct buf *out, const struct kmip_value *value)
+{
+	enum err err;
+	size_t start;
+
+	if (value->type != KMIP_TYPE_STRUCTURE)
+		return codec_value_write(out, KMIP_TAG_ATTRIBUTE_VALUE, value);
+	TRY(ttlv_write_begin(out, KMIP_TAG_ATTRIBUTE_VALUE, &start));
+	TRY(codec_copy(out, KMIP_NEWEST, NULL, value->children));
+	ttlv_write_end(out, start);
+out:
+	return err;
+}
+
+enum err kmip_value_encode(struct slice *out, struct arena *arena, const struct kmip_value *value)
+{
+	enum err err = ERR_OK;
+	struct buf buf;
+
+	if (value->type == KMIP_TYPE_ANY)
+		return ERR_FIELD;
+	buf_init(&buf, VALUE_LEN_MAX);
+	TRY(value_write(&buf, value));
+	TRY(buf_to_arena(out, arena, &buf));
+out:
+	buf_free(&buf);
+	return err;
+}
+
+enum err kmip_value_decode(struct kmip_value *out, struct slice stored)
+{
+	struct ttlv_item item;
+
+	if (ttlv_check(stored, 0) != ERR_OK || ttlv_single(&item, stored) != ERR_OK)
+		return ERR_CORRUPT;
+	if (item.tag != KMIP_TAG_ATTRIBUTE_VALUE)
+		return ERR_CORRUPT;
+	*out = codec_value_of(&item);
+	return ERR_OK;
+}
+
+struct kmip_value kmip_value_integer(int32_t integer)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_INTEGER, .integer = integer };
+}
+
+struct kmip_value kmip_value_enum(uint32_t number)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_ENUMERATION, .u32 = number };
+}
+
+struct kmip_value kmip_value_interval(uint32_t seconds)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_INTERVAL, .u32 = seconds };
+}
+
+struct kmip_value kmip_value_long(int64_t number)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_LONG_INTEGER, .i64 = number };
+}
+
+struct kmip_value kmip_value_date(int64_t seconds)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_DATE_TIME, .i64 = seconds };
+}
+
+struct kmip_value kmip_value_boolean(bool truth)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_BOOLEAN, .boolean = truth };
+}
+
+struct kmip_value kmip_value_text(struct slice text)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_TEXT_STRING, .bytes = text };
+}
+
+struct kmip_value kmip_value_bytes(struct slice bytes)
+{
+	return (struct kmip_value){ .type = KMIP_TYPE_BYTE_STRING, .bytes = bytes };
+}
+
+enum err kmip_value_write(struct kmip_value *out, struct arena *arena,
+	const struct kmip_struct *table, const void *object)
+{
+	enum err err;
+	struct buf buf;
+
+	buf_init(&buf, VALUE_LEN_MAX);
+	TRY(codec_encode(&buf, KMIP_NEWEST, table, object));
+	out->type = KMIP_TYPE_STRUCTURE;
+	TRY(buf_to_arena(&out->children, arena, &buf));
+out:
+	buf_free(&buf);
+	return err;
+}
+
+enum err kmip_value_read(void *out, struct codec *codec, const struct kmip_struct *table,
+	const struct kmip_value *value)
+{
+	if (value->type != KMIP_TYPE_STRUCTURE)
+		return ERR_FIELD;
+	return codec_decode(codec, out, table, value->children);
+}
