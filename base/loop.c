@@ -215,12 +215,12 @@ static enum err loop_turn(struct loop *loop)
 	int flags;
 
 	run_tasks(loop);
+	/* Time spent waiting is no part of the turn. */
+	turn_end(loop);
 	if (loop->stopping)
 		return ERR_OK;
 	TRY(arm_timer_fd(loop));
 	flags = EVLOOP_ONCE | (has_tasks(loop) ? EVLOOP_NONBLOCK : 0);
-	/* Time spent waiting is no part of the turn. */
-	turn_end(loop);
 	TRY(event_base_loop(loop->base, flags) < 0 ? ERR_SYS : ERR_OK);
 out:
 	return err;

@@ -81,7 +81,7 @@ static int judge_certificate(X509_STORE_CTX *store, void *ctx)
 		verdict = X509_V_ERR_UNSPECIFIED;
 	else if (context->options.accept != NULL &&
 		 !context->options.accept(context->options.accept_ctx, &peer))
-		verdict = X509_V_ERR_APPLICATION_VERIFICATION;
+		verdict = X509_V_ERR_CERT_REJECTED;
 	X509_STORE_CTX_set_error(store, verdict);
 	return verdict == X509_V_OK;
 }
