@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One question at the operator's socket, as the commands see it. A command answers exactly once, at
+ * once or later. */
+#ifndef NODE_ADMIN_CALL_H
+#define NODE_ADMIN_CALL_H
+
+#include <cjson/cJSON.h>
+
+#include "keystore/keystore.h"
+#include "node/keeper.h"
+
+struct admin_connection;
+
+struct admin_call {
+	struct keeper *keeper;
+	struct admin_connection *connection; /* NULL once the operator has gone */
+	uint64_t id;
+	const cJSON *question; /* valid until the command's function returns */
+	struct keystore_pending *pending; /* of a command that answers later */
+	struct client client; /* what such a command works on */
+	struct admin_call *next, *previous;
+};
+
+/* Ends the call: {"ok":true} and the members of `answer` (owned; NULL: none). */
+void admin_answer(struct admin_call *call, cJSON *answer);
+/* Ends the call: {"ok":false,"error":"..."}. */
+void admin_refuse(struct admin_call *call, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Text member of the question; NULL when it is not there or no text. */
+const char *admin_text(const struct admin_call *call, const char *name);
+
+/* Runs the command that the question names (admin_commands.c). */
+void admin_run(struct admin_call *call);
+
+/* The commands that list and show keys (admin_keys.c). */
+void admin_key_list(struct admin_call *call);
+void admin_key_show(struct admin_call *call);
+/* The commands on client registrations (admin_clients.c). */
+void admin_client_add(struct admin_call *call);
+void admin_client_list(struct admin_call *call);
+void admin_client_remove(struct admin_call *call);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file of kmipd (design D26): YAML, read whole and judged whole. Options,
+ * defaults, help, the example file and the manual come from config.def. A wrong file is refused
+ * with file, line, key and what is expected.
+ */
+#ifndef NODE_CONFIG_H
+#define NODE_CONFIG_H
+
+#include "base/buf.h"
+#include "base/log.h"
+
+enum { CONFIG_WHY_MAX = 600, CONFIG_FILE_LEN_MAX = 1048576, CONFIG_INSTANCES_MAX = 256 };
+
+#define CONFIG_TEXT char *
+#define CONFIG_PATH char *
+#define CONFIG_ADDRESS char *
+#define CONFIG_KIND char *
+#define CONFIG_CHOICE char *
+#define CONFIG_NUMBER uint32_t
+#define CONFIG_FLAG bool
+#define CONFIG_LEVEL enum log_level
+#define MEMBER(key, member, type, min, max, value, reload, help) CONFIG_##type member;
+
+struct config_top {
+#define TOP_OPTION MEMBER
+#include "node/config.def"
+#undef TOP_OPTION
+};
+struct config_kmip {
+#define KMIP_OPTION MEMBER
+#include "node/config.def"
+#undef KMIP_OPTION
+};
+struct config_peer {
+#define PEER_OPTION MEMBER
+#include "node/config.def"
+#undef PEER_OPTION
+};
+struct config_instance {
+#define INSTANCE_OPTION MEMBER
+#include "node/config.def"
+#undef INSTANCE_OPTION
+};
+#undef MEMBER
+
+struct config {
+	struct config_top top;
+	struct config_kmip kmip;
+	bool has_peer;
+	struct config_peer peer;
+	struct config_instance *instances; /* in the order of the file */
+	size_t instance_count;
+};
+
+/* why: "node-a.yaml:12: kmip.listen: expected HOST:PORT, found \"5696\"". The caller frees with
+ * config_free. */
+MUST_USE enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_MAX]);
+void config_free(struct config *config);
+
+/* An example file with every option, and the options as a manual for --help. */
+MUST_USE enum err config_example(struct buf *out);
+MUST_USE enum err config_manual(struct buf *out);
+
+#endif

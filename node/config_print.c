@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/config_rows.h"
+
+static const char *type_expectation(const struct config_row *row)
+{
+	switch (row->type) {
+	case CONFIG_TYPE_PATH:
+		return "PATH";
+	case CONFIG_TYPE_ADDRESS:
+		return "HOST:PORT";
+	case CONFIG_TYPE_NUMBER:
+		return "NUMBER";
+	case CONFIG_TYPE_FLAG:
+		return "true|false";
+	case CONFIG_TYPE_LEVEL:
+		return "error|warning|info|debug";
+	case CONFIG_TYPE_KIND:
+		return "key-protect|hpcs";
+	case CONFIG_TYPE_CHOICE:
+		return "serve|refuse";
+	case CONFIG_TYPE_TEXT:
+		break;
+	}
+	return "TEXT";
+}
+
+static enum err print_example_row(struct buf *out, const struct config_row *row, const char *indent)
+{
+	enum err err;
+	const char *value = row->value == NULL || row->value == config_required ? "" : row->value;
+	TRY(buf_printf(out, "%s# %s (%s%s)\n", indent, row->help, type_expectation(row),
+		row->value == config_required ? ", required" : ""));
+	TRY(buf_printf(out, "%s%s%s:%s%s\n", indent, row->value == config_required ? "" : "# ",
+		row->key, value[0] == '\0' ? "" : " ", value));
+out:
+	return err;
+}
+
+enum err config_example(struct buf *out)
+{
+	enum err err;
+	TRY(buf_printf(out, "# Configuration of kmipd. Required options are open; the others show "
+			    "their defaults.\n"));
+	for (size_t i = 0; i < CONFIG_SECTION_COUNT; i++) {
+		const struct config_section *section = &config_sections[i];
+		bool list = i == CONFIG_SECTION_INSTANCES;
+		TRY(buf_printf(out, "\n# ---- %s\n", section->help));
+		if (section->name != NULL)
+			TRY(buf_printf(out, "%s:\n%s", section->name, list ? "  -\n" : ""));
+		for (size_t r = 0; r < section->row_count; r++)
+			TRY(print_example_row(out, &section->rows[r],
+				section->name == NULL ? "" : (list ? "    " : "  ")));
+	}
+out:
+	return err;
+}
+
+enum err config_manual(struct buf *out)
+{
+	enum err err = ERR_OK;
+	for (size_t i = 0; i < CONFIG_SECTION_COUNT; i++) {
+		const struct config_section *section = &config_sections[i];
+		TRY(buf_printf(out, "\n%s (%s)\n",
+			section->name == NULL ? "top of the file" : section->name, section->help));
+		for (size_t r = 0; r < section->row_count; r++) {
+			const struct config_row *row = &section->rows[r];
+			TRY(buf_printf(out, "  %-20s %s\n%23s%s, default: %s%s\n", row->key,
+				row->help, "", type_expectation(row),
+				row->value == NULL ? "none" : row->value,
+				row->reloadable ? "; reloadable" : ""));
+		}
+	}
+out:
+	return err;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/instances.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/crypt.h"
+
+enum err instances_for_keystore(struct keystore_instance_options **out, const struct config *config,
+	char why[CONFIG_WHY_MAX])
+{
+	struct keystore_instance_options *list = calloc(config->instance_count, sizeof(*list));
+	if (list == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < config->instance_count; i++) {
+		const struct config_instance *from = &config->instances[i];
+		if (instance_id_parse(&list[i].id, slice_text(from->id)) != ERR_OK) {
+			snprintf(why, CONFIG_WHY_MAX,
+				"instances.id: expected 8 to 16 characters of a-z 0-9 -, found "
+				"\"%s\"",
+				from->id);
+			free(list);
+			return ERR_CONFIG;
+		}
+		list[i].name = from->name;
+		list[i].keymanager = (struct keymanager_options){ .kind = from->kind,
+			.url = from->url,
+			.iam_url = from->iam_url,
+			.ca_file = from->ca_file,
+			.service_instance = from->service_instance,
+			.api_key_file = from->api_key_file,
+			.key_ring = from->key_ring,
+			.root_key = from->root_key };
+	}
+	*out = list;
+	return ERR_OK;
+}
+
+enum err instances_for_peer(struct replication_instance **out, const struct config *config)
+{
+	enum err err = ERR_OK;
+	struct replication_instance *list = calloc(config->instance_count, sizeof(*list));
+	if (list == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < config->instance_count; i++) {
+		const struct config_instance *from = &config->instances[i];
+		struct slice zero = slice_of("", 1);
+		struct slice parts[] = { slice_text(from->id), zero, slice_text(from->root_key),
+			zero, slice_text(from->key_ring) };
+		TRY(instance_id_parse(&list[i].id, slice_text(from->id)));
+		TRY(crypt_sha256_parts(list[i].digest, parts, sizeof(parts) / sizeof(parts[0])));
+	}
+	*out = list;
+	list = NULL;
+out:
+	free(list);
+	return err;
+}
+
+struct keystore_settings instances_settings(const struct config *config)
+{
+	return (struct keystore_settings){ .plaintext_ttl_s = config->top.plaintext_ttl_s,
+		.outage_grace_s = config->top.outage_grace_s,
+		.root_poll_s = config->top.root_poll_s,
+		.reconcile_s = config->top.reconcile_s };
+}

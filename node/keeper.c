@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/keeper.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/listen.h"
+#include "base/log.h"
+#include "base/sm.h"
+#include "base/text.h"
+#include "node/admin.h"
+#include "node/instances.h"
+#include "node/server_tls.h"
+
+enum keeper_state { KEEPER_STARTING, KEEPER_OPEN, KEEPER_STOPPING };
+
+static const struct sm_state keeper_states[] = {
+	[KEEPER_STARTING] = { "starting", SM_TO(KEEPER_OPEN) | SM_TO(KEEPER_STOPPING) },
+	[KEEPER_OPEN] = { "open", SM_TO(KEEPER_STOPPING) },
+	[KEEPER_STOPPING] = { "stopping", 0 },
+};
+
+enum {
+	KEEPER_GAP_MS = 250, /* design D3 */
+	KEEPER_READER_CHECK_MS = 10000, /* design D11 */
+	KEEPER_STOP_MS = 8000,
+};
+
+struct keeper {
+	const char *config_path;
+	struct config *config;
+	struct loop *loop;
+	struct cache *cache;
+	struct kek_table *table;
+	struct keystore *keystore;
+	struct replication *replication; /* NULL without a peer */
+	struct kmip_server *kmip;
+	struct workers *workers;
+	struct admin *admin;
+	struct loop_signal *terminated, *interrupted, *hung_up, *child;
+	struct loop_timer *reader_check, *stop_timer;
+	struct sm sm;
+	int listen_fd;
+	uint64_t started_ms;
+	struct tls_peer leaf; /* the listener's certificate */
+	bool workers_gone, peer_gone;
+};
+
+/* ---- opening, bottom up ---- */
+
+static enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	size_t records, bad;
+	char moved_to[CACHE_WHY_MAX] = "";
+	struct cache_options options = { .folder = keeper->config->top.data_dir,
+		.map_bytes = (size_t) keeper->config->top.cache_size_mib << 20 };
+	err = cache_open(&keeper->cache, &options, why);
+	if (err == ERR_CORRUPT || err == ERR_VERSION) {
+		log_error("cache-unusable", "folder=%s why=%s", options.folder,
+			log_quoted(slice_text(why)));
+		TRY(cache_move_aside(options.folder, moved_to));
+		log_warning("cache-moved-aside", "to=%s", moved_to);
+		err = cache_open(&keeper->cache, &options, why);
+	}
+	TRY(err);
+	TRY(cache_verify(keeper->cache, &records, &bad));
+	log_event(bad == 0 ? LOG_INFO : LOG_ERROR, "cache-verified", "records=%zu bad=%zu", records,
+		bad);
+out:
+	return err;
+}
+
+static enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct keystore_instance_options *instances = NULL;
+	TRY(kek_table_new(&keeper->table, keeper->config->top.keys_in_memory));
+	TRY(instances_for_keystore(&instances, keeper->config, why));
+	struct keystore_options options = { .loop = keeper->loop,
+		.cache = keeper->cache,
+		.table = keeper->table,
+		.instances = instances,
+		.instance_count = keeper->config->instance_count,
+		.settings = instances_settings(keeper->config),
+		.node = (uint16_t) keeper->config->top.node };
+	TRY(keystore_new(&keeper->keystore, &options, why));
+	struct kmip_options kmip = { .keystore = keeper->keystore,
+		.loop = keeper->loop,
+		.vendor = "kmip-pair " PAIR_VERSION,
+		.node_name = keeper->config->top.name,
+		.strict_activate = keeper->config->kmip.strict_activate };
+	TRY(kmip_server_new(&keeper->kmip, &kmip));
+out:
+	free(instances);
+	return err;
+}
+
+static void keeper_on_vouch(void *ctx, uint64_t until_ms)
+{
+	struct keeper *keeper = ctx;
+	kek_table_set_vouch(keeper->table, until_ms);
+}
+
+static enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err = ERR_OK;
+	struct replication_instance *instances = NULL;
+	const struct config_peer *peer = &keeper->config->peer;
+	if (!keeper->config->has_peer) {
+		kek_table_set_vouch(keeper->table, UINT64_MAX);
+		return ERR_OK;
+	}
+	kek_table_set_vouch(keeper->table, 0);
+	TRY(instances_for_peer(&instances, keeper->config));
+	struct replication_options options = { .loop = keeper->loop,
+		.keystore = keeper->keystore,
+		.cluster = peer->cluster,
+		.node = (uint16_t) keeper->config->top.node,
+		.peer_node = (uint16_t) peer->node,
+		.listen = peer->listen,
+		.peer_address = peer->address,
+		.cert_file = peer->certificate,
+		.key_file = peer->key,
+		.peer_cert_file = peer->peer_certificate,
+		.ack_wait_ms = peer->ack_wait_ms,
+		.instances = instances,
+		.instance_count = keeper->config->instance_count,
+		.on_vouch = keeper_on_vouch,
+		.ctx = keeper };
+	TRY(replication_new(&keeper->replication, &options, why));
+	TRY(replication_start(keeper->replication, why));
+out:
+	free(instances);
+	return err;
+}
+
+static enum err keeper_judge_certificate(
+	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct tls_context *tls = NULL;
+	TRY(server_tls_new(&tls, config, NULL, NULL, why));
+	tls_context_leaf(tls, &keeper->leaf);
+	int64_t left = keeper->leaf.not_after - clock_wall_seconds();
+	if (left < 0)
+		log_error("certificate-expired", "file=%s", config->kmip.certificate);
+	else if (left < 30 * 86400)
+		log_warning("certificate-expires-soon", "file=%s days=%d", config->kmip.certificate,
+			(int) (left / 86400));
+out:
+	tls_context_free(tls);
+	return err;
+}
+
+/* The port is taken at the start, so that a conflict is told at once, and given back until clients
+ * can be judged: a client that is refused walks on to the other node, one that hangs does not. */
+static enum err keeper_try_port(const struct config *config, char why[CONFIG_WHY_MAX])
+{
+	int fd;
+	enum err err = listen_tcp(&fd, config->kmip.listen, why);
+	if (err == ERR_OK)
+		close(fd);
+	return err;
+}
+
+static void keeper_on_workers_stopped(void *ctx);
+
+static enum err keeper_start_workers(struct keeper *keeper)
+{
+	enum err err;
+	char why[LISTEN_WHY_MAX] = "";
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t count = keeper->config->top.workers != 0 ? keeper->config->top.workers
+							  : (uint32_t) (cores < 1 ? 1 : cores);
+	TRY(listen_tcp(&keeper->listen_fd, keeper->config->kmip.listen, why));
+	struct workers_options options = { .loop = keeper->loop,
+		.keystore = keeper->keystore,
+		.kmip = keeper->kmip,
+		.table = keeper->table,
+		.cache = keeper->cache,
+		.config_path = keeper->config_path,
+		.listen_fd = keeper->listen_fd,
+		.count = count > WORKERS_MAX ? WORKERS_MAX : count,
+		.frame_len_max = keeper->config->kmip.message_size_max,
+		.on_stopped = keeper_on_workers_stopped,
+		.ctx = keeper };
+	TRY(workers_new(&keeper->workers, &options));
+	TRY(workers_start(keeper->workers));
+out:
+	if (err != ERR_OK)
+		log_error(
+			"open-failed", "err=%s why=%s", err_name(err), log_quoted(slice_text(why)));
+	return err;
+}
+
+/* The registrations are known: clients can be judged, so the port opens (design D11). */
+static void keeper_on_open(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	if (keeper->sm.state != KEEPER_STARTING)
+		return;
+	if (keeper_start_workers(keeper) != ERR_OK) {
+		loop_stop(keeper->loop);
+		return;
+	}
+	sm_move(&keeper->sm, KEEPER_OPEN, "client registrations are known");
+	log_info("listening", "address=%s", keeper->config->kmip.listen);
+	sd_notify(0, "READY=1");
+}
+
+/* ---- stopping ---- */
+
+static void keeper_stop_if_done(struct keeper *keeper)
+{
+	if (keeper->workers_gone && keeper->peer_gone)
+		loop_stop(keeper->loop);
+}
+
+static void keeper_on_peer_stopped(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	keeper->peer_gone = true;
+	keeper_stop_if_done(keeper);
+}
+
+/* Answers under way may still need the peer's acknowledgement, so the link goes after the workers.
+ */
+static void keeper_on_workers_stopped(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	keeper->workers_gone = true;
+	if (keeper->replication != NULL)
+		replication_stop(keeper->replication, keeper_on_peer_stopped, keeper);
+	else
+		keeper->peer_gone = true;
+	keeper_stop_if_done(keeper);
+}
+
+static void keeper_on_terminate(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	if (keeper->sm.state == KEEPER_STOPPING) {
+		loop_stop(keeper->loop);
+		return;
+	}
+	sm_move(&keeper->sm, KEEPER_STOPPING, "signal");
+	sd_notify(0, "STOPPING=1");
+	loop_timer_set(keeper->stop_timer, KEEPER_STOP_MS);
+	if (keeper->workers != NULL)
+		workers_stop(keeper->workers);
+	else
+		keeper_on_workers_stopped(keeper);
+}
+
+static void keeper_on_stop_timer(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	log_warning("stop-forced", "after_ms=%d", KEEPER_STOP_MS);
+	loop_stop(keeper->loop);
+}
+
+/* ---- while running ---- */
+
+static void keeper_on_child(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	if (keeper->workers != NULL)
+		workers_reap(keeper->workers);
+}
+
+static void keeper_on_reader_check(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	cache_check_readers(keeper->cache);
+	loop_timer_set(keeper->reader_check, KEEPER_READER_CHECK_MS);
+}
+
+/* After a stall nobody can say what the peer did meanwhile (design D3). */
+static void keeper_on_gap(void *ctx, uint64_t gap_ms)
+{
+	struct keeper *keeper = ctx;
+	log_warning("loop-gap", "ms=%llu", (unsigned long long) gap_ms);
+	if (keeper->config->has_peer)
+		kek_table_set_vouch(keeper->table, 0);
+}
+
+static enum err keeper_add_instances(
+	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct keystore_instance_options *instances = NULL;
+	TRY(instances_for_keystore(&instances, config, why));
+	for (size_t i = 0; i < config->instance_count; i++)
+		if (keystore_instance_find(keeper->keystore, config->instances[i].id) == NULL)
+			TRY(keystore_add_instance(keeper->keystore, &instances[i], why));
+out:
+	free(instances);
+	return err;
+}
+
+enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct config *config = NULL;
+	struct keystore_settings settings;
+	TRY(config_load(&config, keeper->config_path, why));
+	TRY(keeper_judge_certificate(keeper, config, why));
+	if (keeper->replication != NULL)
+		TRY(replication_reload(keeper->replication, why));
+	TRY(keeper_add_instances(keeper, config, why));
+	settings = instances_settings(config);
+	keystore_reload(keeper->keystore, &settings);
+	log_set_level(config->top.log_level);
+	if (keeper->workers != NULL)
+		workers_reload(keeper->workers);
+	log_info("reloaded", "file=%s", keeper->config_path);
+out:
+	if (err != ERR_OK)
+		log_error("reload-refused", "why=%s", log_quoted(slice_text(why)));
+	config_free(config);
+	return err;
+}
+
+static void keeper_on_hang_up(void *ctx)
+{
+	char why[CONFIG_WHY_MAX] = "";
+	(void) !keeper_reload(ctx, why);
+}
+
+enum err keeper_cut_peer(struct keeper *keeper, bool cut)
+{
+	if (keeper->replication == NULL)
+		return ERR_STATE;
+	log_warning(cut ? "peer-cut" : "peer-healed", "by=operator");
+	replication_cut(keeper->replication, cut);
+	return ERR_OK;
+}
+
+void keeper_status(struct keeper *keeper, struct keeper_status *out)
+{
+	struct cache_read *read;
+	*out = (struct keeper_status){ .name = keeper->config->top.name,
+		.node = keeper->config->top.node,
+		.state = sm_state_name(&keeper->sm),
+		.up_ms = loop_now_ms(keeper->loop) - keeper->started_ms,
+		.has_peer = keeper->config->has_peer,
+		.peer_address = keeper->config->peer.address,
+		.keys_in_memory = kek_table_count(keeper->table),
+		.certificate_not_after = keeper->leaf.not_after };
+	text_hex(out->certificate_fingerprint,
+		slice_of(keeper->leaf.fingerprint, TLS_FINGERPRINT_LEN));
+	if (keeper->replication != NULL)
+		replication_status(keeper->replication, &out->peer);
+	if (keeper->workers != NULL)
+		workers_status(keeper->workers, &out->workers);
+	if (cache_read_begin(&read, keeper->cache) != ERR_OK)
+		return;
+	if (cache_count(read, &out->cache) != ERR_OK)
+		out->cache = (struct cache_counts){ 0 };
+	cache_read_end(read);
+}
+
+struct keystore *keeper_keystore(struct keeper *keeper)
+{
+	return keeper->keystore;
+}
+
+struct loop *keeper_loop(struct keeper *keeper)
+{
+	return keeper->loop;
+}
+
+static enum err keeper_open_signals(struct keeper *keeper)
+{
+	enum err err;
+	struct loop *loop = keeper->loop;
+	TRY(loop_signal_new(&keeper->terminated, loop, SIGTERM, keeper_on_terminate, keeper));
+	TRY(loop_signal_new(&keeper->interrupted, loop, SIGINT, keeper_on_terminate, keeper));
+	TRY(loop_signal_new(&keeper->hung_up, loop, SIGHUP, keeper_on_hang_up, keeper));
+	TRY(loop_signal_new(&keeper->child, loop, SIGCHLD, keeper_on_child, keeper));
+	TRY(loop_timer_new(&keeper->reader_check, loop, keeper_on_reader_check, keeper));
+	TRY(loop_timer_new(&keeper->stop_timer, loop, keeper_on_stop_timer, keeper));
+	loop_timer_set(keeper->reader_check, KEEPER_READER_CHECK_MS);
+	loop_watch_gap(loop, KEEPER_GAP_MS, keeper_on_gap, keeper);
+out:
+	return err;
+}
+
+static enum err keeper_open(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	TRY(config_load(&keeper->config, keeper->config_path, why));
+	log_set_level(keeper->config->top.log_level);
+	sm_init(&keeper->sm, keeper_states, KEEPER_STOPPING + 1, "node", keeper->config->top.name);
+	TRY(loop_new(&keeper->loop));
+	keeper->started_ms = loop_now_ms(keeper->loop);
+	TRY(keeper_judge_certificate(keeper, keeper->config, why));
+	TRY(keeper_try_port(keeper->config, why));
+	TRY(admin_new(&keeper->admin, keeper, keeper->loop, keeper->config->top.admin_socket, why));
+	TRY(keeper_open_cache(keeper, why));
+	TRY(keeper_open_keystore(keeper, why));
+	TRY(keeper_open_signals(keeper));
+	TRY(keeper_open_peer(keeper, why));
+	admin_start(keeper->admin);
+	keystore_start(keeper->keystore, keeper_on_open, keeper);
+	log_info("started", "version=%s node=%u instances=%zu peer=%s", PAIR_VERSION,
+		keeper->config->top.node, keeper->config->instance_count,
+		keeper->config->has_peer ? "yes" : "no");
+out:
+	return err;
+}
+
+/* Top down: who uses something goes before it. */
+static void keeper_close(struct keeper *keeper)
+{
+	admin_free(keeper->admin);
+	workers_free(keeper->workers);
+	if (keeper->listen_fd >= 0)
+		close(keeper->listen_fd);
+	kmip_server_free(keeper->kmip);
+	replication_free(keeper->replication);
+	keystore_free(keeper->keystore);
+	kek_table_free(keeper->table);
+	cache_close(keeper->cache);
+	loop_signal_free(keeper->terminated);
+	loop_signal_free(keeper->interrupted);
+	loop_signal_free(keeper->hung_up);
+	loop_signal_free(keeper->child);
+	loop_timer_free(keeper->reader_check);
+	loop_timer_free(keeper->stop_timer);
+	loop_free(keeper->loop);
+	config_free(keeper->config);
+}
+
+int keeper_run(const char *config_path)
+{
+	char why[CONFIG_WHY_MAX] = "";
+	struct keeper keeper = { .config_path = config_path, .listen_fd = -1 };
+	log_start(STDERR_FILENO, "keeper");
+	enum err err = keeper_open(&keeper, why);
+	if (err != ERR_OK)
+		fprintf(stderr, "kmipd: %s\n", why[0] == '\0' ? err_text(err) : why);
+	else
+		err = loop_run(keeper.loop);
+	bool clean = err == ERR_OK && keeper.sm.state == KEEPER_STOPPING;
+	if (err == ERR_OK)
+		log_info("stopped", "clean=%s", clean ? "yes" : "no");
+	keeper_close(&keeper);
+	return clean ? 0 : 1;
+}

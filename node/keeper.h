@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper role of kmipd (design D2): owns every change: key-manager calls, LMDB writes, the
+ * pair, the operator's socket. Starts the workers and replaces one that dies.
+ */
+#ifndef NODE_KEEPER_H
+#define NODE_KEEPER_H
+
+#include "base/tls_policy.h"
+#include "keystore/keystore.h"
+#include "node/config.h"
+#include "node/workers.h"
+#include "replication/replication.h"
+
+/* Runs until SIGTERM or SIGINT; the exit status of the process. */
+int keeper_run(const char *config_path);
+
+/* What the operator's socket may ask of it. */
+struct keeper;
+
+struct keeper_status {
+	const char *name;
+	uint32_t node;
+	const char *state; /* "starting", "open", "stopping" */
+	uint64_t up_ms;
+	bool has_peer;
+	struct replication_status peer;
+	const char *peer_address;
+	struct workers_status workers;
+	struct cache_counts cache;
+	size_t keys_in_memory;
+	int64_t certificate_not_after;
+	char certificate_fingerprint[2 * TLS_FINGERPRINT_LEN + 1];
+};
+void keeper_status(struct keeper *keeper, struct keeper_status *out);
+struct keystore *keeper_keystore(struct keeper *keeper);
+struct loop *keeper_loop(struct keeper *keeper);
+/* Reads the configuration again and applies what can be applied; why: what is wrong, with file and
+ * line. */
+MUST_USE enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+/* Closes the pair's link and keeps it closed, or opens it again. ERR_STATE without a peer. */
+MUST_USE enum err keeper_cut_peer(struct keeper *keeper, bool cut);
+
+#endif

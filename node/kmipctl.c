@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kmipctl: the operator's tool. One question to the node's socket, the answer as a table or as
+ * JSON. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/chan.h"
+#include "base/file.h"
+#include "base/secret.h"
+#include "node/admin.h"
+#include "node/kmipctl_print.h"
+
+enum { EXIT_USAGE = 2, CERTIFICATE_FILE_MAX = 65536, ANSWER_TIMEOUT_MS = 60000 };
+
+struct arguments {
+	const char *socket, *instance, *name;
+	bool json, unclaimed, help, version;
+	char **words;
+	int word_count;
+};
+
+struct conversation {
+	struct loop *loop;
+	struct chan *chan;
+	struct loop_timer *timer;
+	cJSON *answer;
+	const char *failure;
+};
+
+struct command {
+	const char *words[2];
+	const char *argument; /* what the third word is; NULL: none */
+	const char *help;
+	int (*run)(const struct arguments *arguments, const char *argument);
+};
+
+static const char usage_head[] =
+	"usage: kmipctl [--socket PATH] [--json] COMMAND\n"
+	"\n"
+	"Asks a node of a kmip-pair through its socket (the admin-socket of its configuration).\n"
+	"The socket is taken from --socket, else from the environment variable KMIPCTL_SOCKET, "
+	"else /run/kmip-pair/kmipd.sock.\n"
+	"\n";
+
+/* ---- asking ---- */
+
+static void on_answer(void *ctx, struct chan *chan, const struct chan_message *message)
+{
+	struct conversation *conversation = ctx;
+	(void) chan;
+	conversation->answer =
+		cJSON_ParseWithLength((const char *) message->body.data, message->body.len);
+	conversation->failure =
+		conversation->answer == NULL ? "the node's answer cannot be understood" : NULL;
+	loop_stop(conversation->loop);
+}
+
+static void on_closed(void *ctx, struct chan *chan, enum err why)
+{
+	struct conversation *conversation = ctx;
+	(void) chan;
+	(void) why;
+	conversation->failure = "the node closed the connection (see its log)";
+	loop_stop(conversation->loop);
+}
+
+static void on_timeout(void *ctx)
+{
+	struct conversation *conversation = ctx;
+	conversation->failure = "the node does not answer (see its log)";
+	loop_stop(conversation->loop);
+}
+
+static int connect_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0)
+		return fd;
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	fprintf(stderr, "kmipctl: no node answers at %s: %s%s\n", path, strerror(error),
+		error == EACCES ? " (run as the user of kmipd, or as root)"
+				: "; is kmipd running? name its socket with --socket");
+	return -1;
+}
+
+static enum err converse(struct conversation *conversation, int fd, const char *question)
+{
+	enum err err;
+	struct chan_options options = { .body_max = ADMIN_BODY_MAX,
+		.out_max = ADMIN_BODY_MAX,
+		.on_message = on_answer,
+		.on_closed = on_closed,
+		.ctx = conversation };
+	struct chan_message message = { .type = ADMIN_ASK, .id = 1, .body = slice_text(question) };
+	TRY(loop_new(&conversation->loop));
+	options.loop = conversation->loop;
+	TRY(loop_timer_new(&conversation->timer, conversation->loop, on_timeout, conversation));
+	loop_timer_set(conversation->timer, ANSWER_TIMEOUT_MS);
+	err = chan_new(&conversation->chan, &options, fd);
+	if (err != ERR_OK)
+		close(fd);
+	TRY(err);
+	TRY(chan_send(conversation->chan, &message));
+	TRY(loop_run(conversation->loop));
+out:
+	chan_free(conversation->chan);
+	loop_timer_free(conversation->timer);
+	loop_free(conversation->loop);
+	return err;
+}
+
+/* The answer (the caller deletes it), or NULL after a sentence on standard error. Takes the
+ * question. */
+static cJSON *ask(const struct arguments *arguments, cJSON *question)
+{
+	struct conversation conversation = { 0 };
+	char *text = cJSON_PrintUnformatted(question);
+	cJSON_Delete(question);
+	int fd = text == NULL ? -1 : connect_socket(arguments->socket);
+	enum err err = fd < 0 ? ERR_CLOSED : converse(&conversation, fd, text);
+	cJSON_free(text);
+	if (fd < 0)
+		return NULL;
+	if (err != ERR_OK || conversation.failure != NULL) {
+		fprintf(stderr, "kmipctl: %s\n",
+			conversation.failure != NULL ? conversation.failure : err_text(err));
+		cJSON_Delete(conversation.answer);
+		return NULL;
+	}
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(conversation.answer, "ok")))
+		return conversation.answer;
+	const char *error = cJSON_GetStringValue(
+		cJSON_GetObjectItemCaseSensitive(conversation.answer, "error"));
+	fprintf(stderr, "kmipctl: %s\n", error == NULL ? "the node refused" : error);
+	cJSON_Delete(conversation.answer);
+	return NULL;
+}
+
+static cJSON *question_of(const struct arguments *arguments, const char *command)
+{
+	cJSON *question = cJSON_CreateObject();
+	cJSON_AddStringToObject(question, "command", command);
+	if (arguments->instance != NULL)
+		cJSON_AddStringToObject(question, "instance", arguments->instance);
+	return question;
+}
+
+static void print_json(const cJSON *json)
+{
+	char *text = cJSON_Print(json);
+	printf("%s\n", text == NULL ? "null" : text);
+	cJSON_free(text);
+}
+
+/* ---- commands ---- */
+
+static int run_simple(
+	const struct arguments *arguments, const char *command, void (*print)(const cJSON *answer))
+{
+	cJSON *answer = ask(arguments, question_of(arguments, command));
+	if (answer == NULL)
+		return 1;
+	if (arguments->json)
+		print_json(answer);
+	else if (print != NULL)
+		print(answer);
+	cJSON_Delete(answer);
+	return 0;
+}
+
+static int run_status(const struct arguments *arguments, const char *argument)
+{
+	(void) argument;
+	return run_simple(arguments, "status", print_status);
+}
+
+static void print_instances(const cJSON *answer)
+{
+	static const struct print_column columns[] = { { "ID", "id" }, { "NAME", "name" },
+		{ "KEY MANAGER", "key_manager" }, { "REACHABLE", "reachable" },
+		{ "ROOT KEY", "root_key" }, { "STATE", "root_key_state" },
+		{ "KEY RING", "key_ring" }, { "URL", "url" } };
+	print_table(cJSON_GetObjectItemCaseSensitive(answer, "instances"), columns, 8);
+}
+
+static int run_instance_list(const struct arguments *arguments, const char *argument)
+{
+	(void) argument;
+	return run_simple(arguments, "instance-list", print_instances);
+}
+
+static void print_clients(const cJSON *answer)
+{
+	static const struct print_column columns[] = { { "NAME", "name" },
+		{ "INSTANCE", "instance" }, { "ADDED", "added" },
+		{ "CERTIFICATE ENDS", "certificate_not_after" },
+		{ "FINGERPRINT (SHA-256)", "fingerprint" } };
+	print_table(cJSON_GetObjectItemCaseSensitive(answer, "clients"), columns, 5);
+}
+
+static int run_client_list(const struct arguments *arguments, const char *argument)
+{
+	(void) argument;
+	return run_simple(arguments, "client-list", print_clients);
+}
+
+static int run_client(const struct arguments *arguments, cJSON *question, const char *done)
+{
+	cJSON *answer = ask(arguments, question);
+	if (answer == NULL)
+		return 1;
+	if (arguments->json)
+		print_json(answer);
+	else
+		printf("%s %s (instance %s, fingerprint %s)\n", done,
+			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "name")),
+			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "instance")),
+			cJSON_GetStringValue(
+				cJSON_GetObjectItemCaseSensitive(answer, "fingerprint")));
+	cJSON_Delete(answer);
+	return 0;
+}
+
+static int run_client_add(const struct arguments *arguments, const char *path)
+{
+	struct buf pem;
+	buf_init(&pem, CERTIFICATE_FILE_MAX);
+	enum err err = file_read(&pem, path);
+	if (err == ERR_OK)
+		err = buf_append_u8(&pem, 0);
+	if (err != ERR_OK) {
+		fprintf(stderr, "kmipctl: %s cannot be read: %s\n", path, err_text(err));
+		buf_free(&pem);
+		return 1;
+	}
+	const char *slash = strrchr(path, '/');
+	const char *name =
+		arguments->name != NULL ? arguments->name : (slash == NULL ? path : slash + 1);
+	cJSON *question = question_of(arguments, "client-add");
+	cJSON_AddStringToObject(question, "certificate", (const char *) buf_slice(&pem).data);
+	cJSON_AddStringToObject(question, "name", name);
+	buf_free(&pem);
+	return run_client(arguments, question, "added");
+}
+
+static int run_client_remove(const struct arguments *arguments, const char *client)
+{
+	cJSON *question = question_of(arguments, "client-remove");
+	cJSON_AddStringToObject(question, "client", client);
+	return run_client(arguments, question, "removed");
+}
+
+/* All pages as one list. */
+static cJSON *ask_keys(const struct arguments *arguments)
+{
+	char after[64] = "";
+	cJSON *keys = cJSON_CreateArray();
+	for (bool more = true; more;) {
+		cJSON *question = question_of(arguments, "key-list");
+		cJSON_AddBoolToObject(question, "unclaimed", arguments->unclaimed);
+		if (after[0] != '\0')
+			cJSON_AddStringToObject(question, "after", after);
+		cJSON *answer = ask(arguments, question);
+		if (answer == NULL) {
+			cJSON_Delete(keys);
+			return NULL;
+		}
+		cJSON *page = cJSON_GetObjectItemCaseSensitive(answer, "keys");
+		for (cJSON *key; (key = cJSON_DetachItemFromArray(page, 0)) != NULL;)
+			cJSON_AddItemToArray(keys, key);
+		const char *last =
+			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "last"));
+		snprintf(after, sizeof(after), "%s", last == NULL ? "" : last);
+		more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "more")) &&
+		       after[0] != '\0';
+		cJSON_Delete(answer);
+	}
+	return keys;
+}
+
+static int run_key_list(const struct arguments *arguments, const char *argument)
+{
+	static const struct print_column columns[] = { { "UID", "uid" }, { "INSTANCE", "instance" },
+		{ "STATE", "state" }, { "TYPE", "type" }, { "CREATED", "created" },
+		{ "UNCLAIMED", "unclaimed" } };
+	(void) argument;
+	cJSON *keys = ask_keys(arguments);
+	if (keys == NULL)
+		return 1;
+	if (arguments->json)
+		print_json(keys);
+	else
+		print_table(keys, columns, 6);
+	cJSON_Delete(keys);
+	return 0;
+}
+
+static int run_key_show(const struct arguments *arguments, const char *uid)
+{
+	cJSON *question = question_of(arguments, "key-show");
+	cJSON_AddStringToObject(question, "uid", uid);
+	cJSON *answer = ask(arguments, question);
+	if (answer == NULL)
+		return 1;
+	if (arguments->json)
+		print_json(answer);
+	else
+		print_key(answer);
+	cJSON_Delete(answer);
+	return 0;
+}
+
+static int run_reload(const struct arguments *arguments, const char *argument)
+{
+	(void) argument;
+	return run_simple(arguments, "reload", NULL);
+}
+
+static int run_peer_cut(const struct arguments *arguments, const char *argument)
+{
+	(void) argument;
+	return run_simple(arguments, "peer-cut", NULL);
+}
+
+static int run_peer_heal(const struct arguments *arguments, const char *argument)
+{
+	(void) argument;
+	return run_simple(arguments, "peer-heal", NULL);
+}
+
+static const struct command commands[] = {
+	{ { "status", NULL }, NULL, "node, peer, lag, key managers, counts", run_status },
+	{ { "instance", "list" }, NULL, "the instances (tenants) of this node", run_instance_list },
+	{ { "client", "add" }, "CERTIFICATE.pem",
+		"register a client certificate, on both nodes [--name NAME] [--instance INSTANCE]",
+		run_client_add },
+	{ { "client", "list" }, NULL, "the registered clients [--instance INSTANCE]",
+		run_client_list },
+	{ { "client", "remove" }, "NAME|FINGERPRINT", "take a client's access away, on both nodes",
+		run_client_remove },
+	{ { "key", "list" }, NULL, "the keys [--instance INSTANCE] [--unclaimed]", run_key_list },
+	{ { "key", "show" }, "UID", "one key with its attributes (never its bytes)", run_key_show },
+	{ { "reload", NULL }, NULL, "read the configuration file again", run_reload },
+	{ { "peer", "cut" }, NULL, "close the link to the peer and keep it closed", run_peer_cut },
+	{ { "peer", "heal" }, NULL, "open it again", run_peer_heal },
+};
+
+static void print_usage(FILE *out)
+{
+	char words[64];
+	fprintf(out, "%s", usage_head);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *command = &commands[i];
+		snprintf(words, sizeof(words), "%s%s%s %s", command->words[0],
+			command->words[1] == NULL ? "" : " ",
+			command->words[1] == NULL ? "" : command->words[1],
+			command->argument == NULL ? "" : command->argument);
+		fprintf(out, "  %-34s%s\n", words, command->help);
+	}
+	fprintf(out, "\n  --json     print JSON for programs instead of tables\n  --version  print "
+		     "the version\n");
+}
+
+static const struct command *find_command(const struct arguments *arguments, const char **argument)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *command = &commands[i];
+		int words = command->words[1] == NULL ? 1 : 2;
+		if (arguments->word_count < words ||
+			strcmp(arguments->words[0], command->words[0]) != 0)
+			continue;
+		if (words == 2 && strcmp(arguments->words[1], command->words[1]) != 0)
+			continue;
+		if (arguments->word_count != words + (command->argument == NULL ? 0 : 1))
+			continue;
+		*argument = command->argument == NULL ? NULL : arguments->words[words];
+		return command;
+	}
+	return NULL;
+}
+
+static bool parse(struct arguments *arguments, int argc, char **argv)
+{
+	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
+		{ "instance", required_argument, NULL, 'i' },
+		{ "name", required_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' },
+		{ "unclaimed", no_argument, NULL, 'u' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+	int option;
+	while ((option = getopt_long(argc, argv, "s:i:n:jh", options, NULL)) != -1) {
+		if (option == '?')
+			return false;
+		arguments->socket = option == 's' ? optarg : arguments->socket;
+		arguments->instance = option == 'i' ? optarg : arguments->instance;
+		arguments->name = option == 'n' ? optarg : arguments->name;
+		arguments->json |= option == 'j';
+		arguments->unclaimed |= option == 'u';
+		arguments->help |= option == 'h';
+		arguments->version |= option == 'v';
+	}
+	arguments->words = argv + optind;
+	arguments->word_count = argc - optind;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	const char *environment = getenv("KMIPCTL_SOCKET");
+	const char *argument = NULL;
+	struct arguments arguments = {
+		.socket = environment != NULL ? environment : "/run/kmip-pair/kmipd.sock"
+	};
+	if (!parse(&arguments, argc, argv)) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (arguments.help || arguments.version) {
+		if (arguments.version)
+			printf("kmipctl %s\n", PAIR_VERSION);
+		else
+			print_usage(stdout);
+		return 0;
+	}
+	const struct command *command = find_command(&arguments, &argument);
+	if (command == NULL) {
+		fprintf(stderr, "kmipctl: %s\n\n",
+			arguments.word_count == 0 ? "a command is needed"
+						  : "there is no such command");
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	return secret_harden_process() ? command->run(&arguments, argument) : 1;
+}

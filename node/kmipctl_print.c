@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/kmipctl_print.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CELL_LEN_MAX = 400, COLUMNS_MAX = 12 };
+
+static const char *member_text(const cJSON *object, const char *name, char cell[CELL_LEN_MAX])
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+	if (cJSON_IsString(item))
+		return item->valuestring;
+	if (cJSON_IsNumber(item))
+		snprintf(cell, CELL_LEN_MAX, "%.0f", item->valuedouble);
+	else if (cJSON_IsBool(item))
+		snprintf(cell, CELL_LEN_MAX, "%s", cJSON_IsTrue(item) ? "yes" : "no");
+	else
+		snprintf(cell, CELL_LEN_MAX, "-");
+	return cell;
+}
+
+static double member_number(const cJSON *object, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static bool member_true(const cJSON *object, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+void print_table(const cJSON *rows, const struct print_column *columns, int column_count)
+{
+	char cell[CELL_LEN_MAX];
+	int widths[COLUMNS_MAX];
+	const cJSON *row;
+	if (cJSON_GetArraySize(rows) == 0) {
+		printf("none\n");
+		return;
+	}
+	for (int i = 0; i < column_count; i++)
+		widths[i] = (int) strlen(columns[i].title);
+	cJSON_ArrayForEach(row, rows) for (int i = 0; i < column_count; i++)
+	{
+		int len = (int) strlen(member_text(row, columns[i].member, cell));
+		widths[i] = len > widths[i] ? len : widths[i];
+	}
+	for (int i = 0; i < column_count; i++)
+		printf("%-*s%s", i + 1 < column_count ? widths[i] : 0, columns[i].title,
+			i + 1 < column_count ? "  " : "\n");
+	cJSON_ArrayForEach(row, rows) for (int i = 0; i < column_count; i++) printf("%-*s%s",
+		i + 1 < column_count ? widths[i] : 0, member_text(row, columns[i].member, cell),
+		i + 1 < column_count ? "  " : "\n");
+}
+
+static void print_duration(double ms)
+{
+	unsigned long seconds = (unsigned long) (ms / 1000);
+	if (seconds >= 86400)
+		printf("%lu d %lu h", seconds / 86400, seconds / 3600 % 24);
+	else if (seconds >= 3600)
+		printf("%lu h %lu min", seconds / 3600, seconds / 60 % 60);
+	else if (seconds >= 60)
+		printf("%lu min %lu s", seconds / 60, seconds % 60);
+	else
+		printf("%lu s", seconds);
+}
+
+static void print_peer(const cJSON *peer)
+{
+	char cell[CELL_LEN_MAX];
+	if (!member_true(peer, "configured")) {
+		printf("peer          none: this node runs alone\n");
+		return;
+	}
+	printf("peer          %s for ", member_text(peer, "state", cell));
+	print_duration(member_number(peer, "state_for_ms"));
+	const char *why = member_text(peer, "why", cell);
+	printf("%s%s%s\n", why[0] == '\0' ? "" : " (", why, why[0] == '\0' ? "" : ")");
+	printf("  lag         %.0f changes (own %.0f, acknowledged %.0f); merged %.0f of the "
+	       "peer's %.0f\n",
+		member_number(peer, "lag"), member_number(peer, "own_seq"),
+		member_number(peer, "peer_acked_seq"), member_number(peer, "merged_seq"),
+		member_number(peer, "peer_seq"));
+	printf("  answers     %.0f held for the peer's acknowledgement\n",
+		member_number(peer, "answers_held"));
+	if (member_number(peer, "differing_instances") > 0)
+		printf("  warning     %.0f instances are configured differently on the two nodes: "
+		       "served unpaired\n",
+			member_number(peer, "differing_instances"));
+}
+
+static void print_instance(const cJSON *instance)
+{
+	char cell[CELL_LEN_MAX], second[CELL_LEN_MAX];
+	printf("instance      %s (%s), root key %s\n", member_text(instance, "name", cell),
+		member_text(instance, "id", second), member_text(instance, "root_key_state", cell));
+	printf("  key manager %s at %s\n",
+		member_true(instance, "reachable") ? "reachable" : "NOT REACHABLE",
+		member_text(instance, "url", cell));
+	if (!member_true(instance, "reachable"))
+		printf("  last error  %s\n", member_text(instance, "last_error", cell));
+	printf("  keys        %.0f seen there, %.0f unclaimed; listing since start: %s\n",
+		member_number(instance, "objects_seen"), member_number(instance, "unclaimed"),
+		member_true(instance, "listed") ? "complete" : "not yet complete");
+	if (member_number(instance, "ledger_waiting") > 0)
+		printf("  warning     %.0f client removals wait to be written to the key manager\n",
+			member_number(instance, "ledger_waiting"));
+}
+
+void print_status(const cJSON *answer)
+{
+	char cell[CELL_LEN_MAX];
+	const cJSON *workers = cJSON_GetObjectItemCaseSensitive(answer, "workers");
+	const cJSON *cache = cJSON_GetObjectItemCaseSensitive(answer, "cache");
+	const cJSON *certificate = cJSON_GetObjectItemCaseSensitive(answer, "certificate");
+	const cJSON *instance;
+	printf("node          %s (number %.0f), %s, up ", member_text(answer, "name", cell),
+		member_number(answer, "node"),
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "state")));
+	print_duration(member_number(answer, "up_ms"));
+	printf(", version %s\n", member_text(answer, "version", cell));
+	print_peer(cJSON_GetObjectItemCaseSensitive(answer, "peer"));
+	printf("workers       %.0f running, %.0f restarts; %.0f connections open, %.0f accepted, "
+	       "%.0f handshakes refused\n",
+		member_number(workers, "running"), member_number(workers, "restarts"),
+		member_number(workers, "connections"), member_number(workers, "accepted"),
+		member_number(workers, "handshakes_refused"));
+	printf("requests      %.0f answered by workers, %.0f by the keeper\n",
+		member_number(workers, "served_by_workers"),
+		member_number(workers, "served_by_keeper"));
+	printf("cache         %.0f objects, %.0f clients, %.1f of %.0f MiB; %.0f keys unwrapped in "
+	       "memory\n",
+		member_number(cache, "objects"), member_number(cache, "clients"),
+		member_number(cache, "bytes_used") / 1048576,
+		member_number(cache, "bytes_max") / 1048576,
+		member_number(answer, "keys_in_memory"));
+	printf("certificate   SHA-256 %s\n", member_text(certificate, "sha256", cell));
+	cJSON_ArrayForEach(instance, cJSON_GetObjectItemCaseSensitive(answer, "instances"))
+		print_instance(instance);
+}
+
+void print_key(const cJSON *answer)
+{
+	static const char *const members[][2] = { { "uid", "UID" }, { "instance", "instance" },
+		{ "standard_key", "standard key" }, { "type", "type" }, { "state", "state" },
+		{ "created", "created" }, { "activated", "activated" },
+		{ "deactivated", "deactivated" }, { "compromised", "compromised" },
+		{ "destroyed", "destroyed" }, { "last_change", "last change" } };
+	static const struct print_column columns[] = { { "ATTRIBUTE", "name" },
+		{ "INDEX", "index" }, { "VALUE", "value" } };
+	char cell[CELL_LEN_MAX];
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (cJSON_GetObjectItemCaseSensitive(answer, members[i][0]) != NULL)
+			printf("%-14s%s\n", members[i][1],
+				member_text(answer, members[i][0], cell));
+	if (member_true(answer, "unclaimed"))
+		printf("unclaimed     no client is known to have been told of this key\n");
+	if (member_true(answer, "quarantined"))
+		printf("quarantined   two records of it disagree; it is read again from the key "
+		       "manager\n");
+	printf("\n");
+	print_table(cJSON_GetObjectItemCaseSensitive(answer, "attributes"), columns, 3);
+}

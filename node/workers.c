@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/workers.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/chan.h"
+#include "base/log.h"
+
+extern char **environ;
+
+enum {
+	WORKER_RESTART_FIRST_MS = 50,
+	WORKER_RESTART_MAX_MS = 10000,
+	WORKER_STABLE_MS = 10000, /* a worker that lived this long was not failing at its start */
+	WORKER_FD_SAFE = 16, /* above the numbers that the worker's descriptors get */
+};
+
+struct worker_process {
+	struct workers *workers;
+	struct chan *chan;
+	struct loop_timer *restart;
+	pid_t pid; /* 0: not running */
+	uint16_t number;
+	bool ready;
+	uint32_t restart_delay_ms;
+	uint64_t started_ms;
+	struct ipc_stats stats;
+	struct request *requests;
+};
+
+/* A frame that the keeper serves for a worker. */
+struct request {
+	struct worker_process *worker;
+	struct kmip_pending *pending;
+	uint64_t ticket;
+	struct request *next, *previous;
+};
+
+struct workers {
+	struct workers_options options;
+	struct worker_process *list;
+	uint32_t running;
+	uint32_t request_count;
+	uint64_t restarts, served;
+	struct ipc_stats gone; /* totals of workers that have died */
+	bool stopping;
+};
+
+/* ---- requests ---- */
+
+static void request_free(struct request *request)
+{
+	struct worker_process *worker = request->worker;
+	if (request->previous != NULL)
+		request->previous->next = request->next;
+	else
+		worker->requests = request->next;
+	if (request->next != NULL)
+		request->next->previous = request->previous;
+	if (worker->workers->request_count-- == WORKERS_REQUESTS_MAX)
+		for (uint32_t i = 0; i < worker->workers->options.count; i++)
+			if (worker->workers->list[i].chan != NULL)
+				chan_pause(worker->workers->list[i].chan, false);
+	free(request);
+}
+
+static void request_answer(
+	struct worker_process *worker, uint64_t ticket, const struct kmip_served *served)
+{
+	enum err err;
+	struct buf body;
+	buf_init(&body, served->response.len + 1);
+	TRY(buf_append_u8(&body, served->close ? 1 : 0));
+	TRY(buf_append(&body, served->response));
+	struct chan_message message = {
+		.type = IPC_ANSWER, .id = ticket, .body = buf_slice(&body)
+	};
+	TRY(chan_send(worker->chan, &message));
+out:
+	/* The worker's session runs into its own deadline and closes: the client walks on. */
+	if (err != ERR_OK)
+		log_warning("answer-lost", "worker=%u err=%s", worker->number, err_name(err));
+	buf_free(&body);
+}
+
+static void request_on_served(void *ctx, const struct kmip_served *served)
+{
+	struct request *request = ctx;
+	struct worker_process *worker = request->worker;
+	worker->workers->served++;
+	request_answer(worker, request->ticket, served);
+	request_free(request);
+}
+
+static void request_start(struct worker_process *worker, const struct chan_message *message)
+{
+	enum err err = ERR_NOMEM;
+	struct workers *workers = worker->workers;
+	struct cursor cursor = cursor_of(message->body);
+	struct kmip_identity identity;
+	struct client client;
+	struct request *request = NULL;
+	struct slice fingerprint = cursor_bytes(&cursor, sizeof(identity.client.bytes));
+	if (!slice_copy_exact(identity.client.bytes, sizeof(identity.client.bytes), fingerprint))
+		goto out;
+	TRY(keystore_client_find(workers->options.keystore, &identity.client, &client));
+	identity.instance = client.instance;
+	request = calloc(1, sizeof(*request));
+	TRY(request == NULL ? ERR_NOMEM : ERR_OK);
+	request->worker = worker;
+	request->ticket = message->id;
+	TRY(kmip_serve_start(&request->pending, workers->options.kmip, &identity, cursor.rest,
+		request_on_served, request));
+	request->next = worker->requests;
+	if (worker->requests != NULL)
+		worker->requests->previous = request;
+	worker->requests = request;
+	if (++workers->request_count == WORKERS_REQUESTS_MAX)
+		for (uint32_t i = 0; i < workers->options.count; i++)
+			if (workers->list[i].chan != NULL)
+				chan_pause(workers->list[i].chan, true);
+	request = NULL;
+out:
+	free(request);
+	if (err != ERR_OK) {
+		log_warning("request-refused", "worker=%u err=%s", worker->number, err_name(err));
+		request_answer(worker, message->id, &(struct kmip_served){ SLICE_EMPTY, true });
+	}
+}
+
+/* ---- processes ---- */
+
+static void worker_on_message(void *ctx, struct chan *chan, const struct chan_message *message)
+{
+	struct worker_process *worker = ctx;
+	(void) chan;
+	switch (message->type) {
+	case IPC_READY:
+		worker->ready = true;
+		log_info("worker-ready", "worker=%u pid=%d", worker->number, (int) worker->pid);
+		break;
+	case IPC_FRAME:
+		request_start(worker, message);
+		break;
+	case IPC_STATS:
+		if (ipc_stats_decode(&worker->stats, message->body) != ERR_OK)
+			log_warning("worker-stats-bad", "worker=%u", worker->number);
+		break;
+	default:
+		log_error("worker-message-bad", "worker=%u type=%u", worker->number, message->type);
+		kill(worker->pid, SIGKILL);
+	}
+}
+
+static void worker_drop_channel(struct worker_process *worker)
+{
+	for (struct request *request = worker->requests, *next; request != NULL; request = next) {
+		next = request->next;
+		kmip_cancel(request->pending);
+		request_free(request);
+	}
+	chan_free(worker->chan);
+	worker->chan = NULL;
+	worker->ready = false;
+}
+
+static void worker_on_channel_closed(void *ctx, struct chan *chan, enum err why)
+{
+	struct worker_process *worker = ctx;
+	(void) chan;
+	(void) why;
+	worker_drop_channel(worker);
+	if (worker->pid > 0 && !worker->workers->stopping)
+		kill(worker->pid, SIGKILL);
+}
+
+static enum err worker_make_channel(struct worker_process *worker, int *worker_end)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return ERR_SYS;
+	struct chan_options options = { .loop = worker->workers->options.loop,
+		.body_max = worker->workers->options.frame_len_max + IPC_BODY_EXTRA,
+		.out_max = IPC_OUT_MAX,
+		.on_message = worker_on_message,
+		.on_closed = worker_on_channel_closed,
+		.ctx = worker };
+	enum err err = chan_new(&worker->chan, &options, ends[0]);
+	if (err != ERR_OK) {
+		close(ends[0]);
+		close(ends[1]);
+		return err;
+	}
+	*worker_end = ends[1];
+	return ERR_OK;
+}
+
+static enum err worker_exec(struct worker_process *worker, int chan_fd)
+{
+	const struct workers_options *options = &worker->workers->options;
+	posix_spawn_file_actions_t actions;
+	char *arguments[] = { "kmipd", "--role", "worker", "--config",
+		(char *) options->config_path, NULL };
+	int from[] = { options->listen_fd, chan_fd, kek_table_fd(options->table) };
+	int to[] = { IPC_FD_LISTEN, IPC_FD_CHAN, IPC_FD_TABLE };
+	int result = posix_spawn_file_actions_init(&actions);
+	for (size_t i = 0; i < 3; i++) {
+		/* Out of the way of 3, 4 and 5 first, so that no dup2 overwrites a later source. */
+		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, WORKER_FD_SAFE);
+		result = result != 0 || from[i] < 0
+				 ? -1
+				 : posix_spawn_file_actions_adddup2(&actions, from[i], to[i]);
+	}
+	if (result == 0)
+		result = posix_spawn(
+			&worker->pid, "/proc/self/exe", &actions, NULL, arguments, environ);
+	for (size_t i = 0; i < 3; i++)
+		if (from[i] >= 0)
+			close(from[i]);
+	posix_spawn_file_actions_destroy(&actions);
+	if (result != 0)
+		worker->pid = 0;
+	return result == 0 ? ERR_OK : ERR_SYS;
+}
+
+static enum err worker_greet(struct worker_process *worker)
+{
+	enum err err;
+	struct buf body;
+	buf_init(&body, 128);
+	TRY(buf_append_be16(&body, worker->number));
+	TRY(buf_append(&body, kek_table_key(worker->workers->options.table)));
+	struct chan_message message = { .type = IPC_START, .body = buf_slice(&body) };
+	TRY(chan_send(worker->chan, &message));
+out:
+	buf_free(&body);
+	return err;
+}
+
+static enum err worker_spawn(struct worker_process *worker)
+{
+	enum err err;
+	int chan_fd = -1;
+	TRY(worker_make_channel(worker, &chan_fd));
+	TRY(worker_exec(worker, chan_fd));
+	worker->workers->running++;
+	worker->started_ms = loop_now_ms(worker->workers->options.loop);
+	TRY(worker_greet(worker));
+out:
+	if (chan_fd >= 0)
+		close(chan_fd);
+	if (err != ERR_OK)
+		worker_drop_channel(worker);
+	return err;
+}
+
+static void worker_on_restart(void *ctx)
+{
+	struct worker_process *worker = ctx;
+	if (worker->workers->stopping || worker->pid != 0)
+		return;
+	worker->workers->restarts++;
+	if (worker_spawn(worker) != ERR_OK)
+		loop_timer_set(worker->restart, WORKER_RESTART_MAX_MS);
+}
+
+static void stats_add(struct ipc_stats *total, const struct ipc_stats *part)
+{
+	total->accepted += part->accepted;
+	total->refused += part->refused;
+	total->served += part->served;
+	total->forwarded += part->forwarded;
+	total->expired_clients += part->expired_clients;
+}
+
+static void worker_buried(struct worker_process *worker, int status)
+{
+	struct workers *workers = worker->workers;
+	int level = workers->stopping ? LOG_INFO : LOG_ERROR;
+	log_event((enum log_level) level, "worker-gone", "worker=%u pid=%d signal=%d status=%d",
+		worker->number, (int) worker->pid, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	worker->pid = 0;
+	workers->running--;
+	stats_add(&workers->gone, &worker->stats);
+	worker->stats = (struct ipc_stats){ 0 };
+	worker_drop_channel(worker);
+	cache_check_readers(workers->options.cache);
+	if (workers->stopping) {
+		if (workers->running == 0)
+			workers->options.on_stopped(workers->options.ctx);
+		return;
+	}
+	bool stable = loop_now_ms(workers->options.loop) - worker->started_ms >= WORKER_STABLE_MS;
+	uint32_t delay = stable ? WORKER_RESTART_FIRST_MS : worker->restart_delay_ms;
+	worker->restart_delay_ms =
+		delay * 2 > WORKER_RESTART_MAX_MS ? WORKER_RESTART_MAX_MS : delay * 2;
+	loop_timer_set(worker->restart, delay);
+}
+
+void workers_reap(struct workers *workers)
+{
+	for (uint32_t i = 0; i < workers->options.count; i++) {
+		int status;
+		struct worker_process *worker = &workers->list[i];
+		if (worker->pid > 0 && waitpid(worker->pid, &status, WNOHANG) == worker->pid)
+			worker_buried(worker, status);
+	}
+}
+
+enum err workers_new(struct workers **out, const struct workers_options *options)
+{
+	enum err err = ERR_NOMEM;
+	struct workers *workers = calloc(1, sizeof(*workers));
+	ASSERT(options->count >= 1 && options->count <= WORKERS_MAX);
+	if (workers == NULL)
+		goto out;
+	workers->options = *options;
+	workers->list = calloc(options->count, sizeof(*workers->list));
+	TRY(workers->list == NULL ? ERR_NOMEM : ERR_OK);
+	for (uint32_t i = 0; i < options->count; i++) {
+		struct worker_process *worker = &workers->list[i];
+		worker->workers = workers;
+		worker->number = (uint16_t) (i + 1);
+		worker->restart_delay_ms = WORKER_RESTART_FIRST_MS;
+		TRY(loop_timer_new(&worker->restart, options->loop, worker_on_restart, worker));
+	}
+	*out = workers;
+	workers = NULL;
+out:
+	workers_free(workers);
+	return err;
+}
+
+enum err workers_start(struct workers *workers)
+{
+	enum err err = ERR_OK;
+	for (uint32_t i = 0; i < workers->options.count; i++)
+		TRY(worker_spawn(&workers->list[i]));
+out:
+	return err;
+}
+
+static void workers_tell_all(struct workers *workers, enum ipc_type type)
+{
+	struct chan_message message = { .type = (uint16_t) type };
+	for (uint32_t i = 0; i < workers->options.count; i++) {
+		struct worker_process *worker = &workers->list[i];
+		if (worker->chan != NULL && chan_send(worker->chan, &message) != ERR_OK)
+			log_warning("worker-deaf", "worker=%u", worker->number);
+	}
+}
+
+void workers_reload(struct workers *workers)
+{
+	workers_tell_all(workers, IPC_RELOAD);
+}
+
+void workers_stop(struct workers *workers)
+{
+	workers->stopping = true;
+	for (uint32_t i = 0; i < workers->options.count; i++)
+		loop_timer_stop(workers->list[i].restart);
+	workers_tell_all(workers, IPC_STOP);
+	if (workers->running == 0)
+		workers->options.on_stopped(workers->options.ctx);
+}
+
+void workers_status(const struct workers *workers, struct workers_status *out)
+{
+	*out = (struct workers_status){
+		.restarts = workers->restarts, .requests = workers->served, .total = workers->gone
+	};
+	for (uint32_t i = 0; i < workers->options.count; i++) {
+		const struct worker_process *worker = &workers->list[i];
+		out->running += worker->ready ? 1 : 0;
+		out->total.connections += worker->stats.connections;
+		stats_add(&out->total, &worker->stats);
+	}
+}
+
+void workers_free(struct workers *workers)
+{
+	if (workers == NULL)
+		return;
+	for (uint32_t i = 0; workers->list != NULL && i < workers->options.count; i++) {
+		struct worker_process *worker = &workers->list[i];
+		worker_drop_channel(worker);
+		loop_timer_free(worker->restart);
+		if (worker->pid > 0) {
+			kill(worker->pid, SIGKILL);
+			waitpid(worker->pid, NULL, 0);
+		}
+	}
+	free(workers->list);
+	free(workers);
+}
