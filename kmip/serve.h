@@ -15,14 +15,16 @@
 
 #include "base/buf.h"
 #include "keystore/keystore.h"
+#include "kmip/message.h"
 
 struct kmip_server;
 struct kmip_pending;
 
 enum {
-	KMIP_FRAME_LEN_MAX = 1048576, /* default of max-message-size */
-	KMIP_BATCH_MAX = 128, /* the Tape Library profile asks for 32 */
 	KMIP_FETCHES_MAX = 8, /* fetches that one batch item may ask for */
+	/* Ours: decoded request, objects read for it and answer; the longest request takes a tenth.
+	 */
+	KMIP_ARENA_LEN_MAX = 32 * 1024 * 1024,
 };
 
 struct kmip_item_record {
@@ -35,11 +37,11 @@ struct kmip_item_record {
 
 struct kmip_options {
 	struct keystore *keystore;
+	struct loop *loop; /* the keeper's; NULL in a worker */
 	const char *vendor; /* Query's Vendor Identification */
 	const char *node_name; /* Server Information */
 	bool strict_activate; /* Activate of an Active key: Permission Denied instead of Success
 				 (design D6) */
-	uint32_t frame_len_max;
 	/* Finished batch items, for the audit stream: called once per item before the answer is
 	 * handed out. May be NULL. */
 	void (*on_item)(void *ctx, const struct kmip_item_record *record);
@@ -52,12 +54,13 @@ struct kmip_identity {
 	struct fingerprint client;
 };
 
+/* Borrows what the options point to until kmip_server_free. */
 MUST_USE enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *options);
+/* Requests of kmip_serve_start that are still pending are cancelled; call it before keystore_free.
+ */
 void kmip_server_free(struct kmip_server *server);
 
-/* The whole length of the message that begins with these bytes (8 suffice): ERR_TRUNCATED (come
- * with more), ERR_INVALID (not a request), ERR_LIMIT. */
-MUST_USE enum err kmip_frame_len(size_t *out, struct slice head, size_t len_max);
+/* Frames are cut off a stream with kmip_frame_len (message.h). */
 
 /* What a session answers to bytes that are no message, before it closes: one Invalid Message item.
  */

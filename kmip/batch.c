@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/batch.h"
+#include "base/clock.h"
+#include "kmip/result.h"
+#include "kmip/ttlv_read.h"
+#include "kmip/ttlv_write.h"
+
+/* A whole message refused: one item without operation (KMIP 1.4, section 11.1). */
+static enum err batch_refuse(struct batch *batch, enum err why)
+{
+	batch->request.count = 0;
+	batch->responses = ARENA_NEW(batch->arena, struct kmip_response_item);
+	batch->records = ARENA_NEW(batch->arena, struct kmip_item_record);
+	if (batch->responses == NULL || batch->records == NULL)
+		return ERR_NOMEM;
+	kmip_result_fill(&batch->responses[0], why, batch->request.version);
+	batch->records[0] = (struct kmip_item_record){ .instance = batch->identity->instance,
+		.client = batch->identity->client,
+		.operation = "unknown",
+		.uid = "",
+		.err = why };
+	batch->done = 1;
+	return ERR_OK;
+}
+
+/* Header rules (KMIP 1.4, sections 6.13, 6.14). Items always run in order and synchronously, so
+ * Batch Order Option and Asynchronous Indicator change nothing. */
+static enum err batch_judge_header(const struct batch *batch)
+{
+	const struct kmip_request_header *header = &batch->request.header;
+	uint32_t option = header->batch_error_option.has
+				  ? header->batch_error_option.value
+				  : KMIP_BATCH_ERROR_CONTINUATION_OPTION_STOP;
+
+	if (batch->request.count == 0)
+		return ERR_MESSAGE;
+	switch (option) {
+	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_STOP:
+	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE:
+		return ERR_OK;
+	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_UNDO:
+		/* A single item that fails leaves nothing to undo; more of them we cannot. */
+		return batch->request.count == 1 ? ERR_OK : ERR_FEATURE;
+	default:
+		return ERR_FIELD;
+	}
+}
+
+/* What the answer's bytes are without any item: needed to keep to Maximum Response Size. */
+static size_t batch_head_len(void)
+{
+	enum {
+		HEADS = 3 * TTLV_HEAD_LEN, /* message, header, version */
+		NUMBERS = 3 * (TTLV_HEAD_LEN + TTLV_ALIGN), /* major, minor, batch count */
+		STAMP = TTLV_HEAD_LEN + 8
+	};
+
+	return HEADS + NUMBERS + STAMP;
+}
+
+enum err batch_begin(struct batch *batch, struct slice frame)
+{
+	enum err err;
+
+	batch->now = clock_wall_seconds();
+	batch->response_len = batch_head_len();
+	err = kmip_request_decode(&batch->request, batch->arena, frame);
+	if (err == ERR_NOMEM)
+		return err;
+	if (err != ERR_OK)
+		batch->is_broken = ttlv_check(frame, 0) != ERR_OK;
+	else
+		err = batch_judge_header(batch);
+	if (err != ERR_OK)
+		return batch_refuse(batch, err);
+
+	batch->responses =
+		arena_array(batch->arena, batch->request.count, sizeof(struct kmip_response_item));
+	batch->records =
+		arena_array(batch->arena, batch->request.count, sizeof(struct kmip_item_record));
+	if (batch->responses == NULL || batch->records == NULL)
+		return ERR_NOMEM;
+	return keystore_view_new(
+		&batch->view, batch->options->keystore, batch->arena, &batch->identity->instance);
+}
+
+enum err batch_begin_refused(struct batch *batch, struct slice head)
+{
+	batch->now = clock_wall_seconds();
+	batch->is_broken = true;
+	/* Only for the version that the head may show; it is no message by then. */
+	if (kmip_request_decode(&batch->request, batch->arena, head) == ERR_NOMEM)
+		return ERR_NOMEM;
+	return batch_refuse(batch, ERR_MESSAGE);
+}
+
+bool batch_writes(const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->request.count; i++) {
+		const struct operation *operation = operation_find(
+			batch->request.entries[i].item.operation.value, batch->request.version);
+
+		if (operation != NULL && (operation->flags & OPERATION_WRITES) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Finds the operation and decodes the payload of the next item. */
+static enum err batch_open_item(struct batch *batch)
+{
+	const struct kmip_request_entry *entry = &batch->request.entries[batch->done];
+	struct kmip_item *item = ARENA_NEW(batch->arena, struct kmip_item);
+	struct codec codec;
+	void *payload;
+	enum err err;
+
+	if (item == NULL)
+		return ERR_NOMEM;
+	item->options = batch->options;
+	item->identity = batch->identity;
+	item->view = batch->view;
+	item->arena = batch->arena;
+	item->version = batch->request.version;
+	item->now = batch->now;
+	batch->item = item;
+	batch->fetch_count = 0;
+	batch->operation = operation_find(entry->item.operation.value, batch->request.version);
+	if (entry->err != ERR_OK)
+		return entry->err;
+	if (batch->operation == NULL)
+		return ERR_OPERATION;
+	codec = item_codec(item);
+	err = kmip_payload_decode(&payload, &codec, batch->operation->request, entry->item.payload);
+	if (err == ERR_OK)
+		item->request = payload;
+	return err;
+}
+
+/* Runs plan on a clean slate, since it may have run before. */
+static enum err batch_plan(struct batch *batch)
+{
+	struct kmip_item *item = batch->item;
+	enum err err;
+
+	item->response = arena_alloc(batch->arena, batch->operation->response->size);
+	if (item->response == NULL)
+		return ERR_NOMEM;
+	item->placeholder = batch->placeholder;
+	item->subject.has = false;
+	item->effect = KMIP_EFFECT_NONE;
+	item->create = (struct keystore_create){ 0 };
+	item->change = (struct object_change){ .now = batch->now };
+	item->check = NULL;
+	err = batch->operation->plan(item);
+	if (err == ERR_AGAIN && batch->fetch_count == KMIP_FETCHES_MAX)
+		return ERR_UNAVAILABLE;
+	return err;
+}
+
+static size_t padded(size_t len)
+{
+	return TTLV_HEAD_LEN + (len + TTLV_ALIGN - 1) / TTLV_ALIGN * TTLV_ALIGN;
+}
+
+static size_t response_item_len(const struct kmip_response_item *response)
+{
+	size_t len = TTLV_HEAD_LEN + padded(sizeof(uint32_t)); /* head and status */
+
+	if (response->operation.has)
+		len += padded(sizeof(uint32_t));
+	if (response->id.data != NULL)
+		len += padded(response->id.len);
+	if (response->reason.has)
+		len += padded(sizeof(uint32_t));
+	if (response->message.data != NULL)
+		len += padded(response->message.len);
+	if (response->payload.data != NULL)
+		len += padded(response->payload.len);
+	return len;
+}
+
+/* Maximum Response Size (KMIP 1.4, section 6.3) holds for operations that can still be taken back:
+ * the answers of the others are tiny. */
+static bool batch_is_too_large(const struct batch *batch, const struct kmip_response_item *response)
+{
+	const struct kmip_int *limit = &batch->request.header.response_len_max;
+	size_t len = batch->response_len + response_item_len(response);
+
+	if (!limit->has || (batch->operation->flags & OPERATION_WRITES) != 0)
+		return false;
+	return limit->value < 0 || len > (size_t) limit->value;
+}
+
+static enum err batch_answer(struct batch *batch, struct kmip_response_item *response)
+{
+	struct codec codec = item_codec(batch->item);
+	enum err err;
+
+	err = kmip_payload_encode(
+		&response->payload, &codec, batch->operation->response, batch->item->response);
+	if (err != ERR_OK)
+		return err;
+	kmip_result_fill(response, ERR_OK, batch->request.version);
+	return batch_is_too_large(batch, response) ? ERR_TOO_LARGE : ERR_OK;
+}
+
+static void batch_record(struct batch *batch, enum err err)
+{
+	const struct kmip_placeholder *subject = &batch->item->subject;
+	char *uid = subject->has ? arena_alloc(batch->arena, UUID_TEXT_LEN + 1) : NULL;
+	uint32_t code = batch->request.entries[batch->done].item.operation.value;
+
+	if (uid != NULL)
+		uid_text(uid, &subject->uid);
+	batch->records[batch->done] = (struct kmip_item_record){
+		.instance = batch->identity->instance,
+		.client = batch->identity->client,
+		.operation = kmip_operation_name(code),
+		.uid = uid != NULL ? uid : "",
+		.err = err,
+	};
+}
+
+/* The item is finished with this error: writes its answer and its audit record. */
+static void batch_close_item(struct batch *batch, enum err err)
+{
+	struct kmip_item nobody = { 0 }; /* where there was no memory for one */
+	const struct kmip_request_item *request = &batch->request.entries[batch->done].item;
+	struct kmip_response_item *response = &batch->responses[batch->done];
+	bool may_continue = batch->request.header.batch_error_option.has &&
+			    batch->request.header.batch_error_option.value ==
+				    KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE;
+
+	if (batch->item == NULL)
+		batch->item = &nobody;
+	response->operation = request->operation;
+	response->id = request->id;
+	if (err == ERR_OK)
+		err = batch_answer(batch, response);
+	if (err != ERR_OK) {
+		response->payload = SLICE_EMPTY;
+		kmip_result_fill(response, err, batch->request.version);
+	}
+	batch_record(batch, err);
+	batch->response_len += response_item_len(response);
+	batch->placeholder = batch->item->placeholder;
+	batch->is_stopped = err != ERR_OK && !may_continue;
+	batch->item = NULL;
+	batch->done++;
+}
+
+enum batch_step batch_run(struct batch *batch)
+{
+	while (batch->done < batch->request.count && !batch->is_stopped) {
+		enum err err = batch->item == NULL ? batch_open_item(batch) : ERR_OK;
+
+		if (err == ERR_OK)
+			err = batch_plan(batch);
+		if (err == ERR_AGAIN)
+			return BATCH_FETCH;
+		if (err == ERR_OK && batch->item->effect != KMIP_EFFECT_NONE)
+			return BATCH_EFFECT;
+		batch_close_item(batch, err);
+	}
+	return BATCH_DONE;
+}
+
+void batch_fetched(struct batch *batch, enum err err)
+{
+	struct kmip_item *item = batch->item;
+
+	ASSERT(item != NULL && batch->fetch_count < KMIP_FETCHES_MAX);
+	batch->fetch_count++;
+	if (err == ERR_OK)
+		return;
+	item->failures[item->failure_count].uid = item->needed;
+	item->failures[item->failure_count].err = err == ERR_AGAIN ? ERR_UNAVAILABLE : err;
+	item->failure_count++;
+}
+
+void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index)
+{
+	struct kmip_item *item = batch->item;
+
+	ASSERT(item != NULL);
+	/* What the store finds too long or too many of is the client's attributes (design D10). */
+	if (err == ERR_LIMIT)
+		err = ERR_FIELD;
+	if (err == ERR_OK && uid != NULL)
+		item->subject = (struct kmip_placeholder){ .has = true, .uid = *uid };
+	item->added_index = added_index;
+	if (err == ERR_OK)
+		err = batch->operation->finish(item);
+	batch_close_item(batch, err);
+}
+
+void batch_failed(struct batch *batch, enum err err)
+{
+	ASSERT(err != ERR_OK);
+	batch_close_item(batch, err);
+}
+
+void batch_report(struct batch *batch)
+{
+	for (; batch->reported < batch->done; batch->reported++) {
+		if (batch->options->on_item != NULL)
+			batch->options->on_item(
+				batch->options->ctx, &batch->records[batch->reported]);
+	}
+}
+
+enum err batch_encode(const struct batch *batch, struct buf *out)
+{
+	struct kmip_protocol_version version = kmip_protocol_version(batch->request.version);
+	struct kmip_response_header header = {
+		.version = &version,
+		.time_stamp = KMIP_LONG(batch->now),
+		.batch_count = KMIP_INT((int32_t) batch->done),
+	};
+
+	return kmip_response_encode(out, &header, batch->responses);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: takes one request message apart, runs its items one after the other, and gathers the
+ * answers. It starts nothing itself: where an item needs a fetch or has an effect, it stops and
+ * says so, and whoever drives it (serve.c) comes back with the outcome.
+ */
+#ifndef KMIP_BATCH_H
+#define KMIP_BATCH_H
+
+#include "kmip/item.h"
+#include "kmip/operations.h"
+
+enum batch_step {
+	BATCH_DONE, /* all answers are there */
+	BATCH_FETCH, /* batch->item says what it needs; continue with batch_fetched */
+	BATCH_EFFECT /* batch->item says what is to be done; continue with batch_effected */
+};
+
+struct batch {
+	/* Given by the driver before batch_begin. */
+	const struct kmip_options *options;
+	const struct kmip_identity *identity;
+	struct arena *arena;
+
+	struct keystore_view *view;
+	struct kmip_request request;
+	int64_t now;
+	bool is_broken; /* the frame is no TTLV: close after the answer */
+	bool is_stopped; /* an item failed, and the client did not ask to continue */
+	struct kmip_placeholder placeholder;
+	/* The item under work; NULL between items. */
+	struct kmip_item *item;
+	const struct operation *operation;
+	size_t fetch_count;
+	/* Finished items. */
+	struct kmip_response_item *responses;
+	struct kmip_item_record *records;
+	size_t done, reported;
+	size_t response_len; /* of the whole message so far */
+};
+
+/*
+ * Decodes the frame, which must live as long as the arena. A message that is wrong as a whole
+ * leaves a batch that is done, with the one answer that it gets. ERR_NOMEM and errors of the store
+ * only.
+ */
+MUST_USE enum err batch_begin(struct batch *batch, struct slice frame);
+/* The same for bytes that are no message at all: the one answer that they get. */
+MUST_USE enum err batch_begin_refused(struct batch *batch, struct slice head);
+/* True when any item's operation may change something. */
+bool batch_writes(const struct batch *batch);
+enum batch_step batch_run(struct batch *batch);
+void batch_fetched(struct batch *batch, enum err err);
+/* added_index as keystore_change_start gives it; uid: of the object made, NULL for other effects.
+ */
+void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index);
+/* The effect could not be started. */
+void batch_failed(struct batch *batch, enum err err);
+/* Hands the finished items that were not handed out yet to the audit. */
+void batch_report(struct batch *batch);
+/* Appends the response message. */
+MUST_USE enum err batch_encode(const struct batch *batch, struct buf *out);
+
+#endif

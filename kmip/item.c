@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/item.h"
+
+/* What the store calls a miss needs the same remedy here: a fetch. */
+static enum err item_need(
+	struct kmip_item *item, const struct uid *uid, bool material, enum err err)
+{
+	if (err != ERR_AGAIN && err != ERR_MISS)
+		return err;
+	for (size_t i = 0; i < item->failure_count; i++) {
+		if (uid_equal(&item->failures[i].uid, uid))
+			return item->failures[i].err;
+	}
+	item->needed = *uid;
+	item->needs_material = material;
+	return ERR_AGAIN;
+}
+
+enum err item_read(struct kmip_item *item, const struct uid *uid, struct object **out)
+{
+	return item_need(item, uid, false, keystore_read(item->view, uid, out));
+}
+
+enum err item_object(struct kmip_item *item, struct slice uid, struct object **out)
+{
+	struct kmip_placeholder named = item->placeholder;
+
+	if (uid.data != NULL)
+		named.has = uid_parse(&named.uid, uid) == ERR_OK;
+	if (!named.has)
+		return ERR_NOT_FOUND;
+	item->subject = named;
+	return item_read(item, &named.uid, out);
+}
+
+enum err item_material(struct kmip_item *item, const struct object *object, struct slice *out)
+{
+	enum err err = keystore_read_material(item->view, object, out);
+
+	return item_need(item, &object->uid, true, err);
+}
+
+enum err item_uid_text(struct kmip_item *item, struct slice *out)
+{
+	char *text = arena_alloc(item->arena, UUID_TEXT_LEN + 1);
+
+	if (text == NULL)
+		return ERR_NOMEM;
+	ASSERT(item->subject.has);
+	uid_text(text, &item->subject.uid);
+	*out = slice_of(text, UUID_TEXT_LEN);
+	return ERR_OK;
+}
+
+struct codec item_codec(const struct kmip_item *item)
+{
+	return (struct codec){ .arena = item->arena, .version = item->version };
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One batch item under work, as an operation's plan and finish see it. Everything that it points to
+ * lives in the request's arena.
+ */
+#ifndef KMIP_ITEM_H
+#define KMIP_ITEM_H
+
+#include "kmip/codec.h"
+#include "kmip/serve.h"
+
+/* What a plan asks the engine to do; at most one per item. */
+enum kmip_effect { KMIP_EFFECT_NONE, KMIP_EFFECT_CREATE, KMIP_EFFECT_CHANGE, KMIP_EFFECT_DESTROY };
+
+/* The ID Placeholder (KMIP 1.4, section 4): one per batch. */
+struct kmip_placeholder {
+	bool has;
+	struct uid uid;
+};
+
+/* A fetch that failed: reading that object again gives this error instead of ERR_AGAIN. */
+struct kmip_fetch_failure {
+	struct uid uid;
+	enum err err;
+};
+
+struct kmip_item {
+	/* Given. */
+	const struct kmip_options *options;
+	const struct kmip_identity *identity;
+	struct keystore_view *view;
+	struct arena *arena;
+	enum kmip_version version;
+	int64_t now; /* seconds, the same for all items of a batch */
+	const void *request; /* the payload's struct */
+	struct kmip_fetch_failure failures[KMIP_FETCHES_MAX];
+	size_t failure_count;
+
+	/* To be filled by plan or finish; set back before each run of plan. */
+	void *response; /* the payload's struct, zeroed */
+	struct kmip_placeholder placeholder; /* in: the batch's; out: what later items see */
+	struct kmip_placeholder subject; /* the object that this item is about, for the audit */
+	enum kmip_effect effect;
+	struct keystore_create create; /* type, format, material of KMIP_EFFECT_CREATE */
+	struct object_change change; /* of every effect */
+	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */
+	enum err (*check)(void *ctx, const struct object *object);
+
+	/* With ERR_AGAIN from plan: what is missing. */
+	struct uid needed;
+	bool needs_material;
+
+	/* For finish: the effect's outcome. The subject is the object that was made or changed. */
+	uint32_t added_index;
+};
+
+/*
+ * The object that the request names, or the ID Placeholder's when `uid` is absent. ERR_NOT_FOUND:
+ * no such object, no placeholder, or no UUID at all. ERR_AGAIN is to be handed on. Destroyed
+ * objects are returned: operations judge.
+ */
+MUST_USE enum err item_object(struct kmip_item *item, struct slice uid, struct object **out);
+/* Any object, not as the item's subject. */
+MUST_USE enum err item_read(struct kmip_item *item, const struct uid *uid, struct object **out);
+/* Errors as keystore_read_material; ERR_AGAIN is to be handed on. */
+MUST_USE enum err item_material(
+	struct kmip_item *item, const struct object *object, struct slice *out);
+/* The identifier's text in the arena; of the item's subject. */
+MUST_USE enum err item_uid_text(struct kmip_item *item, struct slice *out);
+/* A codec for values in the request's version. */
+struct codec item_codec(const struct kmip_item *item);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/locate_filter.h"
+#include "kmip/ttlv_read.h"
+
+/* The same date a second time makes a range of both. */
+static enum err date_extend(struct locate_filter *filter, int64_t date)
+{
+	if (filter->is_range)
+		return ERR_FIELD;
+	filter->is_range = true;
+	filter->last = filter->value.i64 < date ? date : filter->value.i64;
+	filter->value.i64 = filter->value.i64 < date ? filter->value.i64 : date;
+	return ERR_OK;
+}
+
+static struct locate_filter *date_find(
+	struct locate_filters *filters, const struct kmip_attribute_row *row)
+{
+	if (row->type != KMIP_TYPE_DATE_TIME)
+		return NULL;
+	for (size_t i = 0; i < filters->count; i++) {
+		if (filters->items[i].row == row)
+			return &filters->items[i];
+	}
+	return NULL;
+}
+
+static enum err filter_add(
+	struct locate_filters *filters, struct codec *codec, const struct kmip_attribute *attribute)
+{
+	const struct kmip_attribute_row *row;
+	struct locate_filter *filter;
+	enum err err;
+
+	err = kmip_attribute_check(&row, codec, attribute);
+	TRY(err == ERR_MESSAGE ? ERR_FIELD : err);
+	filter = date_find(filters, row);
+	if (filter != NULL)
+		return date_extend(filter, attribute->value.i64);
+	if (filters->count == LOCATE_FILTERS_MAX)
+		TRY(ERR_FIELD);
+	filter = &filters->items[filters->count];
+	*filter = (struct locate_filter){
+		.row = row, .name = attribute->name, .value = attribute->value
+	};
+	if (attribute->value.type != KMIP_TYPE_ANY) {
+		TRY(kmip_value_encode(&filter->encoded, codec->arena, &attribute->value));
+		/* In canonical form, so that parts can be compared byte by byte. */
+		TRY(kmip_value_decode(&filter->value, filter->encoded));
+	}
+	filters->count++;
+out:
+	return err;
+}
+
+enum err locate_filters_add(struct locate_filters *filters, struct codec *codec,
+	const struct kmip_attribute *attributes, size_t count)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < count; i++)
+		TRY(filter_add(filters, codec, &attributes[i]));
+out:
+	return err;
+}
+
+/* A Name with both fields; of structures with optional fields a part may have been given. */
+static bool is_whole_name(const struct locate_filter *filter)
+{
+	struct ttlv_reader reader;
+	struct ttlv_item item;
+	size_t fields = 0;
+
+	if (kmip_attribute_id(filter->row) != KMIP_ATTRIBUTE_NAME ||
+		filter->value.type != KMIP_TYPE_STRUCTURE)
+		return false;
+	reader = ttlv_reader_of(filter->value.children);
+	while (ttlv_next(&item, &reader) == ERR_OK)
+		fields++;
+	return fields == kmip_name_table.count;
+}
+
+const struct locate_filter *locate_filters_index(const struct locate_filters *filters)
+{
+	const struct locate_filter *best = NULL;
+
+	for (size_t i = 0; i < filters->count; i++) {
+		const struct locate_filter *filter = &filters->items[i];
+
+		if (is_whole_name(filter))
+			return filter;
+		/* Texts that clients store distinguish objects; numbers hardly do. */
+		if (filter->value.type == KMIP_TYPE_TEXT_STRING &&
+			filter->row->set_by != KMIP_SET_BY_SERVER)
+			best = filter;
+	}
+	return best;
+}
+
+/* Every field that was asked for is there, with that value. */
+static bool structure_matches(struct slice asked, struct slice held)
+{
+	struct ttlv_reader wanted = ttlv_reader_of(asked);
+	struct ttlv_item field;
+
+	while (ttlv_next(&field, &wanted) == ERR_OK) {
+		struct ttlv_reader reader = ttlv_reader_of(held);
+		struct ttlv_item item;
+		bool found = false;
+
+		while (!found && ttlv_next(&item, &reader) == ERR_OK)
+			found = slice_equal(item.raw, field.raw);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* As many uses as asked for must be left (4.9). */
+static bool usage_limits_match(const struct kmip_value *asked, const struct kmip_value *held)
+{
+	struct codec codec = { .version = KMIP_NEWEST, .flags = CODEC_PARTIAL };
+	struct kmip_usage_limits want;
+	struct kmip_usage_limits have;
+
+	if (kmip_value_read(&want, &codec, &kmip_usage_limits_table, asked) != ERR_OK ||
+		kmip_value_read(&have, &codec, &kmip_usage_limits_table, held) != ERR_OK)
+		return false;
+	if (want.unit.has && want.unit.value != have.unit.value)
+		return false;
+	return (!want.total.has || have.total.value >= want.total.value) &&
+	       (!want.count.has || have.count.value >= want.count.value);
+}
+
+static bool value_matches(const struct locate_filter *filter, const struct kmip_value *held)
+{
+	const struct kmip_value *asked = &filter->value;
+	enum kmip_attribute_id id = kmip_attribute_id(filter->row);
+
+	if (asked->type == KMIP_TYPE_ANY)
+		return true;
+	if (asked->type != held->type)
+		return false;
+	if (id == KMIP_ATTRIBUTE_CRYPTOGRAPHIC_USAGE_MASK)
+		return (held->integer & asked->integer) == asked->integer;
+	if (id == KMIP_ATTRIBUTE_USAGE_LIMITS)
+		return usage_limits_match(asked, held);
+	if (filter->is_range)
+		return held->i64 >= asked->i64 && held->i64 <= filter->last;
+	switch (asked->type) {
+	case KMIP_TYPE_STRUCTURE:
+		return structure_matches(asked->children, held->children);
+	case KMIP_TYPE_TEXT_STRING:
+	case KMIP_TYPE_BYTE_STRING:
+	case KMIP_TYPE_BIG_INTEGER:
+		return slice_equal(asked->bytes, held->bytes);
+	case KMIP_TYPE_INTEGER:
+	case KMIP_TYPE_ENUMERATION:
+	case KMIP_TYPE_INTERVAL:
+		return asked->u32 == held->u32;
+	case KMIP_TYPE_BOOLEAN:
+		return asked->boolean == held->boolean;
+	default:
+		return asked->i64 == held->i64;
+	}
+}
+
+static enum err filter_match(
+	bool *out, const struct locate_filter *filter, const struct object_attributes *seen)
+{
+	struct object_attributes list = *seen;
+	enum err err;
+
+	*out = false;
+	TRY(object_attributes_collect(&list, filter->row, filter->name));
+	for (size_t i = 0; i < list.count && !*out; i++)
+		*out = value_matches(filter, &list.items[i].value);
+out:
+	return err;
+}
+
+enum err locate_filters_match(
+	bool *out, const struct locate_filters *filters, const struct object_attributes *seen)
+{
+	enum err err = ERR_OK;
+
+	*out = true;
+	for (size_t i = 0; i < filters->count && *out; i++)
+		TRY(filter_match(out, &filters->items[i], seen));
+out:
+	return err;
+}

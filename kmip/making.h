@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Create and Register have in common: the attributes of a new object, and the effect. */
+#ifndef KMIP_MAKING_H
+#define KMIP_MAKING_H
+
+#include "kmip/attribute_rules.h"
+#include "kmip/item.h"
+
+/* The rules' context for a new object of that type. */
+struct attribute_edits making_edits(const struct kmip_item *item, uint32_t object_type);
+/* OpenSSL's default generator, for the attribute Random Number Generator and for Query. */
+struct kmip_rng_parameters making_generator(void);
+/* The attributes of the Template-Attribute; ERR_NOT_FOUND: it names a template, and there are none.
+ */
+MUST_USE enum err making_attributes(
+	struct attribute_edits *edits, const struct kmip_template_attribute *given);
+/*
+ * Adds what the server sets (algorithm and length of edits->key, Digest over `digested`) and states
+ * the effect. item->create has type, format and material by then. ERR_FIELD: the Name is taken.
+ */
+MUST_USE enum err making_effect(
+	struct kmip_item *item, struct attribute_edits *edits, struct slice digested);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Create (KMIP 1.4, section 4.1): symmetric keys. */
+#include "base/rand.h"
+#include "kmip/making.h"
+#include "kmip/operations.h"
+
+static enum err set_generator(struct kmip_item *item, struct attribute_edits *edits)
+{
+	struct kmip_rng_parameters generator = making_generator();
+	struct kmip_value value;
+	enum err err;
+
+	TRY(kmip_value_write(&value, item->arena, &kmip_rng_parameters_table, &generator));
+	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_RANDOM_NUMBER_GENERATOR, &value));
+out:
+	return err;
+}
+
+/* A plan that is run again draws again; only the last draw is used. */
+static enum err draw_material(struct kmip_item *item, struct algorithm_key *key)
+{
+	uint8_t *material;
+	size_t material_len;
+	enum err err;
+
+	TRY(algorithm_plan_key(key, &material_len));
+	material = arena_alloc(item->arena, material_len);
+	TRY(material == NULL ? ERR_NOMEM : ERR_OK);
+	rand_bytes(material, material_len);
+	algorithm_finish_key(key, material, material_len);
+	item->create.material = slice_of(material, material_len);
+	item->create.format = KMIP_KEY_FORMAT_TYPE_RAW;
+out:
+	return err;
+}
+
+enum err op_create_plan(struct kmip_item *item)
+{
+	const struct kmip_create_request *request = item->request;
+	struct attribute_edits edits = making_edits(item, request->object_type.value);
+	enum err err = ERR_OK;
+
+	/* The Cryptographic Usage Mask may be missing: published clients leave it out. */
+	if (request->object_type.value != KMIP_OBJECT_TYPE_SYMMETRIC_KEY)
+		TRY(ERR_FIELD);
+	item->create.type = request->object_type.value;
+	TRY(making_attributes(&edits, request->template_attribute));
+	TRY(draw_material(item, &edits.key));
+	TRY(set_generator(item, &edits));
+	TRY(making_effect(item, &edits, item->create.material));
+out:
+	return err;
+}
+
+enum err op_create_finish(struct kmip_item *item)
+{
+	struct kmip_create_response *response = item->response;
+
+	item->placeholder = item->subject;
+	response->object_type = KMIP_UINT(item->create.type);
+	return item_uid_text(item, &response->unique_identifier);
+}

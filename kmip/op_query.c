@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Query (KMIP 1.4, section 4.25). Says what is there and nothing more: no application namespaces,
+ * extensions, attestation, validations or registration methods; profiles are not claimed.
+ */
+#include "kmip/making.h"
+#include "kmip/operations.h"
+#include "kmip/ttlv_write.h"
+
+enum { SERVER_INFORMATION_LEN_MAX = 1024 };
+
+static bool is_asked(const struct kmip_query_request *request, enum kmip_query_function function)
+{
+	for (size_t i = 0; i < request->functions.count; i++) {
+		if (request->functions.items[i] == (uint32_t) function)
+			return true;
+	}
+	return false;
+}
+
+static enum err answer_operations(struct kmip_item *item, struct kmip_query_response *response)
+{
+	size_t count = 0;
+
+	while (operation_at(count) != NULL)
+		count++;
+	response->operations.items = arena_array(item->arena, count, sizeof(uint32_t));
+	if (response->operations.items == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		if (operation_at(i)->since <= item->version)
+			response->operations.items[response->operations.count++] =
+				operation_at(i)->code;
+	}
+	return ERR_OK;
+}
+
+static enum err answer_objects(struct kmip_item *item, struct kmip_query_response *response)
+{
+	response->object_types.items = ARENA_NEW(item->arena, uint32_t);
+	if (response->object_types.items == NULL)
+		return ERR_NOMEM;
+	response->object_types.items[0] = KMIP_OBJECT_TYPE_SYMMETRIC_KEY;
+	response->object_types.count = 1;
+	return ERR_OK;
+}
+
+/* The content of Server Information is free in 1.x; it names the node, for people who debug. */
+static enum err answer_server(struct kmip_item *item, struct kmip_query_response *response)
+{
+	enum err err;
+	struct buf buf;
+
+	buf_init(&buf, SERVER_INFORMATION_LEN_MAX);
+	response->vendor = slice_text(item->options->vendor);
+	TRY(ttlv_write_bytes(&buf, KMIP_TAG_SERVER_NAME, KMIP_TYPE_TEXT_STRING,
+		slice_text(item->options->node_name)));
+	response->server_information = arena_copy(item->arena, buf_slice(&buf));
+	if (response->server_information.data == NULL)
+		err = ERR_NOMEM;
+out:
+	buf_free(&buf);
+	return err;
+}
+
+static enum err answer_rngs(struct kmip_item *item, struct kmip_query_response *response)
+{
+	response->rngs.items = ARENA_NEW(item->arena, struct kmip_rng_parameters);
+	if (response->rngs.items == NULL)
+		return ERR_NOMEM;
+	response->rngs.items[0] = making_generator();
+	response->rngs.count = 1;
+	return ERR_OK;
+}
+
+static enum err answer_capabilities(struct kmip_item *item, struct kmip_query_response *response)
+{
+	struct kmip_capability_information *capability =
+		ARENA_NEW(item->arena, struct kmip_capability_information);
+
+	if (capability == NULL)
+		return ERR_NOMEM;
+	capability->streaming = KMIP_BOOL(false);
+	capability->asynchronous = KMIP_BOOL(false);
+	capability->attestation = KMIP_BOOL(false);
+	capability->batch_undo = KMIP_BOOL(false);
+	capability->batch_continue = KMIP_BOOL(true);
+	capability->destroy_action = KMIP_UINT(KMIP_DESTROY_ACTION_KEY_MATERIAL_DELETED);
+	response->capabilities.items = capability;
+	response->capabilities.count = 1;
+	return ERR_OK;
+}
+
+static const struct {
+	enum kmip_query_function function;
+	enum err (*answer)(struct kmip_item *item, struct kmip_query_response *response);
+} answers[] = {
+	{ KMIP_QUERY_FUNCTION_OPERATIONS, answer_operations },
+	{ KMIP_QUERY_FUNCTION_OBJECTS, answer_objects },
+	{ KMIP_QUERY_FUNCTION_SERVER_INFORMATION, answer_server },
+	{ KMIP_QUERY_FUNCTION_RNGS, answer_rngs },
+	{ KMIP_QUERY_FUNCTION_CAPABILITIES, answer_capabilities },
+};
+
+enum err op_query_plan(struct kmip_item *item)
+{
+	const struct kmip_query_request *request = item->request;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < request->functions.count; i++) {
+		/* Clients that speak an old version ask for newer functions, too: they get nothing.
+		 */
+		if (!kmip_enum_is_known(
+			    KMIP_SET_QUERY_FUNCTION, request->functions.items[i], KMIP_NEWEST))
+			TRY(ERR_FIELD);
+	}
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		if (is_asked(request, answers[i].function))
+			TRY(answers[i].answer(item, item->response));
+	}
+out:
+	return err;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/serve.h"
+#include <stdlib.h>
+#include "base/loop.h"
+#include "kmip/batch.h"
+
+struct kmip_server {
+	struct kmip_options options;
+	struct arena *arena; /* the worker's, for one request after the other */
+	struct kmip_pending *pendings;
+};
+
+/*
+ * What a pending request waits for. A cancelled one lives on as ABANDONED until the effect that it
+ * began has ended.
+ *
+ *	TURN -> FETCH <-> EFFECT -> (answered, freed)
+ *	                  EFFECT -> ABANDONED -> (freed)
+ */
+enum pending_state { PENDING_TURN, PENDING_FETCH, PENDING_EFFECT, PENDING_ABANDONED };
+
+struct kmip_pending {
+	struct kmip_server *server;
+	struct kmip_pending *next, *previous;
+	enum pending_state state;
+	struct kmip_identity identity;
+	struct arena *arena;
+	struct slice frame;
+	struct batch batch;
+	struct loop_task task;
+	struct keystore_pending *work;
+	void (*on_served)(void *ctx, const struct kmip_served *served);
+	void *ctx;
+};
+
+enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *options)
+{
+	struct kmip_server *server = calloc(1, sizeof(*server));
+	enum err err = server == NULL ? ERR_NOMEM : ERR_OK;
+
+	ASSERT(options->keystore != NULL && options->vendor != NULL && options->node_name != NULL);
+	TRY(err);
+	server->options = *options;
+	TRY(arena_new(&server->arena, KMIP_ARENA_LEN_MAX));
+	*out = server;
+	server = NULL;
+out:
+	free(server);
+	return err;
+}
+
+static void pending_free(struct kmip_pending *pending)
+{
+	if (pending == NULL)
+		return;
+	if (pending->next != NULL)
+		pending->next->previous = pending->previous;
+	if (pending->previous != NULL)
+		pending->previous->next = pending->next;
+	else if (pending->server->pendings == pending)
+		pending->server->pendings = pending->next;
+	arena_free(pending->arena);
+	free(pending);
+}
+
+void kmip_server_free(struct kmip_server *server)
+{
+	if (server == NULL)
+		return;
+	while (server->pendings != NULL) {
+		struct kmip_pending *pending = server->pendings;
+
+		loop_task_cancel(&pending->task);
+		if (pending->work != NULL)
+			keystore_cancel(pending->work);
+		pending_free(pending);
+	}
+	arena_free(server->arena);
+	free(server);
+}
+
+enum err kmip_refuse(struct buf *out, struct slice head)
+{
+	static const struct kmip_options nothing;
+	static const struct kmip_identity nobody;
+	struct batch batch = { .options = &nothing, .identity = &nobody };
+	enum err err;
+
+	TRY(arena_new(&batch.arena, KMIP_ARENA_LEN_MAX));
+	TRY(batch_begin_refused(&batch, head));
+	TRY(batch_encode(&batch, out));
+out:
+	arena_free(batch.arena);
+	return err;
+}
+
+enum err kmip_serve(struct kmip_server *server, const struct kmip_identity *identity,
+	struct slice frame, struct buf *out, bool *close)
+{
+	struct batch batch = {
+		.options = &server->options, .identity = identity, .arena = server->arena
+	};
+	enum err err;
+
+	*close = false;
+	arena_reset(server->arena);
+	TRY(batch_begin(&batch, frame));
+	if (batch_writes(&batch) || batch_run(&batch) != BATCH_DONE) {
+		err = ERR_FORWARD;
+		goto out;
+	}
+	batch_report(&batch);
+	TRY(batch_encode(&batch, out));
+	*close = batch.is_broken;
+out:
+	if (batch.view != NULL)
+		keystore_view_rest(batch.view);
+	return err;
+}
+
+static void pending_step(struct kmip_pending *pending);
+
+static void pending_answer(struct kmip_pending *pending)
+{
+	struct kmip_served served = { .close = pending->batch.is_broken };
+	void (*on_served)(void *, const struct kmip_served *) = pending->on_served;
+	void *ctx = pending->ctx;
+	struct buf response;
+
+	buf_init(&response, KMIP_FRAME_LEN_MAX);
+	if (batch_encode(&pending->batch, &response) == ERR_OK)
+		served.response = buf_slice(&response);
+	else
+		served.close = true;
+	pending_free(pending);
+	on_served(ctx, &served);
+	buf_free(&response);
+}
+
+static void pending_on_fetched(void *ctx, enum err err)
+{
+	struct kmip_pending *pending = ctx;
+
+	pending->work = NULL;
+	batch_fetched(&pending->batch, err);
+	pending_step(pending);
+}
+
+static void pending_on_effect(
+	struct kmip_pending *pending, enum err err, const struct uid *uid, uint32_t added_index)
+{
+	pending->work = NULL;
+	batch_effected(&pending->batch, err, uid, added_index);
+	batch_report(&pending->batch);
+	if (pending->state == PENDING_ABANDONED)
+		pending_free(pending);
+	else
+		pending_step(pending);
+}
+
+static void pending_on_created(void *ctx, enum err err, const struct uid *uid)
+{
+	pending_on_effect(ctx, err, uid, 0);
+}
+
+static void pending_on_changed(void *ctx, enum err err, uint32_t added_index)
+{
+	pending_on_effect(ctx, err, NULL, added_index);
+}
+
+static enum err pending_start_fetch(struct kmip_pending *pending)
+{
+	struct kmip_item *item = pending->batch.item;
+
+	pending->state = PENDING_FETCH;
+	return keystore_fetch_start(&pending->work, item->view, &item->needed, item->needs_material,
+		pending_on_fetched, pending);
+}
+
+static enum err pending_start_effect(struct kmip_pending *pending)
+{
+	struct kmip_item *item = pending->batch.item;
+	struct keystore *keystore = pending->server->options.keystore;
+	struct keystore_change change = {
+		.instance = pending->identity.instance,
+		.uid = item->subject.uid,
+		.change = &item->change,
+		.check = item->check,
+		.check_ctx = item,
+	};
+
+	pending->state = PENDING_EFFECT;
+	if (item->effect == KMIP_EFFECT_CREATE) {
+		item->create.instance = pending->identity.instance;
+		item->create.change = &item->change;
+		return keystore_create_start(
+			&pending->work, keystore, &item->create, pending_on_created, pending);
+	}
+	ASSERT(item->subject.has && item->check != NULL);
+	if (item->effect == KMIP_EFFECT_CHANGE)
+		return keystore_change_start(
+			&pending->work, keystore, &change, pending_on_changed, pending);
+	return keystore_destroy_start(
+		&pending->work, keystore, &change, pending_on_changed, pending);
+}
+
+/* Goes on until something must be waited for. A start that fails is the item's failure; since each
+ * item fails once and each fetch counts, the loop ends. */
+static void pending_step(struct kmip_pending *pending)
+{
+	enum batch_step step;
+	enum err err = ERR_AGAIN;
+
+	while (err != ERR_OK) {
+		step = batch_run(&pending->batch);
+		batch_report(&pending->batch);
+		if (step == BATCH_DONE)
+			break;
+		err = step == BATCH_FETCH ? pending_start_fetch(pending)
+					  : pending_start_effect(pending);
+		if (err != ERR_OK && step == BATCH_FETCH)
+			batch_fetched(&pending->batch, err);
+		else if (err != ERR_OK)
+			batch_failed(&pending->batch, err);
+	}
+	if (pending->batch.view != NULL)
+		keystore_view_rest(pending->batch.view);
+	if (err != ERR_OK)
+		pending_answer(pending);
+}
+
+static void pending_begin(void *ctx)
+{
+	struct kmip_pending *pending = ctx;
+	struct kmip_served nothing = { .close = true };
+
+	if (batch_begin(&pending->batch, pending->frame) == ERR_OK) {
+		pending_step(pending);
+		return;
+	}
+	pending->on_served(pending->ctx, &nothing);
+	pending_free(pending);
+}
+
+enum err kmip_serve_start(struct kmip_pending **out, struct kmip_server *server,
+	const struct kmip_identity *identity, struct slice frame,
+	void (*on_served)(void *ctx, const struct kmip_served *served), void *ctx)
+{
+	struct kmip_pending *pending = calloc(1, sizeof(*pending));
+	enum err err = pending == NULL ? ERR_NOMEM : ERR_OK;
+
+	ASSERT(server->options.loop != NULL);
+	TRY(err);
+	pending->server = server;
+	pending->identity = *identity;
+	pending->on_served = on_served;
+	pending->ctx = ctx;
+	TRY(arena_new(&pending->arena, KMIP_ARENA_LEN_MAX));
+	pending->frame = arena_copy(pending->arena, frame);
+	TRY(pending->frame.data == NULL ? ERR_NOMEM : ERR_OK);
+	pending->batch.options = &server->options;
+	pending->batch.identity = &pending->identity;
+	pending->batch.arena = pending->arena;
+
+	pending->next = server->pendings;
+	if (pending->next != NULL)
+		pending->next->previous = pending;
+	server->pendings = pending;
+	loop_task_init(&pending->task, pending_begin, pending);
+	loop_defer(server->options.loop, &pending->task);
+	*out = pending;
+	return ERR_OK;
+out:
+	pending_free(pending);
+	return err;
+}
+
+void kmip_cancel(struct kmip_pending *pending)
+{
+	ASSERT(pending->state != PENDING_ABANDONED);
+	if (pending->state == PENDING_EFFECT) {
+		pending->state = PENDING_ABANDONED;
+		return;
+	}
+	loop_task_cancel(&pending->task);
+	if (pending->work != NULL)
+		keystore_cancel(pending->work);
+	pending_free(pending);
+}
