@@ -205,8 +205,8 @@ static enum err worker_exec(struct worker_process *worker, int chan_fd)
 {
 	const struct workers_options *options = &worker->workers->options;
 	posix_spawn_file_actions_t actions;
-	char *arguments[] = { "kmipd", "--role", "worker", "--config",
-		(char *) options->config_path, NULL };
+	char *arguments[] = { (char *) "kmipd", (char *) "--role", (char *) "worker",
+		(char *) "--config", (char *) options->config_path, NULL };
 	int from[] = { options->listen_fd, chan_fd, kek_table_fd(options->table) };
 	int to[] = { IPC_FD_LISTEN, IPC_FD_CHAN, IPC_FD_TABLE };
 	int result = posix_spawn_file_actions_init(&actions);
