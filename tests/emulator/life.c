@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Actions on a living key: rotation, disable and enable, the first of two authorisations to delete.
+ */
+#include <string.h>
+
+#include "base/rand.h"
+#include "base/secret.h"
+#include "tests/emulator/handlers.h"
+
+enum { GENERATED_LEN = 32 };
+
+static enum refusal life_done(struct request *request)
+{
+	request->key->updated = world_now(request->world);
+	world_save_key(request->world, request->key);
+	return request_answer_empty(request, 204);
+}
+
+static const char *rotate_payload(const struct request *request)
+{
+	const char *payload = request_text(request->body, "payload");
+
+	return payload != NULL && *payload != '\0' ? payload : NULL;
+}
+
+enum refusal life_check_rotate(struct request *request)
+{
+	struct buf payload;
+	enum refusal refusal = request_read_body(request);
+	const char *text = rotate_payload(request);
+
+	if (refusal != REFUSE_NOTHING || text == NULL)
+		return refusal;
+	buf_init(&payload, text_unbase64_size(strlen(text)));
+	refusal = request_base64(request, &payload, "payload", text);
+	size_t len = buf_slice(&payload).len;
+	buf_free(&payload);
+	if (refusal == REFUSE_NOTHING && len != 16 && len != 24 && len != 32)
+		refusal = request_bad_field(
+			request, "payload", "16, 24 or 32 bytes before it is encoded");
+	return refusal;
+}
+
+static enum err rotate_material(struct request *request, char **sealed)
+{
+	enum err err;
+	uint8_t material[64];
+	size_t len = GENERATED_LEN;
+	const char *text = rotate_payload(request);
+
+	rand_bytes(material, sizeof(material));
+	if (text != NULL)
+		TRY(text_unbase64(material, &len, slice_text(text)));
+	TRY(vault_seal(request->world->vault, sealed, slice_of(material, len)));
+out:
+	secret_wipe(material, sizeof(material));
+	return err;
+}
+
+enum refusal life_rotate(struct request *request)
+{
+	struct key *key = request->key;
+	bool given = rotate_payload(request) != NULL;
+	int64_t now = world_now(request->world);
+	char *sealed = NULL;
+
+	if (given && !key->imported)
+		return request_bad_param(request, "payload", "provided only if key is imported");
+	if (!given && key->imported)
+		return REFUSE_KEY_PAYLOAD_REQ_ERR;
+	if (key->rotated != 0 && now < key->rotated + KEY_ROTATE_GUARD_S)
+		return REFUSE_KEY_ROTATION_NOT_PERMITTED;
+	if (rotate_material(request, &sealed) != ERR_OK)
+		return REFUSE_INTERNAL;
+	key_add_version(key, now, sealed);
+	key->rotated = now;
+	return life_done(request);
+}
+
+enum refusal life_disable(struct request *request)
+{
+	request->key->state = KEY_SUSPENDED;
+	request->key->acted = world_now(request->world);
+	return life_done(request);
+}
+
+enum refusal life_enable(struct request *request)
+{
+	int64_t now = world_now(request->world);
+
+	if (now < request->key->acted + KEY_GUARD_S)
+		return REFUSE_REQ_TOO_EARLY_ERR;
+	request->key->state = KEY_ACTIVE;
+	request->key->acted = now;
+	return life_done(request);
+}
+
+enum refusal life_set_deletion(struct request *request)
+{
+	struct key *key = request->key;
+
+	if (!key->dual_auth)
+		return REFUSE_NOT_DUAL_AUTH_ERR;
+	key->dual_auth_set = true;
+	key->dual_auth_until = world_now(request->world) + KEY_DUAL_AUTH_S;
+	key_set_text(&key->dual_auth_by, request->user->id);
+	return life_done(request);
+}
+
+enum refusal life_unset_deletion(struct request *request)
+{
+	if (!request->key->dual_auth)
+		return REFUSE_NOT_DUAL_AUTH_ERR;
+	request->key->dual_auth_set = false;
+	return life_done(request);
+}
+
+/* There are no registered services to tell. */
+enum refusal life_sync(struct request *request)
+{
+	return request_answer_empty(request, 204);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/emulator/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TOKEN_LIFE_DEFAULT_S = 3600, TOKEN_LIFE_MAX_S = 86400 };
+
+const char options_help[] =
+	"key-protect-emulator: a durable stand-in for IBM IAM and Key Protect, for tests.\n"
+	"\n"
+	"  --listen HOST:PORT       where to listen (default 127.0.0.1:8443; port 0: any free "
+	"one)\n"
+	"  --data DIR               folder of the durable state (required)\n"
+	"  --cert FILE --key FILE   PEM certificate and key (default: self-signed, kept in DIR)\n"
+	"  --http                   plain HTTP instead of HTTPS\n"
+	"  --instance UUID          id of the instance (default: made once, kept in DIR)\n"
+	"  --api-key KEY=ROLE[,ROLE]  a caller; may be repeated (default dev-manager-key=Manager)\n"
+	"                           roles: Reader ReaderPlus Writer Manager KeyPurge\n"
+	"                           KmipAdapterManager\n"
+	"  --token-life SECONDS     life of IAM tokens (default 3600)\n"
+	"  --log FILE               append the request log there (default: standard error)\n"
+	"  --allow-remote           listen on addresses other than the loopback; the emulator "
+	"keeps\n"
+	"                           keys in software and is never for production\n"
+	"  --help                   this text\n";
+
+enum {
+	OPT_LISTEN = 1,
+	OPT_DATA,
+	OPT_CERT,
+	OPT_KEY,
+	OPT_HTTP,
+	OPT_INSTANCE,
+	OPT_API_KEY,
+	OPT_TOKEN_LIFE,
+	OPT_LOG,
+	OPT_ALLOW_REMOTE,
+	OPT_HELP
+};
+
+static const struct option known[] = {
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "data", required_argument, NULL, OPT_DATA },
+	{ "cert", required_argument, NULL, OPT_CERT },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "http", no_argument, NULL, OPT_HTTP },
+	{ "instance", required_argument, NULL, OPT_INSTANCE },
+	{ "api-key", required_argument, NULL, OPT_API_KEY },
+	{ "token-life", required_argument, NULL, OPT_TOKEN_LIFE },
+	{ "log", required_argument, NULL, OPT_LOG },
+	{ "allow-remote", no_argument, NULL, OPT_ALLOW_REMOTE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* "127.0.0.1:8443" or "[::1]:8443" */
+static enum err parse_listen(struct options *out, const char *text)
+{
+	enum err err;
+	const char *colon = strrchr(text, ':');
+	uint64_t port = 0;
+
+	if (colon == NULL)
+		return ERR_CONFIG;
+	struct slice host = slice_of(text, (size_t) (colon - text));
+	if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+		host = slice_cut(host, 1, host.len - 2);
+	TRY(text_copy(out->host, sizeof(out->host), host));
+	TRY(text_u64(&port, slice_text(colon + 1), UINT16_MAX));
+	out->port = (uint16_t) port;
+out:
+	return err;
+}
+
+static enum err parse_one(struct options *out, int option, const char *value)
+{
+	uint64_t number = 0;
+
+	switch (option) {
+	case OPT_LISTEN:
+		return parse_listen(out, value);
+	case OPT_DATA:
+		out->data = value;
+		return ERR_OK;
+	case OPT_CERT:
+		out->cert = value;
+		return ERR_OK;
+	case OPT_KEY:
+		out->key = value;
+		return ERR_OK;
+	case OPT_HTTP:
+		out->http = true;
+		return ERR_OK;
+	case OPT_INSTANCE:
+		out->instance = value;
+		return text_is_uuid(slice_text(value)) ? ERR_OK : ERR_CONFIG;
+	case OPT_API_KEY:
+		if (out->api_key_count == ACCESS_API_KEYS_MAX)
+			return ERR_LIMIT;
+		out->api_keys[out->api_key_count++] = value;
+		return ERR_OK;
+	case OPT_TOKEN_LIFE:
+		if (text_u64(&number, slice_text(value), TOKEN_LIFE_MAX_S) != ERR_OK)
+			return ERR_CONFIG;
+		out->token_life_s = (int64_t) number;
+		return ERR_OK;
+	case OPT_LOG:
+		out->log = value;
+		return ERR_OK;
+	case OPT_ALLOW_REMOTE:
+		out->allow_remote = true;
+		return ERR_OK;
+	case OPT_HELP:
+		out->help = true;
+		return ERR_OK;
+	default:
+		return ERR_CONFIG;
+	}
+}
+
+static bool is_loopback(const char *host)
+{
+	return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+static const char *judge(const struct options *options)
+{
+	if (options->data == NULL)
+		return "--data is required";
+	if ((options->cert == NULL) != (options->key == NULL))
+		return "--cert and --key go together";
+	if (!is_loopback(options->host) && !options->allow_remote)
+		return "only the loopback is listened on without --allow-remote (never for "
+		       "production)";
+	return NULL;
+}
+
+enum err options_parse(struct options *out, int argc, char **argv, char why[OPTIONS_WHY_MAX])
+{
+	int option;
+
+	*out = (struct options){
+		.host = "127.0.0.1", .port = 8443, .token_life_s = TOKEN_LIFE_DEFAULT_S
+	};
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (parse_one(out, option, optarg) == ERR_OK)
+			continue;
+		snprintf(why, OPTIONS_WHY_MAX, "wrong option or value: %s", argv[optind - 1]);
+		return ERR_CONFIG;
+	}
+	const char *objection = optind < argc ? "unexpected argument" : judge(out);
+	if (objection == NULL || out->help)
+		return ERR_OK;
+	snprintf(why, OPTIONS_WHY_MAX, "%s", objection);
+	return ERR_CONFIG;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading keys: lists, counts, one key, its metadata, its versions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tests/emulator/handlers.h"
+#include "tests/emulator/list.h"
+
+#define VERSION_TYPE "application/vnd.ibm.kms.key.version+json"
+
+static struct list_texts read_texts(const struct request *request)
+{
+	return (struct list_texts){ .state = request_param(request, "state"),
+		.extractable = request_param(request, "extractable"),
+		.filter = request_param(request, "filter"),
+		.search = request_param(request, "search"),
+		.sort = request_param(request, "sort"),
+		.limit = request_param(request, "limit"),
+		.offset = request_param(request, "offset") };
+}
+
+static enum refusal read_query(struct request *request, struct list_query *query)
+{
+	struct list_texts texts = read_texts(request);
+	const char *bad = NULL;
+	const char *must = NULL;
+
+	if (list_parse(query, &texts, &bad, &must) != ERR_OK)
+		return request_bad_param(request, bad, must);
+	return REFUSE_NOTHING;
+}
+
+enum refusal read_list_check(struct request *request)
+{
+	struct list_query query;
+
+	return read_query(request, &query);
+}
+
+/* All that match, in order; owned by the caller. */
+static struct key **read_matches(
+	struct request *request, const struct list_query *query, size_t *count)
+{
+	const char *ring = request_header(request, "X-Kms-Key-Ring");
+	struct key **keys = world_keys(request->world);
+	int64_t now = world_now(request->world);
+	char total[24];
+
+	*count = 0;
+	for (size_t i = 0; i < request->world->key_count; i++) {
+		const struct key *key = keys[i];
+		bool gone = key->state == KEY_DESTROYED && key->deleted + KEY_PURGE_AUTO_S <= now;
+		bool here = ring == NULL || strcmp(ring, key->ring) == 0;
+		if (!gone && here && list_matches(query, key, now))
+			keys[(*count)++] = keys[i];
+	}
+	list_sort(query, keys, *count);
+	snprintf(total, sizeof(total), "%zu", *count);
+	evhttp_add_header(evhttp_request_get_output_headers(request->http), "Key-Total", total);
+	return keys;
+}
+
+static void add_search_metadata(cJSON *envelope, const struct list_search *search)
+{
+	cJSON *metadata = cJSON_GetObjectItem(envelope, "metadata");
+	cJSON *query = cJSON_AddObjectToObject(metadata, "searchQuery");
+	cJSON *scopes = cJSON_CreateArray();
+
+	cJSON_AddStringToObject(query, "query", search->text);
+	if (search->in_name)
+		cJSON_AddItemToArray(scopes, cJSON_CreateString("name"));
+	if (search->in_alias)
+		cJSON_AddItemToArray(scopes, cJSON_CreateString("alias"));
+	cJSON_AddItemToObject(query, "scopes", scopes);
+	cJSON_AddBoolToObject(query, "not", search->not );
+	cJSON_AddBoolToObject(query, "exact", search->exact);
+}
+
+enum refusal read_list(struct request *request)
+{
+	struct list_query query;
+	struct key_context context = world_context(request->world);
+	size_t count = 0;
+	enum refusal refusal = read_query(request, &query);
+
+	if (refusal != REFUSE_NOTHING)
+		return refusal;
+	if (query.search.text[0] != '\0' && request->world->key_count > LIST_LIMIT_MAX)
+		return REFUSE_KEY_SEARCH_TOO_BROAD;
+	struct key **keys = read_matches(request, &query, &count);
+	cJSON *resources = cJSON_CreateArray();
+	for (size_t i = query.offset; i < count && i - query.offset < query.limit; i++)
+		cJSON_AddItemToArray(resources, key_json(keys[i], KEY_VIEW_FULL, &context));
+	free(keys);
+	cJSON *envelope = key_envelope(KEY_TYPE, resources);
+	if (query.search.text[0] != '\0')
+		add_search_metadata(envelope, &query.search);
+	return request_answer(request, 200, envelope);
+}
+
+enum refusal read_count(struct request *request)
+{
+	struct list_query query;
+	size_t count = 0;
+	enum refusal refusal = read_query(request, &query);
+
+	if (refusal != REFUSE_NOTHING)
+		return refusal;
+	free(read_matches(request, &query, &count));
+	return request_answer_empty(request, 200);
+}
+
+enum refusal read_key(struct request *request)
+{
+	return request_answer_key(request, 200, KEY_VIEW_FULL | KEY_VIEW_PAYLOAD);
+}
+
+enum refusal read_metadata(struct request *request)
+{
+	return request_answer_key(request, 200, KEY_VIEW_FULL);
+}
+
+enum refusal read_versions(struct request *request)
+{
+	const struct key *key = request->key;
+	struct list_texts texts = read_texts(request);
+	struct list_query page;
+	const char *bad = NULL;
+	const char *must = NULL;
+	int64_t state = key_state_at(key, world_now(request->world));
+	char date[RFC3339_TEXT_LEN + 1];
+
+	if (list_parse_page(&page, &texts, &bad, &must) != ERR_OK)
+		return request_bad_param(request, bad, must);
+	if (state != KEY_ACTIVE && !request_param_is_true(request, "allKeyStates"))
+		return state == KEY_DESTROYED ? REFUSE_KEY_DELETED_ERR
+					      : REFUSE_KEY_ACTION_INVALID_STATE_ERR;
+	cJSON *resources = cJSON_CreateArray();
+	for (size_t i = page.offset; i < key->version_count && i - page.offset < page.limit; i++) {
+		const struct key_version *version = &key->versions[key->version_count - 1 - i];
+		cJSON *item = cJSON_CreateObject();
+		text_rfc3339_from(date, version->created);
+		cJSON_AddStringToObject(item, "id", version->id);
+		cJSON_AddStringToObject(item, "creationDate", date);
+		cJSON_AddItemToArray(resources, item);
+	}
+	cJSON *envelope = key_envelope(VERSION_TYPE, resources);
+	if (request_param_is_true(request, "totalCount"))
+		cJSON_AddNumberToObject(cJSON_GetObjectItem(envelope, "metadata"), "totalCount",
+			(double) key->version_count);
+	return request_answer(request, 200, envelope);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All that the emulated instance holds: keys by id and alias, key rings, instance policies, the
+ * clock. Memory answers reads; every change is committed to the store before the call returns.
+ */
+#ifndef EMULATOR_WORLD_H
+#define EMULATOR_WORLD_H
+
+#include <cjson/cJSON.h>
+
+#include "tests/emulator/key.h"
+#include "tests/emulator/store.h"
+#include "tests/emulator/timeline.h"
+#include "tests/emulator/vault.h"
+
+#define WORLD_RING_DEFAULT "default"
+
+enum { WORLD_ALIASES_MAX = 1000, WORLD_RINGS_MAX = 50 };
+
+struct world {
+	struct store *store;
+	struct vault *vault;
+	struct timeline timeline;
+	char instance[UUID_TEXT_LEN + 1];
+	char crn_prefix[256];
+	void *keys_by_id; /* tsearch trees of struct key and of alias entries */
+	void *keys_by_alias;
+	size_t key_count;
+	size_t alias_count;
+	cJSON *rings; /* object: ring id -> {creationDate, createdBy} */
+	cJSON *policies; /* object: policy type -> policy resource */
+	cJSON *import_token; /* or NULL */
+};
+
+/* instance: NULL takes the one that the folder remembers, or a new one. */
+MUST_USE enum err world_new(struct world **out, const char *folder, const char *instance);
+void world_free(struct world *world);
+
+int64_t world_now(const struct world *world);
+struct key_context world_context(const struct world *world);
+
+struct key *world_key_by_id(const struct world *world, const char *id);
+struct key *world_key_by_alias(const struct world *world, const char *alias);
+/* By id, then by alias. */
+struct key *world_key(const struct world *world, const char *id_or_alias);
+/* All keys in order of their ids; an array of key_count, owned by the caller. */
+struct key **world_keys(const struct world *world);
+
+/* Takes the key over, with its aliases, and commits. */
+void world_add_key(struct world *world, struct key *key);
+/* Commits the key's present form. Aliases are changed by the two calls below. */
+void world_save_key(struct world *world, struct key *key);
+void world_add_alias(struct world *world, struct key *key, const char *alias, const char *by);
+/* The alias must be the key's. */
+void world_drop_alias(struct world *world, struct key *key, const char *alias);
+/* Purge: the key and its aliases are gone, and freed. */
+void world_drop_key(struct world *world, struct key *key);
+
+bool world_has_ring(const struct world *world, const char *ring);
+void world_add_ring(struct world *world, const char *ring, const char *by);
+/* Keys left in it move to the default ring, in the same transaction. */
+void world_drop_ring(struct world *world, const char *ring);
+/* Takes the resource over. */
+void world_set_policy(struct world *world, const char *type, cJSON *resource);
+void world_set_import_token(struct world *world, cJSON *token);
+void world_save_clock(struct world *world);
+
+#endif
