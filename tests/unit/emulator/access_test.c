@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shows that tokens are valid for their time and their maker only, and that roles decide: makes
+ * tokens at chosen times and reads them back. */
+#include <criterion/criterion.h>
+
+#include "base/crypt.h"
+#include "tests/emulator/access.h"
+
+static struct access access_of(const char *definition)
+{
+	struct access access = { .token_life_s = 100, .token_key = { 1 } };
+
+	cr_assert_eq(crypt_start(), ERR_OK);
+	cr_assert_eq(access_add(&access, definition), ERR_OK);
+	return access;
+}
+
+Test(access, a_token_lives_its_time)
+{
+	struct access access = access_of("k=Manager");
+	struct buf token;
+
+	buf_init(&token, 4096);
+	cr_assert_eq(access_token(&access, &token, &access.users[0], 1000), ERR_OK);
+	cr_assert_eq(access_by_token(&access, buf_slice(&token), 1099), &access.users[0]);
+	cr_assert_null(access_by_token(&access, buf_slice(&token), 1100));
+	access.token_key[0] = 2;
+	cr_assert_null(access_by_token(&access, buf_slice(&token), 1000));
+	buf_free(&token);
+	access_free(&access);
+}
+
+Test(access, any_changed_byte_spoils_a_token)
+{
+	struct access access = access_of("k=Manager");
+	struct buf token;
+
+	buf_init(&token, 4096);
+	cr_assert_eq(access_token(&access, &token, &access.users[0], 1000), ERR_OK);
+	for (size_t i = 0; i < token.len; i++) {
+		token.data[token.start + i] ^= 1;
+		cr_assert_null(access_by_token(&access, buf_slice(&token), 1000));
+		token.data[token.start + i] ^= 1;
+		cr_assert_null(access_by_token(&access, slice_cut(buf_slice(&token), 0, i), 1000));
+	}
+	buf_free(&token);
+	access_free(&access);
+}
+
+Test(access, roles_decide)
+{
+	struct access access = access_of("k=Writer,KeyPurge");
+	const struct access_user *user = access_by_api_key(&access, slice_text("k"));
+
+	cr_assert(access_allows(user, ACTION_CREATE));
+	cr_assert(access_allows(user, ACTION_PURGE));
+	cr_assert_not(access_allows(user, ACTION_DELETE));
+	cr_assert_null(access_by_api_key(&access, slice_text("kk")));
+	access_free(&access);
+}
+
+Test(access, definitions_are_judged)
+{
+	struct access access = { 0 };
+
+	cr_assert_eq(access_add(&access, "k"), ERR_CONFIG);
+	cr_assert_eq(access_add(&access, "=Reader"), ERR_CONFIG);
+	cr_assert_eq(access_add(&access, "k=Reader,King"), ERR_CONFIG);
+	cr_assert_eq(access.user_count, 0);
+}
