@@ -2,3 +2,5 @@
 unit_test(kmip/ttlv_test kmip)
 unit_test(kmip/message_test kmip)
 unit_test(kmip/codec_test kmip)
+unit_test(kmip/vectors_test kmip)
+target_compile_definitions(kmip_vectors_test PRIVATE TESTS_DIR="${CMAKE_SOURCE_DIR}/tests")
