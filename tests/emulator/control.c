@@ -70,7 +70,11 @@ static void control_mode(struct request *request)
 	control_switch(&mode->read_only, request->body, "read_only");
 	control_switch(&mode->down, request->body, "down");
 	control_switch(&mode->iam_down, request->body, "iam_down");
+	const cJSON *rate = cJSON_GetObjectItem(request->body, "rate_per_s");
+	if (cJSON_IsNumber(rate) && rate->valueint >= 0)
+		mode->rate_per_s = rate->valueint;
 	cJSON *answer = cJSON_CreateObject();
+	cJSON_AddNumberToObject(answer, "rate_per_s", mode->rate_per_s);
 	cJSON_AddBoolToObject(answer, "read_only", mode->read_only);
 	cJSON_AddBoolToObject(answer, "down", mode->down);
 	cJSON_AddBoolToObject(answer, "iam_down", mode->iam_down);

@@ -192,6 +192,20 @@ enum refusal create_check(struct request *request)
 	return REFUSE_NOTHING;
 }
 
+/* The one form of create in which a key is born with policies of its own. */
+enum refusal create_check_overrides(struct request *request)
+{
+	enum refusal refusal = create_check(request);
+
+	if (refusal == REFUSE_NOTHING)
+		refusal = policy_check_settings(request, request->resource);
+	bool rotated = cJSON_GetObjectItem(request->resource, "rotation") != NULL;
+	if (refusal == REFUSE_NOTHING && rotated && is_extractable(request->resource))
+		refusal = REFUSE_KEY_ROOT_REQ_ERR;
+	request->overrides = true;
+	return refusal;
+}
+
 static bool has_payload(const cJSON *resource)
 {
 	const char *payload = request_text(resource, "payload");
@@ -306,7 +320,21 @@ static void fill_attributes(struct request *request, struct key *key, const char
 		key->tags = cJSON_Duplicate(tags, true);
 	cJSON_ArrayForEach(alias, cJSON_GetObjectItem(resource, "aliases"))
 		key_add_alias(key, cJSON_GetStringValue(alias), key->created_by, key->created);
-	key->dual_auth = instance_policy_enabled(request->world, "dualAuthDelete") != NULL;
+}
+
+/* The policies that a key is born with: its own, else the instance's. */
+static void fill_policies(struct request *request, struct key *key)
+{
+	const cJSON *own = request->overrides ? request->resource : NULL;
+	const cJSON *rotation = cJSON_GetObjectItem(own, "rotation");
+	const cJSON *dual = cJSON_GetObjectItem(own, "dualAuthDelete");
+
+	if (rotation != NULL)
+		policy_set(request, key, "rotation", rotation);
+	if (dual != NULL)
+		policy_set(request, key, "dualAuthDelete", dual);
+	else
+		key->dual_auth = instance_policy_enabled(request->world, "dualAuthDelete") != NULL;
 }
 
 enum refusal create_key(struct request *request)
@@ -325,6 +353,7 @@ enum refusal create_key(struct request *request)
 		return refusal;
 	struct key *key = key_new();
 	fill_attributes(request, key, ring);
+	fill_policies(request, key);
 	if (fill_material(request->world, key, request->resource) != ERR_OK) {
 		key_free(key);
 		return REFUSE_INTERNAL;

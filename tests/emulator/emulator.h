@@ -16,6 +16,9 @@ struct emulator_mode {
 	bool read_only; /* changes are refused with 503 */
 	bool down; /* connections are closed at the first request */
 	bool iam_down; /* no tokens: 503 */
+	int rate_per_s; /* more calls than this in a second of real time: 429; 0: no limit */
+	uint64_t rate_second; /* the second that is counted */
+	int rate_used;
 };
 
 struct emulator {

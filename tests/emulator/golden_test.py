@@ -547,6 +547,18 @@ class Surroundings(WithEmulator):
         listed = self.emulator.call("GET", path).json
         self.assertEqual(listed["metadata"]["collectionTotal"], 2)
 
+    def test_policy_overrides(self):
+        body = envelope({"extractable": False, "dualAuthDelete": {"enabled": True},
+                         "rotation": {"enabled": True, "interval_month": 2}})
+        path = "/keys_with_policy_overrides"
+        self.expect(self.emulator.call("POST", path, body, who="writer"), 401)
+        key = self.expect(self.emulator.call("POST", path, body), 201).resource["id"]
+        made = self.emulator.call("GET", f"/keys/{key}").resource
+        self.assertEqual((made["rotation"]["interval_month"], made["dualAuthDelete"]),
+                         (2, {"enabled": True}))
+        body["resources"][0]["rotation"]["interval_month"] = 13
+        self.expect(self.emulator.call("POST", path, body), 400, "INVALID_FIELD_ERR")
+
     def test_registrations_are_none(self):
         key = self.root()
         for path in (f"/keys/{key}/registrations", "/keys/registrations"):
@@ -657,6 +669,16 @@ class Faults(WithEmulator):
             self.emulator.call("GET", "/keys")
         self.emulator.control("POST", "mode", {"down": False})
         self.expect(self.emulator.call("GET", "/keys"), 200)
+
+    def test_rate_limit(self):
+        self.emulator.call("GET", "/keys")
+        self.emulator.control("POST", "mode", {"rate_per_s": 1})
+        # given one call a second, when three come at once, then one at least is throttled
+        answers = [self.emulator.call("GET", "/keys") for _ in range(3)]
+        throttled = [answer for answer in answers if answer.status == 429]
+        self.assertTrue(throttled)
+        self.assertEqual(throttled[0].resource, {
+            "errorMsg": "Too Many Requests: Please wait a few minutes and try again."})
 
     def test_counters(self):
         self.emulator.create(payload="AAEC")

@@ -14,7 +14,7 @@ typedef enum refusal handler(struct request *request);
 /* iam.c */
 handler iam_token;
 /* create.c */
-handler create_check, create_key;
+handler create_check, create_check_overrides, create_key;
 /* read.c */
 handler read_list_check, read_list, read_count, read_key, read_metadata, read_versions;
 /* destroy.c */
@@ -38,6 +38,10 @@ handler instance_allowed_ip_port, instance_endpoints, instance_governance;
 handler registration_list, registration_service_only;
 
 /* Used by more than one group. */
+/* Sets a policy of the key, "rotation" or "dualAuthDelete"; the caller saves the key. */
+void policy_set(struct request *request, struct key *key, const char *kind, const cJSON *setting);
+/* Judges the policies in a resource. */
+enum refusal policy_check_settings(struct request *request, const cJSON *resource);
 bool alias_is_valid(const char *alias);
 /* NULL or the attribute object of an enabled instance policy. */
 const cJSON *instance_policy_enabled(const struct world *world, const char *type);

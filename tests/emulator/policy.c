@@ -24,17 +24,12 @@ enum refusal policy_list(struct request *request)
 	return request_answer(request, 200, key_envelope(POLICY_TYPE, resources));
 }
 
-static enum refusal check_one(struct request *request, const cJSON *resource)
+enum refusal policy_check_settings(struct request *request, const cJSON *resource)
 {
-	const char *wanted = request_param(request, "policy");
 	const cJSON *rotation = cJSON_GetObjectItem(resource, "rotation");
 	const cJSON *dual = cJSON_GetObjectItem(resource, "dualAuthDelete");
 	const cJSON *months = cJSON_GetObjectItem(rotation, "interval_month");
 
-	if (rotation == NULL && dual == NULL)
-		return request_bad_body(request, "a policy must be rotation or dualAuthDelete");
-	if (wanted != NULL && cJSON_GetObjectItem(resource, wanted) == NULL)
-		return REFUSE_BODY_QUERY_PARAM_MISMATCH_ERR;
 	if (dual != NULL && !cJSON_IsBool(cJSON_GetObjectItem(dual, "enabled")))
 		return request_bad_field(request, "enabled", "a boolean");
 	if (months != NULL && (!cJSON_IsNumber(months) || months->valueint < 1 ||
@@ -42,6 +37,18 @@ static enum refusal check_one(struct request *request, const cJSON *resource)
 		return request_bad_field(
 			request, "interval_month", "an integer between 1 and 12 (inclusive)");
 	return REFUSE_NOTHING;
+}
+
+static enum refusal check_one(struct request *request, const cJSON *resource)
+{
+	const char *wanted = request_param(request, "policy");
+
+	if (cJSON_GetObjectItem(resource, "rotation") == NULL &&
+		cJSON_GetObjectItem(resource, "dualAuthDelete") == NULL)
+		return request_bad_body(request, "a policy must be rotation or dualAuthDelete");
+	if (wanted != NULL && cJSON_GetObjectItem(resource, wanted) == NULL)
+		return REFUSE_BODY_QUERY_PARAM_MISMATCH_ERR;
+	return policy_check_settings(request, resource);
 }
 
 enum refusal policy_check(struct request *request)
@@ -61,9 +68,8 @@ enum refusal policy_check(struct request *request)
 	return refusal;
 }
 
-static void put_one(struct request *request, const char *kind, const cJSON *setting)
+void policy_set(struct request *request, struct key *key, const char *kind, const cJSON *setting)
 {
-	struct key *key = request->key;
 	char date[RFC3339_TEXT_LEN + 1];
 	char crn[512];
 	char id[UUID_TEXT_LEN + 1];
@@ -83,6 +89,8 @@ static void put_one(struct request *request, const char *kind, const cJSON *sett
 		key->policies = cJSON_CreateObject();
 	cJSON_DeleteItemFromObject(key->policies, kind);
 	cJSON_AddItemToObject(key->policies, kind, policy);
+	if (strcmp(kind, "dualAuthDelete") == 0)
+		key->dual_auth |= cJSON_IsTrue(cJSON_GetObjectItem(setting, "enabled"));
 }
 
 enum refusal policy_put(struct request *request)
@@ -108,10 +116,8 @@ enum refusal policy_put(struct request *request)
 		for (size_t i = 0; i < KIND_COUNT; i++) {
 			const cJSON *setting = cJSON_GetObjectItem(resource, kinds[i]);
 			if (setting != NULL)
-				put_one(request, kinds[i], setting);
+				policy_set(request, key, kinds[i], setting);
 		}
-		const cJSON *dual = cJSON_GetObjectItem(resource, "dualAuthDelete");
-		key->dual_auth |= cJSON_IsTrue(cJSON_GetObjectItem(dual, "enabled"));
 	}
 	key->updated = world_now(request->world);
 	world_save_key(request->world, key);

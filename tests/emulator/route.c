@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/handlers.h"
 
@@ -53,6 +54,7 @@ static const struct route routes[] = {
 	PLAIN("HEAD", K, LIST, "Keys could not be retrieved", read_list_check, read_count),
 	PLAIN("GET", K, LIST, "Keys could not be retrieved", read_list_check, read_list),
 	PLAIN("POST", K, CREATE, "Key could not be created", create_check, create_key),
+	PLAIN("POST", "/api/v2/keys_with_policy_overrides", INSTANCE_POLICIES, "Key could not be created", create_check_overrides, create_key),
 	PLAIN("GET", K "/registrations", REGISTRATIONS, "Registrations could not be retrieved", NULL, registration_list),
 	KEYS("GET", "/{k}", READ, ANY_KEY, KEY_IN_ANY, "Key could not be retrieved", NULL, read_key),
 	KEYS("GET", "/{k}/metadata", METADATA, ANY_KEY, KEY_IN_ANY, "Key could not be retrieved", NULL, read_metadata),
@@ -157,6 +159,19 @@ static enum refusal route_authenticate(struct request *request)
 	return request->user != NULL ? REFUSE_NOTHING : REFUSE_UNAUTHORIZED;
 }
 
+/* Whole seconds are enough: tests ask whether a client slows down, not how exactly. */
+static bool route_is_throttled(struct emulator_mode *mode)
+{
+	uint64_t second = clock_boot_ms() / 1000;
+
+	if (mode->rate_per_s == 0)
+		return false;
+	if (second != mode->rate_second)
+		mode->rate_used = 0;
+	mode->rate_second = second;
+	return ++mode->rate_used > mode->rate_per_s;
+}
+
 static enum refusal route_authorize(struct request *request)
 {
 	const char *instance = request_header(request, "Bluemix-Instance");
@@ -171,6 +186,8 @@ static enum refusal route_authorize(struct request *request)
 		return REFUSE_UNAUTHORIZED;
 	if (!access_allows(request->user, route->action))
 		return REFUSE_UNAUTHORIZED;
+	if (route_is_throttled(&request->emulator->mode))
+		return REFUSE_THROTTLED;
 	bool changes = strcmp(route->method, "GET") != 0 && strcmp(route->method, "HEAD") != 0 &&
 		       route->action != ACTION_WRAP;
 	if (request->emulator->mode.read_only && changes)

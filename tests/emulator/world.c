@@ -119,8 +119,6 @@ static void load_meta(void *ctx, const char *name, const cJSON *document)
 		world->timeline.anchor_real_ms = (int64_t) cJSON_GetNumberValue(
 			cJSON_GetObjectItem(document, "anchor_real_ms"));
 	}
-	if (strcmp(what, "import_token") == 0)
-		world->import_token = cJSON_Duplicate(document, true);
 }
 
 /* A folder belongs to one instance for good: its keys' CRNs carry the id. */
@@ -188,7 +186,6 @@ void world_free(struct world *world)
 	tdestroy(world->keys_by_id, free_key_node);
 	cJSON_Delete(world->rings);
 	cJSON_Delete(world->policies);
-	cJSON_Delete(world->import_token);
 	vault_free(world->vault);
 	store_free(world->store);
 	free(world);
@@ -358,14 +355,6 @@ void world_set_policy(struct world *world, const char *type, cJSON *resource)
 	world_put(world, "policies", type, resource);
 	cJSON_DeleteItemFromObjectCaseSensitive(world->policies, type);
 	cJSON_AddItemToObject(world->policies, type, resource);
-}
-
-void world_set_import_token(struct world *world, cJSON *token)
-{
-	world_put(world, "meta", "import_token", token);
-	if (token != world->import_token)
-		cJSON_Delete(world->import_token);
-	world->import_token = token;
 }
 
 void world_save_clock(struct world *world)

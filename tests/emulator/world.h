@@ -29,7 +29,6 @@ struct world {
 	size_t alias_count;
 	cJSON *rings; /* object: ring id -> {creationDate, createdBy} */
 	cJSON *policies; /* object: policy type -> policy resource */
-	cJSON *import_token; /* or NULL */
 };
 
 /* instance: NULL takes the one that the folder remembers, or a new one. */
@@ -62,7 +61,6 @@ void world_add_ring(struct world *world, const char *ring, const char *by);
 void world_drop_ring(struct world *world, const char *ring);
 /* Takes the resource over. */
 void world_set_policy(struct world *world, const char *type, cJSON *resource);
-void world_set_import_token(struct world *world, cJSON *token);
 void world_save_clock(struct world *world);
 
 #endif
