@@ -322,6 +322,21 @@ static void fill_attributes(struct request *request, struct key *key, const char
 		key_add_alias(key, cJSON_GetStringValue(alias), key->created_by, key->created);
 }
 
+/* The instance's default for generated root keys. */
+static void fill_default_rotation(struct request *request, struct key *key)
+{
+	const cJSON *attributes = instance_policy_enabled(request->world, "rotation");
+	const cJSON *months = cJSON_GetObjectItem(attributes, "interval_month");
+
+	if (months == NULL || key->extractable || key->imported)
+		return;
+	cJSON *setting = cJSON_CreateObject();
+	cJSON_AddBoolToObject(setting, "enabled", true);
+	cJSON_AddNumberToObject(setting, "interval_month", months->valuedouble);
+	policy_set(request, key, "rotation", setting);
+	cJSON_Delete(setting);
+}
+
 /* The policies that a key is born with: its own, else the instance's. */
 static void fill_policies(struct request *request, struct key *key)
 {
@@ -331,6 +346,8 @@ static void fill_policies(struct request *request, struct key *key)
 
 	if (rotation != NULL)
 		policy_set(request, key, "rotation", rotation);
+	else
+		fill_default_rotation(request, key);
 	if (dual != NULL)
 		policy_set(request, key, "dualAuthDelete", dual);
 	else
@@ -353,11 +370,11 @@ enum refusal create_key(struct request *request)
 		return refusal;
 	struct key *key = key_new();
 	fill_attributes(request, key, ring);
-	fill_policies(request, key);
 	if (fill_material(request->world, key, request->resource) != ERR_OK) {
 		key_free(key);
 		return REFUSE_INTERNAL;
 	}
+	fill_policies(request, key);
 	world_add_key(request->world, key);
 	request->key = key;
 	if (request_wants_representation(request))

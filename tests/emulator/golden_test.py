@@ -544,8 +544,13 @@ class Surroundings(WithEmulator):
         key = self.emulator.create().resource["id"]
         self.assertTrue(self.emulator.call("GET", f"/keys/{key}").resource["dualAuthDelete"][
             "enabled"])
+        every = {"enabled": True, "attributes": {"interval_month": 4}}
+        self.expect(self.emulator.call("PUT", path, body("rotation", every)), 204)
+        key = self.root()
+        self.assertEqual(self.emulator.call("GET", f"/keys/{key}").resource["rotation"],
+                         {"enabled": True, "interval_month": 4})
         listed = self.emulator.call("GET", path).json
-        self.assertEqual(listed["metadata"]["collectionTotal"], 2)
+        self.assertEqual(listed["metadata"]["collectionTotal"], 3)
 
     def test_policy_overrides(self):
         body = envelope({"extractable": False, "dualAuthDelete": {"enabled": True},
