@@ -26,6 +26,8 @@ struct raw_file {
 	uint32_t instances_count;
 };
 
+static const char config_is_empty[] = "the file is empty (`kmipd --example` prints one)";
+
 struct schema {
 	cyaml_schema_field_t top[CONFIG_ROWS_MAX + CONFIG_SECTION_COUNT];
 	cyaml_schema_field_t section[CONFIG_SECTION_COUNT][CONFIG_ROWS_MAX + 1];
@@ -143,7 +145,7 @@ static enum err raw_load(
 		return ERR_OK;
 	size_t line = loading->complaint_line == 0 ? 1 : loading->complaint_line;
 	if (result == CYAML_OK)
-		say(loading, line, "the file is empty (`kmipd --example` prints one)");
+		say(loading, line, "%s", config_is_empty);
 	else if (strncmp(loading->complaint, unexpected, strlen(unexpected)) == 0)
 		say_unexpected_key(loading, loading->complaint + strlen(unexpected));
 	else
@@ -419,6 +421,11 @@ enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_
 		goto out;
 	}
 	loading.text = buf_slice(&text);
+	if (loading.text.len == 0) {
+		say(&loading, 1, "%s", config_is_empty);
+		err = ERR_CONFIG;
+		goto out;
+	}
 	config = calloc(1, sizeof(*config));
 	TRY(config == NULL ? ERR_NOMEM : ERR_OK);
 	TRY(config_read(config, &loading));
