@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/emulator/control.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/route.h"
+
+/* A century and a day per millisecond: beyond these only overflow waits. */
+#define ADVANCE_MAX_S 3.2e9
+#define SCALE_MAX 8.64e7
 
 bool control_is_for(const struct request *request)
 {
@@ -88,9 +93,9 @@ static void control_clock(struct request *request)
 	const cJSON *scale = cJSON_GetObjectItem(request->body, "scale");
 	char now[RFC3339_TEXT_LEN + 1];
 
-	if (cJSON_IsNumber(scale) && scale->valuedouble >= 0)
+	if (cJSON_IsNumber(scale) && scale->valuedouble >= 0 && scale->valuedouble <= SCALE_MAX)
 		timeline_set_scale(timeline, scale->valuedouble);
-	if (cJSON_IsNumber(advance))
+	if (cJSON_IsNumber(advance) && fabs(advance->valuedouble) <= ADVANCE_MAX_S)
 		timeline_advance(timeline, (int64_t) advance->valuedouble);
 	world_save_clock(request->world);
 	text_rfc3339_from(now, timeline_now(timeline));
