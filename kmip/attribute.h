@@ -41,7 +41,7 @@ struct kmip_value kmip_value_bytes(struct slice bytes);
  * Structured values by their tables: kmip_value_write(&value, arena, &kmip_name_table, &name) and
  * kmip_value_read(&name, codec, &kmip_name_table, &value). All versions' fields are kept: the
  * encoder leaves out what a client's version does not have. ERR_FIELD when the value is no
- * structure, else as codec_decode.
+ * structure, else as codec_decode. Stored values are read with a codec of KMIP_NEWEST.
  */
 MUST_USE enum err kmip_value_write(struct kmip_value *out, struct arena *arena,
 	const struct kmip_struct *table, const void *object);
