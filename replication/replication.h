@@ -33,11 +33,10 @@ struct replication_options {
 	uint32_t ack_wait_ms; /* 50 */
 	const struct replication_instance *instances; /* copied */
 	size_t instance_count;
-	/* Until when (boot ms) this node may answer from its cache: the peer was heard, its earlier
-	 * changes are merged. Until leases exist: last frame heard + 1 s. Called whenever it moves.
-	 */
+	/* Until when (boot ms) this node may answer from its cache: the peer's lease (design D19),
+	 * granted behind changes that are merged by now; 0: no longer. Called whenever it moves;
+	 * before the first call it may not. */
 	void (*on_vouch)(void *ctx, uint64_t until_ms);
-	/* Asked to start the link again after a certificate change: replication_reload. */
 	void *ctx;
 };
 
@@ -54,6 +53,10 @@ MUST_USE enum err replication_reload(
 /* Test and operator switch: closes the link and does not open it until resumed (kmipctl peer
  * cut|heal). */
 void replication_cut(struct replication *replication, bool cut);
+
+/* The process stood still for longer than it may (design D3): its own lease is in doubt and
+ * dropped; on_vouch(0) comes at once, and the next grant vouches again. */
+void replication_drop_lease(struct replication *replication);
 
 struct replication_status {
 	const char

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/core.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "replication/core_private.h"
+#include "base/crypt.h"
+
+static const char *const state_names[CORE_STATE_COUNT] = {
+	[CORE_DOWN] = "down",
+	[CORE_CONNECTING] = "connecting",
+	[CORE_HELLO] = "hello",
+	[CORE_CATCHING_UP] = "catching-up",
+	[CORE_STREAMING] = "streaming",
+	[CORE_REFUSED] = "refused",
+};
+
+const char *core_state_name(enum core_state state)
+{
+	ASSERT((unsigned) state < CORE_STATE_COUNT);
+	return state_names[state];
+}
+
+enum err core_new(struct core **out, const struct core_options *options)
+{
+	struct core *core = calloc(1, sizeof(*core));
+
+	if (core == NULL)
+		return ERR_NOMEM;
+	ASSERT(options->instances.len <= (size_t) WIRE_INSTANCES_MAX * WIRE_INSTANCE_LEN);
+	core->options = *options;
+	core->state = CORE_DOWN;
+	core->since_ms = options->now_ms;
+	core->timer_ms = UINT64_MAX;
+	lease_init(&core->lease, options->now_ms);
+	*out = core;
+	return ERR_OK;
+}
+
+void core_free(struct core *core)
+{
+	free(core);
+}
+
+struct core_action *core_add(struct core *core, enum core_action_kind kind)
+{
+	struct core_action *action;
+
+	ASSERT(core->actions->count < CORE_ACTIONS_MAX);
+	action = &core->actions->items[core->actions->count++];
+	*action = (struct core_action){ .kind = kind };
+	return action;
+}
+
+struct wire_frame *core_send(struct core *core, enum wire_type type)
+{
+	struct core_action *action = core_add(core, CORE_ACTION_SEND);
+
+	action->frame.type = type;
+	return &action->frame;
+}
+
+void core_move(struct core *core, enum core_state state, const char *why)
+{
+	struct core_action *action;
+
+	if (why != core->why)
+		(void) snprintf(core->why, sizeof(core->why), "%s", why);
+	if (state == core->state)
+		return;
+	core->state = state;
+	core->since_ms = core->now_ms;
+	action = core_add(core, CORE_ACTION_STATE);
+	action->move.state = state;
+	action->move.why = core->why;
+}
+
+bool core_is_up(const struct core *core)
+{
+	return core->state == CORE_CATCHING_UP || core->state == CORE_STREAMING;
+}
+
+static void give_up(struct core *core, enum core_state state, const char *why)
+{
+	struct core_action *action;
+
+	if (core->state != CORE_HELLO && !core_is_up(core))
+		return;
+	feed_stop(core);
+	core_move(core, state, why);
+	action = core_add(core, CORE_ACTION_CLOSE);
+	action->close.why = core->why;
+	action->close.slow = state == CORE_REFUSED;
+}
+
+void core_close(struct core *core, const char *why)
+{
+	give_up(core, CORE_DOWN, why);
+}
+
+static void refuse(struct core *core, const char *why)
+{
+	struct wire_frame *frame = core_send(core, WIRE_BYE);
+
+	frame->bye = (struct wire_bye){ WIRE_BYE_REFUSED, slice_text(why) };
+	give_up(core, CORE_REFUSED, why);
+}
+
+void core_on_granted(struct core *core)
+{
+	if (core->state == CORE_CATCHING_UP && core->feed.granted && core->intake.taken) {
+		core->full_wanted = false;
+		core_move(core, CORE_STREAMING, "both directions are up to date");
+	}
+}
+
+/* ---- instances ---- */
+
+bool core_is_common(const struct core *core, const struct instance_id *instance)
+{
+	for (size_t i = 0; i < core->common_count; i++)
+		if (slice_equal(core->common[i], slice_of(instance->text, INSTANCE_ID_LEN_MAX)))
+			return true;
+	return false;
+}
+
+static bool has_instance(struct slice instances, struct slice one)
+{
+	for (size_t at = 0; at < instances.len; at += WIRE_INSTANCE_LEN)
+		if (slice_equal(slice_cut(instances, at, WIRE_INSTANCE_LEN), one))
+			return true;
+	return false;
+}
+
+/* Both nodes come to the same scope, since both lists are in the order of id. */
+static void compare_instances(struct core *core, struct slice theirs)
+{
+	struct slice own = core->options.instances;
+	struct slice parts[WIRE_INSTANCES_MAX];
+	size_t total = own.len / WIRE_INSTANCE_LEN;
+
+	core->common_count = 0;
+	for (size_t i = 0; i < total; i++) {
+		struct slice one = slice_cut(own, i * WIRE_INSTANCE_LEN, WIRE_INSTANCE_LEN);
+
+		if (!has_instance(theirs, one))
+			continue;
+		parts[core->common_count] = one;
+		core->common[core->common_count++] = slice_cut(one, 0, INSTANCE_ID_LEN_MAX);
+	}
+	core->differing = total + theirs.len / WIRE_INSTANCE_LEN - 2 * core->common_count;
+	if (crypt_sha256_parts(core->scope, parts, core->common_count) != ERR_OK)
+		core_close(core, "no memory to compare instances");
+}
+
+/* ---- link ---- */
+
+static void on_link_down(struct core *core, const char *why)
+{
+	if (core->state == CORE_DOWN || core->state == CORE_REFUSED)
+		return;
+	feed_stop(core);
+	core_move(core, CORE_DOWN, why);
+}
+
+static void on_link_up(struct core *core, const struct core_event *event)
+{
+	struct wire_applied applied = event->up.applied;
+	struct wire_hello *hello;
+
+	on_link_down(core, "replaced by a new connection");
+	core->link++;
+	core->heard_ms = core->now_ms;
+	core->pinged_ms = 0;
+	core_move(core, CORE_HELLO, "connected");
+	if (core->incarnation_pending || core->stopping) {
+		core_close(core, core->stopping ? "stopping" : "a new incarnation is being made");
+		return;
+	}
+	if (core->full_wanted)
+		applied = (struct wire_applied){ 0 };
+	intake_start(core, &applied.position);
+	intake_pause_if_full(core);
+	hello = &core_send(core, WIRE_HELLO)->hello;
+	*hello = (struct wire_hello){
+		.version_min = WIRE_VERSION_MIN,
+		.version_max = WIRE_VERSION_MAX,
+		.node = core->options.node,
+		.cluster = slice_text(core->options.cluster),
+		.software = slice_text(core->options.software),
+		.own = event->up.own,
+		.applied = applied,
+		.instances = core->options.instances,
+	};
+}
+
+/* ---- HELLO ---- */
+
+/* NULL when the peer is the one that we were configured for. */
+static const char *judge(const struct core *core, const struct wire_hello *hello)
+{
+	if (!slice_equal_text(hello->cluster, core->options.cluster))
+		return "the peer belongs to another cluster";
+	if (hello->node != core->options.peer_node)
+		return "the peer has another node number than configured";
+	if (hello->version_min > WIRE_VERSION_MAX || hello->version_max < WIRE_VERSION_MIN)
+		return "no protocol version in common with the peer";
+	return NULL;
+}
+
+/* The peer holds more of this node's changes than this node does, or others (design D20). */
+static bool was_rolled_back(const struct core_event *event)
+{
+	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
+	const struct wire_position *own = &event->frame.own;
+
+	if (applied->seq == 0 || !wire_incarnation_equal(applied, own))
+		return false;
+	if (applied->seq > own->seq)
+		return true;
+	return event->frame.hash_at != NULL &&
+	       !slice_equal(slice_of(event->frame.hash_at, 32), slice_of(applied->hash, 32));
+}
+
+static void on_hello(struct core *core, const struct core_event *event)
+{
+	const struct wire_hello *hello = &event->frame.frame->hello;
+	const char *refusal = judge(core, hello);
+
+	if (refusal != NULL) {
+		refuse(core, refusal);
+		return;
+	}
+	if (was_rolled_back(event)) {
+		core->full_wanted = true;
+		core->incarnation_pending = true;
+		core_close(core, "this node was rolled back: the peer knows later changes of it");
+		core_add(core, CORE_ACTION_NEW_INCARNATION);
+		return;
+	}
+	(void) snprintf(core->peer_software, sizeof(core->peer_software), "%.*s",
+		(int) hello->software.len, (const char *) hello->software.data);
+	compare_instances(core, hello->instances);
+	if (core->state != CORE_HELLO)
+		return;
+	core->intake.peer = hello->own;
+	core_move(core, CORE_CATCHING_UP, "the peer is the right one");
+	feed_start(core, event);
+}
+
+/* ---- frames ---- */
+
+static void on_bye(struct core *core, const struct wire_bye *bye)
+{
+	char why[CORE_WHY_MAX];
+
+	if (bye->code != WIRE_BYE_STOP) {
+		(void) snprintf(why, sizeof(why), "refused by the peer: %.*s", (int) bye->why.len,
+			(const char *) bye->why.data);
+		give_up(core, CORE_REFUSED, why);
+		return;
+	}
+	lease_give_back(&core->lease, core->now_ms);
+	core_close(core, "the peer stops");
+	gate_release(&core->gate, &(struct gate_pass){ .changes = true });
+}
+
+static void on_frame(struct core *core, const struct core_event *event)
+{
+	const struct wire_frame *frame = event->frame.frame;
+
+	if (core->state != CORE_HELLO && !core_is_up(core))
+		return;
+	core->heard_ms = core->now_ms;
+	core->ever_heard_ms = core->now_ms;
+	if ((core->state == CORE_HELLO) != (frame->type == WIRE_HELLO) && frame->type != WIRE_BYE) {
+		core_close(core, "the peer did not keep to the order of HELLO");
+		return;
+	}
+	switch (frame->type) {
+	case WIRE_HELLO:
+		on_hello(core, event);
+		break;
+	case WIRE_DATA:
+		intake_on_data(core, event);
+		break;
+	case WIRE_ACK:
+		feed_on_ack(core, &frame->position);
+		break;
+	case WIRE_PING:
+		feed_on_ping(core, frame->ping_ms);
+		break;
+	case WIRE_GRANT:
+		intake_on_grant(core, &frame->grant);
+		break;
+	case WIRE_SNAP_BEGIN:
+	case WIRE_SNAP:
+	case WIRE_SNAP_END:
+		intake_on_snap(core, event);
+		break;
+	case WIRE_BYE:
+		on_bye(core, &frame->bye);
+		break;
+	case WIRE_TYPE_END:
+		break;
+	}
+}
+
+/* ---- the rest ---- */
+
+static void on_hold(struct core *core, struct keystore_hold *hold)
+{
+	uint64_t deadline_ms = hold->class == KEYSTORE_GATE_CREATE
+				       ? core->now_ms + core->options.ack_wait_ms
+				       : lease_until(&core->lease);
+
+	gate_hold(&core->gate, hold, deadline_ms);
+	/* The hold may be heard of before the commit that it waits for. */
+	if (hold->seq > core->feed.own.seq)
+		core->feed.dirty = true;
+}
+
+static void drop_lease(struct core *core)
+{
+	lease_drop(&core->lease, core->now_ms);
+	core_add(core, CORE_ACTION_VOUCH)->until_ms = 0;
+}
+
+static void on_stop(struct core *core)
+{
+	core->stopping = true;
+	drop_lease(core);
+	if (core->state == CORE_HELLO || core_is_up(core)) {
+		core_send(core, WIRE_BYE)->bye =
+			(struct wire_bye){ WIRE_BYE_STOP, SLICE_LITERAL("stopping") };
+		core_close(core, "stopping");
+	}
+}
+
+static void on_incarnation(struct core *core, const struct wire_position *own)
+{
+	core->incarnation_pending = false;
+	core->feed.own = *own;
+}
+
+static void dispatch(struct core *core, const struct core_event *event)
+{
+	switch (event->kind) {
+	case CORE_EVENT_CONNECTING:
+		if (core->state == CORE_DOWN)
+			core_move(core, CORE_CONNECTING, core->why);
+		break;
+	case CORE_EVENT_LINK_UP:
+		on_link_up(core, event);
+		break;
+	case CORE_EVENT_LINK_DOWN:
+		on_link_down(core, event->why);
+		break;
+	case CORE_EVENT_FRAME:
+		on_frame(core, event);
+		break;
+	case CORE_EVENT_COMMITTED:
+		core->feed.dirty = true;
+		break;
+	case CORE_EVENT_MERGED:
+		intake_on_merged(core, event);
+		break;
+	case CORE_EVENT_LOG_READ:
+		feed_on_log(core, event);
+		break;
+	case CORE_EVENT_SNAPSHOT_READ:
+		feed_on_snapshot(core, event);
+		break;
+	case CORE_EVENT_INCARNATION:
+		on_incarnation(core, &event->incarnation);
+		break;
+	case CORE_EVENT_HOLD:
+		on_hold(core, event->hold);
+		break;
+	case CORE_EVENT_GAP:
+		drop_lease(core);
+		break;
+	case CORE_EVENT_STOP:
+		on_stop(core);
+		break;
+	case CORE_EVENT_DRAINED:
+	case CORE_EVENT_TIMER:
+		break;
+	}
+}
+
+/* ---- what follows from time ---- */
+
+static void watch_link(struct core *core)
+{
+	if (core->state != CORE_HELLO && !core_is_up(core))
+		return;
+	if (!core->intake.paused && core->now_ms >= core->heard_ms + CORE_SILENCE_MS) {
+		core_close(core, "the peer is silent");
+		return;
+	}
+	if (core_is_up(core) &&
+		(core->pinged_ms == 0 || core->now_ms >= core->pinged_ms + CORE_PING_MS)) {
+		core->pinged_ms = core->now_ms;
+		core_send(core, WIRE_PING)->ping_ms = core->now_ms;
+	}
+}
+
+static void release_holds(struct core *core)
+{
+	struct gate_pass pass = {
+		.now_ms = core->now_ms,
+		.acked_seq = core_is_up(core) ? core->feed.acked_seq : 0,
+		.creates = !core_is_up(core),
+	};
+
+	gate_release(&core->gate, &pass);
+	if (core->gate.released.first != NULL)
+		core_add(core, CORE_ACTION_RELEASE);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void set_timer(struct core *core)
+{
+	uint64_t at_ms = gate_deadline(&core->gate);
+
+	if (core_is_up(core))
+		at_ms = earlier(at_ms, core->pinged_ms + CORE_PING_MS);
+	if ((core->state == CORE_HELLO || core_is_up(core)) && !core->intake.paused)
+		at_ms = earlier(at_ms, core->heard_ms + CORE_SILENCE_MS);
+	if (at_ms == core->timer_ms)
+		return;
+	core->timer_ms = at_ms;
+	core_add(core, CORE_ACTION_TIMER)->at_ms = at_ms;
+}
+
+void core_step(struct core *core, const struct core_event *event, struct core_actions *actions)
+{
+	actions->count = 0;
+	core->actions = actions;
+	core->now_ms = event->now_ms;
+	core->unsent = event->unsent;
+	dispatch(core, event);
+	watch_link(core);
+	feed_poke(core);
+	release_holds(core);
+	set_timer(core);
+	core->actions = NULL;
+}
+
+void core_cancel(struct core *core, struct keystore_hold *hold)
+{
+	gate_cancel(&core->gate, hold);
+}
+
+struct keystore_hold *core_take_released(struct core *core)
+{
+	return gate_take_released(&core->gate);
+}
+
+void core_status(const struct core *core, struct core_status *out)
+{
+	*out = (struct core_status){
+		.state = core->state,
+		.why = core->why,
+		.since_ms = core->since_ms,
+		.last_heard_ms = core->ever_heard_ms,
+		.own_seq = core->feed.own.seq,
+		.acked_seq = core->feed.acked_seq,
+		.peer_seq = core->intake.peer.seq,
+		.merged_seq = core->intake.merged.seq,
+		.holds = core->gate.count,
+		.snapshots = core->feed.snapshots,
+		.differing_instances = core->differing,
+		.granted_until_ms = lease_until(&core->lease),
+		.held_until_ms = core->lease.held_until_ms,
+		.peer_software = core->peer_software,
+	};
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What core.c, feed.c and intake.c share; nobody else includes this. */
+#ifndef REPLICATION_CORE_PRIVATE_H
+#define REPLICATION_CORE_PRIVATE_H
+
+#include "replication/core.h"
+#include "replication/lease.h"
+
+enum feed_mode { FEED_NONE, FEED_SNAPSHOT, FEED_TAIL };
+
+/* The stream to the peer. */
+struct feed {
+	enum feed_mode mode;
+	bool reading; /* a read is under way, at most one */
+	bool stale_read; /* the read under way belongs to an earlier link */
+	bool dirty; /* the log may hold more than the last read saw */
+	bool snapshot_begun;
+	struct wire_position own; /* as the last read saw it */
+	struct wire_position sent; /* last entry given to the link */
+	struct wire_position base; /* of the snapshot under way: the stream goes on behind it */
+	struct core_cursor cursor;
+	uint64_t acked_seq;
+	bool grant_owed;
+	bool granted; /* once on this link */
+	uint64_t grant_asked_ms;
+	uint64_t snapshots;
+};
+
+enum intake_mode { INTAKE_TAIL, INTAKE_SNAPSHOT };
+
+/* The stream from the peer. */
+struct intake {
+	enum intake_mode mode;
+	struct wire_position peer; /* its own position, as its HELLO said */
+	struct wire_position received; /* last entry given to the store */
+	struct wire_position merged; /* last entry durable here */
+	uint64_t started, done; /* merges, over all links: they end in the order of their start */
+	unsigned acks_due;
+	bool paused;
+	bool taken; /* a grant, once on this link */
+	/* A grant counts when the merges that were started before it came are done. */
+	bool grant_waits;
+	uint64_t grant_behind; /* value of `done` that it waits for */
+	struct wire_grant grant;
+	/* The latest that came while one waited. */
+	bool next_waits;
+	uint64_t next_behind;
+	struct wire_grant next;
+};
+
+struct core {
+	struct core_options options;
+	enum core_state state;
+	uint64_t since_ms;
+	char why[CORE_WHY_MAX + 1];
+	char peer_software[WIRE_SOFTWARE_LEN_MAX + 1];
+	uint32_t link; /* number of the connection */
+	uint64_t heard_ms, ever_heard_ms, pinged_ms;
+	uint64_t timer_ms;
+	bool full_wanted; /* a full exchange is due: nothing is said to be applied */
+	bool incarnation_pending;
+	bool stopping;
+	uint8_t scope[32];
+	struct slice common[WIRE_INSTANCES_MAX]; /* ids within options.instances */
+	size_t common_count;
+	uint64_t differing;
+	struct lease lease;
+	struct gate gate;
+	struct feed feed;
+	struct intake intake;
+	/* scratch of one step */
+	uint64_t now_ms;
+	size_t unsent;
+	struct core_actions *actions;
+	struct slice record_bytes[WIRE_RECORDS_MAX];
+};
+
+/* The next action, zeroed but for its kind. */
+struct core_action *core_add(struct core *core, enum core_action_kind kind);
+struct wire_frame *core_send(struct core *core, enum wire_type type);
+void core_move(struct core *core, enum core_state state, const char *why);
+/* The one way in which this side gives up a link. */
+void core_close(struct core *core, const char *why);
+bool core_is_up(const struct core *core); /* HELLOs were exchanged */
+bool core_is_common(const struct core *core, const struct instance_id *instance);
+/* After a grant in either direction: both make the link streaming. */
+void core_on_granted(struct core *core);
+
+/* From the peer's HELLO: the tail behind what it applied, or a snapshot. */
+void feed_start(struct core *core, const struct core_event *event);
+void feed_stop(struct core *core);
+void feed_on_ack(struct core *core, const struct wire_position *position);
+void feed_on_ping(struct core *core, uint64_t asked_ms);
+void feed_on_log(struct core *core, const struct core_event *event);
+void feed_on_snapshot(struct core *core, const struct core_event *event);
+/* Starts whatever may be started now. */
+void feed_poke(struct core *core);
+
+void intake_start(struct core *core, const struct wire_position *applied);
+/* At the limit of merges the link is not read; of earlier links' merges, too. */
+void intake_pause_if_full(struct core *core);
+void intake_on_data(struct core *core, const struct core_event *event);
+void intake_on_snap(struct core *core, const struct core_event *event);
+void intake_on_grant(struct core *core, const struct wire_grant *grant);
+void intake_on_merged(struct core *core, const struct core_event *event);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers that wait for the peer (design D18), in two steps: the core lets them go, the shell calls
+ * them from the loop. Holds are embedded in the keystore's flows; nothing is allocated and nothing
+ * is called back here.
+ */
+#ifndef REPLICATION_GATE_H
+#define REPLICATION_GATE_H
+
+#include "keystore/keystore.h"
+
+struct gate_list {
+	struct keystore_hold *first, *last;
+};
+
+struct gate {
+	struct gate_list held;
+	struct gate_list released; /* in the order in which they were let go */
+	uint64_t count; /* in held */
+};
+
+/* Holds until deadline_ms at the latest. */
+void gate_hold(struct gate *gate, struct keystore_hold *hold, uint64_t deadline_ms);
+/* Forgets a hold that was not yet taken. */
+void gate_cancel(struct gate *gate, struct keystore_hold *hold);
+
+/* What lets holds go, whichever comes first. */
+struct gate_pass {
+	uint64_t now_ms;
+	uint64_t acked_seq;
+	bool creates; /* all of class KEYSTORE_GATE_CREATE: the link is known to be down */
+	bool changes; /* all of class KEYSTORE_GATE_CHANGE: the peer has stopped serving */
+};
+void gate_release(struct gate *gate, const struct gate_pass *pass);
+/* The earliest deadline among those held; UINT64_MAX without any. */
+uint64_t gate_deadline(const struct gate *gate);
+/* The next one to call; NULL when there is none. */
+struct keystore_hold *gate_take_released(struct gate *gate);
+
+#endif

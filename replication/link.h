@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection to the peer (design D22): TLS 1.3, both leaves pinned; one side dials and tries
+ * again, the other listens; at most one connection counts, the newest from the right peer. Cuts the
+ * bytes into frames and does not know what they mean.
+ */
+#ifndef REPLICATION_LINK_H
+#define REPLICATION_LINK_H
+
+#include "base/loop.h"
+#include "base/slice.h"
+
+struct link;
+
+enum {
+	LINK_WHY_MAX = 300,
+	LINK_SLOTS = 6, /* one that counts, the others shaking hands or closing */
+	LINK_IN_MAX = 2 * 1048576,
+	LINK_OUT_MAX = 4 * 1048576,
+	LINK_HANDSHAKE_MS = 3000,
+	LINK_RETRY_MIN_MS = 100,
+	LINK_RETRY_MAX_MS = 5000,
+	LINK_RETRY_SLOW_MS = 15000, /* after a refusal: a person must change something first */
+};
+
+struct link_handler {
+	void (*on_connecting)(void *ctx);
+	void (*on_up)(void *ctx);
+	/* body is borrowed until return; link_close and link_cut are allowed inside. */
+	void (*on_frame)(void *ctx, uint8_t type, struct slice body);
+	void (*on_drained)(void *ctx);
+	/* Not after link_close, link_cut or link_free. */
+	void (*on_down)(void *ctx, const char *why);
+	/* A connection given to link_close has sent what it had. */
+	void (*on_closed)(void *ctx);
+	void *ctx;
+};
+
+struct link_options {
+	struct loop *loop;
+	const char *listen; /* NULL for the side that dials */
+	const char *peer_address; /* of the side that dials */
+	const char *cert_file, *key_file, *peer_cert_file;
+	struct link_handler handler;
+};
+
+/* Text is copied. why: a sentence for people. */
+MUST_USE enum err link_new(
+	struct link **out, const struct link_options *options, char why[LINK_WHY_MAX]);
+MUST_USE enum err link_start(struct link *link, char why[LINK_WHY_MAX]);
+void link_free(struct link *link);
+/* For connections made from now on; an error keeps what was. */
+MUST_USE enum err link_reload(struct link *link, char why[LINK_WHY_MAX]);
+
+bool link_is_up(const struct link *link);
+/* ERR_STATE without a connection; else as stream_send. */
+MUST_USE enum err link_send(struct link *link, struct slice bytes);
+size_t link_unsent(const struct link *link);
+void link_pause(struct link *link, bool paused);
+/* Sends what is queued and ends the connection; dials again later, much later when slow. */
+void link_close(struct link *link, bool slow);
+/* The connection proved useful: the next dialling starts without delay. */
+void link_settle(struct link *link);
+/* Ends everything at once, and opens nothing until cut is false again. */
+void link_cut(struct link *link, bool cut);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/reader.h"
+#include <stdio.h>
+#include "base/log.h"
+
+void reader_fact_name(char out[READER_FACT_MAX], uint16_t peer_node)
+{
+	(void) snprintf(out, READER_FACT_MAX, "peer-%u", (unsigned) peer_node);
+}
+
+static enum err read_own(struct cache_read *read, struct wire_position *out)
+{
+	struct cache_position position;
+	enum err err = cache_log_position(read, &position);
+
+	if (err != ERR_OK)
+		return err;
+	bytes_copy(out->incarnation, position.incarnation, sizeof(out->incarnation));
+	out->seq = position.seq;
+	bytes_copy(out->hash, position.hash, sizeof(out->hash));
+	return ERR_OK;
+}
+
+enum err reader_position(struct cache *cache, struct wire_position *out)
+{
+	struct cache_read *read = NULL;
+	enum err err;
+
+	TRY(cache_read_begin(&read, cache));
+	TRY(read_own(read, out));
+out:
+	cache_read_end(read);
+	return err;
+}
+
+enum err reader_up(struct cache *cache, const char *fact, struct core_event *event)
+{
+	struct cache_read *read = NULL;
+	struct slice value;
+	enum err err;
+
+	event->up.applied = (struct wire_applied){ 0 };
+	TRY(cache_read_begin(&read, cache));
+	TRY(read_own(read, &event->up.own));
+	err = cache_get_fact(read, fact, &value);
+	if (err == ERR_MISS || err == ERR_NOT_FOUND) {
+		err = ERR_OK;
+		goto out;
+	}
+	TRY(err);
+	if (wire_applied_get(&event->up.applied, value) != ERR_OK)
+		log_warning("peer-position-unreadable", "fact=%s", fact);
+out:
+	cache_read_end(read);
+	return err;
+}
+
+enum err reader_hello(struct cache *cache, struct arena *arena, struct core_event *event)
+{
+	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
+	uint8_t *hash = arena_alloc(arena, sizeof(applied->hash));
+	struct cache_read *read = NULL;
+	enum err err;
+
+	if (hash == NULL)
+		return ERR_NOMEM;
+	TRY(cache_read_begin(&read, cache));
+	TRY(read_own(read, &event->frame.own));
+	if (applied->seq == 0 || !wire_incarnation_equal(applied, &event->frame.own))
+		goto out;
+	err = cache_log_hash(read, applied->seq, hash);
+	if (err == ERR_OK)
+		event->frame.hash_at = hash;
+	else if (err == ERR_MISS)
+		err = ERR_OK;
+out:
+	cache_read_end(read);
+	return err;
+}
+
+enum err reader_record(struct core_record *out, struct arena *arena, struct slice bytes)
+{
+	struct record *record = ARENA_NEW(arena, struct record);
+	enum err err;
+
+	if (record == NULL)
+		return ERR_NOMEM;
+	err = record_decode(record, arena, bytes);
+	if (err != ERR_OK)
+		return err;
+	out->bytes = bytes;
+	out->instance =
+		record->kind == RECORD_OBJECT ? record->object.instance : record->client.instance;
+	return ERR_OK;
+}
+
+/* Copied out of the transaction; ERR_CORRUPT and ERR_VERSION are logged and leave *out empty. */
+static enum err copy_record(struct core_record *out, struct arena *arena, struct slice bytes)
+{
+	struct slice copy = arena_copy(arena, bytes);
+	enum err err;
+
+	if (copy.data == NULL)
+		return ERR_NOMEM;
+	err = reader_record(out, arena, copy);
+	if (err != ERR_CORRUPT && err != ERR_VERSION)
+		return err;
+	log_error("record-not-sent", "error=%s", err_name(err));
+	*out = (struct core_record){ .bytes = SLICE_EMPTY };
+	return ERR_OK;
+}
+
+/* ---- log ---- */
+
+struct log_walk {
+	struct arena *arena;
+	struct core_log_entry *entries;
+	struct slice *keys;
+	size_t count;
+};
+
+static enum err log_visit(void *ctx, const struct cache_log_entry *entry)
+{
+	struct log_walk *walk = ctx;
+
+	if (walk->count == CORE_LOG_ENTRIES_MAX)
+		return ERR_OK;
+	walk->entries[walk->count].seq = entry->seq;
+	bytes_copy(walk->entries[walk->count].hash, entry->hash, sizeof(entry->hash));
+	walk->keys[walk->count] = arena_copy(walk->arena, entry->record_key);
+	if (walk->keys[walk->count].data == NULL)
+		return ERR_NOMEM;
+	walk->count++;
+	return ERR_OK;
+}
+
+/* The record as it is now, which is never behind what was logged. */
+static enum err log_records(struct cache_read *read, struct log_walk *walk, size_t *out_count)
+{
+	size_t total = 0;
+
+	for (*out_count = 0; *out_count < walk->count && total < CORE_CHUNK_BYTES_MAX;
+		(*out_count)++) {
+		struct slice bytes;
+		enum err err = cache_get_bytes(read, walk->keys[*out_count], &bytes);
+
+		if (err == ERR_OK)
+			err = copy_record(&walk->entries[*out_count].record, walk->arena, bytes);
+		else if (err == ERR_MISS)
+			err = ERR_OK;
+		if (err != ERR_OK)
+			return err;
+		total += walk->entries[*out_count].record.bytes.len;
+	}
+	return ERR_OK;
+}
+
+enum err reader_log(
+	struct cache *cache, struct arena *arena, uint64_t first, struct core_event *event)
+{
+	struct log_walk walk = { .arena = arena };
+	struct cache_read *read = NULL;
+	enum err err;
+
+	walk.entries = arena_array(arena, CORE_LOG_ENTRIES_MAX, sizeof(*walk.entries));
+	walk.keys = arena_array(arena, CORE_LOG_ENTRIES_MAX, sizeof(*walk.keys));
+	if (walk.entries == NULL || walk.keys == NULL)
+		return ERR_NOMEM;
+	event->log.entries = walk.entries;
+	TRY(cache_read_begin(&read, cache));
+	TRY(read_own(read, &event->log.own));
+	if (first > event->log.own.seq)
+		goto out;
+	err = cache_log_read(read, first, CORE_LOG_ENTRIES_MAX, log_visit, &walk);
+	event->log.trimmed = err == ERR_MISS;
+	if (err == ERR_MISS) {
+		err = ERR_OK;
+		goto out;
+	}
+	TRY(err);
+	TRY(log_records(read, &walk, &event->log.entry_count));
+	event->log.more = first + event->log.entry_count <= event->log.own.seq;
+out:
+	cache_read_end(read);
+	return err;
+}
+
+/* ---- snapshot ---- */
+
+struct snapshot_walk {
+	struct arena *arena;
+	struct core_record *records;
+	size_t count, bytes;
+	struct core_cursor at;
+	bool full;
+};
+
+static enum err snapshot_visit(void *ctx, struct slice record_key, struct slice bytes)
+{
+	struct snapshot_walk *walk = ctx;
+	enum err err = copy_record(&walk->records[walk->count], walk->arena, bytes);
+
+	if (err != ERR_OK)
+		return err;
+	if (record_key.len > sizeof(walk->at.after))
+		return ERR_CORRUPT;
+	walk->at.after_len = (uint8_t) record_key.len;
+	bytes_copy(walk->at.after, record_key.data, record_key.len);
+	if (walk->records[walk->count].bytes.len > 0)
+		walk->count++;
+	walk->bytes += bytes.len;
+	walk->full = walk->count == WIRE_RECORDS_MAX || walk->bytes >= CORE_CHUNK_BYTES_MAX;
+	/* Ends the walk early; told from a true error by `full`. */
+	return walk->full ? ERR_LIMIT : ERR_OK;
+}
+
+enum err reader_snapshot(struct cache *cache, struct arena *arena, const struct core_cursor *cursor,
+	struct core_event *event)
+{
+	struct snapshot_walk walk = { .arena = arena, .at = *cursor };
+	struct cache_read *read = NULL;
+	struct cache_walk ask = {
+		.kind = cursor->kind,
+		.after = slice_of(cursor->after, cursor->after_len),
+		.records_max = WIRE_RECORDS_MAX,
+		.visit = snapshot_visit,
+		.ctx = &walk,
+	};
+	bool more = false;
+	enum err err;
+
+	walk.records = arena_array(arena, WIRE_RECORDS_MAX, sizeof(*walk.records));
+	if (walk.records == NULL)
+		return ERR_NOMEM;
+	TRY(cache_read_begin(&read, cache));
+	TRY(read_own(read, &event->snapshot.own));
+	err = cache_walk(read, &ask, &more);
+	if (err == ERR_LIMIT && walk.full) {
+		err = ERR_OK;
+		more = true;
+	}
+	TRY(err);
+	if (!more && cursor->kind == RECORD_CLIENT)
+		walk.at = (struct core_cursor){ .kind = RECORD_OBJECT };
+	else
+		event->snapshot.end = !more;
+	event->snapshot.records = walk.records;
+	event->snapshot.record_count = walk.count;
+	event->snapshot.at = walk.at;
+out:
+	cache_read_end(read);
+	return err;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the core asks of the cache, read in one short transaction each and copied into the arena:
+ * positions, stretches of the log, chunks of a snapshot. A record that cannot be read is never
+ * sent; it is logged.
+ */
+#ifndef REPLICATION_READER_H
+#define REPLICATION_READER_H
+
+#include "keystore/cache.h"
+#include "replication/core.h"
+
+enum { READER_FACT_MAX = 16 };
+/* The fact that holds what was applied of the peer's stream. */
+void reader_fact_name(char out[READER_FACT_MAX], uint16_t peer_node);
+
+/* Fills event->up. No fact, or one that cannot be read: all zero. */
+MUST_USE enum err reader_up(struct cache *cache, const char *fact, struct core_event *event);
+/* Fills own and hash_at (in the arena) of a HELLO. */
+MUST_USE enum err reader_hello(struct cache *cache, struct arena *arena, struct core_event *event);
+MUST_USE enum err reader_position(struct cache *cache, struct wire_position *out);
+/* Fills event->log with entries from `first` on. */
+MUST_USE enum err reader_log(
+	struct cache *cache, struct arena *arena, uint64_t first, struct core_event *event);
+/* Fills event->snapshot with records behind the cursor. */
+MUST_USE enum err reader_snapshot(struct cache *cache, struct arena *arena,
+	const struct core_cursor *cursor, struct core_event *event);
+/* Whose record it is; ERR_CORRUPT, ERR_VERSION. */
+MUST_USE enum err reader_record(struct core_record *out, struct arena *arena, struct slice bytes);
+
+#endif
