@@ -71,13 +71,11 @@ static enum err judge_value(const struct kmip_attribute_row **row, struct attrib
 	const struct kmip_attribute *attribute)
 {
 	struct codec codec = { .arena = edits->arena, .version = edits->version };
-	enum { PREFIX_LEN = sizeof("x-") - 1 };
 	enum err err;
 
 	TRY(kmip_attribute_check(row, &codec, attribute));
 	if (kmip_attribute_id(*row) == KMIP_ATTRIBUTE_CUSTOM_ATTRIBUTE &&
-		(attribute->name.len <= PREFIX_LEN ||
-			attribute->name.len > ATTRIBUTE_CUSTOM_NAME_LEN_MAX))
+		attribute->name.len > ATTRIBUTE_CUSTOM_NAME_LEN_MAX)
 		TRY(ERR_FIELD);
 	TRY(judge_texts(&attribute->value));
 out:

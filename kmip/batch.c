@@ -275,7 +275,8 @@ void batch_fetched(struct batch *batch, enum err err)
 	if (err == ERR_OK)
 		return;
 	item->failures[item->failure_count].uid = item->needed;
-	item->failures[item->failure_count].err = err == ERR_AGAIN ? ERR_UNAVAILABLE : err;
+	item->failures[item->failure_count].err =
+		err == ERR_AGAIN || err == ERR_LIMIT ? ERR_UNAVAILABLE : err;
 	item->failure_count++;
 }
 
@@ -298,7 +299,8 @@ void batch_effected(struct batch *batch, enum err err, const struct uid *uid, ui
 void batch_failed(struct batch *batch, enum err err)
 {
 	ASSERT(err != ERR_OK);
-	batch_close_item(batch, err);
+	/* Too many flows at once: our trouble, not a fault of the message. */
+	batch_close_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);
 }
 
 void batch_report(struct batch *batch)

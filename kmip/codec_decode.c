@@ -20,10 +20,11 @@ struct filling {
 static enum err children_decode(
 	struct codec *codec, void *out, const struct kmip_struct *table, struct slice children);
 
-/* Malformed and oversized bytes are an invalid message, wherever they are. */
+/* Malformed and oversized bytes are an invalid message, wherever they are; a text that is none is a
+ * wrong value. */
 static enum err message_err(enum err err)
 {
-	return err == ERR_OK ? ERR_OK : ERR_MESSAGE;
+	return err == ERR_OK || err == ERR_FIELD ? err : ERR_MESSAGE;
 }
 
 static bool field_takes(const struct kmip_field *field, const struct ttlv_item *item)

@@ -155,9 +155,6 @@ static enum err request_items_decode(struct kmip_request *out, struct opened *op
 
 		TRY(structure_next(&children, &opened->items, KMIP_TAG_BATCH_ITEM));
 		TRY(request_item_decode(&opened->codec, entry, children));
-		/* Without ids the answers could not be told apart. */
-		if (out->count > 1 && entry->err == ERR_OK && entry->item.id.data == NULL)
-			TRY(ERR_MESSAGE);
 	}
 out:
 	return err;

@@ -159,6 +159,6 @@ void kmip_print(struct buf *out, struct slice items)
 	enum err err = print_all(out, items);
 
 	/* A full buf has nothing to add to; anything else is the sender's fault. */
-	if (err == ERR_INVALID || err == ERR_TRUNCATED || err == ERR_LIMIT)
+	if (err == ERR_INVALID || err == ERR_TRUNCATED || err == ERR_LIMIT || err == ERR_FIELD)
 		(void) !buf_printf(out, "<malformed>");
 }

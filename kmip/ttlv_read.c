@@ -43,7 +43,7 @@ static enum err len_check(enum kmip_type type, size_t len)
 			return ERR_INVALID;
 		return len <= TTLV_BYTES_LEN_MAX ? ERR_OK : ERR_LIMIT;
 	case KMIP_TYPE_TEXT_STRING:
-		return len <= TTLV_TEXT_LEN_MAX ? ERR_OK : ERR_LIMIT;
+		return ERR_OK; /* judged with its content, which must be there first */
 	default:
 		return len <= TTLV_BYTES_LEN_MAX ? ERR_OK : ERR_LIMIT;
 	}
@@ -51,6 +51,8 @@ static enum err len_check(enum kmip_type type, size_t len)
 
 static bool text_is_clean(struct slice text)
 {
+	if (text.len > TTLV_TEXT_LEN_MAX)
+		return false;
 	for (size_t i = 0; i < text.len; i++)
 		if (text.data[i] == 0)
 			return false;
@@ -62,7 +64,7 @@ static enum err value_check(const struct ttlv_item *item)
 	if (item->type == KMIP_TYPE_BOOLEAN && be64_get(item->value.data) > 1)
 		return ERR_INVALID;
 	if (item->type == KMIP_TYPE_TEXT_STRING && !text_is_clean(item->value))
-		return ERR_INVALID;
+		return ERR_FIELD;
 	return ERR_OK;
 }
 

@@ -42,7 +42,8 @@ bool ttlv_is_end(const struct ttlv_reader *reader);
  * Cuts off the next item. Checked: first tag byte 42 or 54, known type, length right for the type
  * (structures: multiple of 8), padding present (its content may be anything), Boolean 0 or 1,
  * well-formed UTF-8 without zero bytes, length limits. The inside of a structure is not looked at.
- * ERR_INVALID malformed, ERR_TRUNCATED the bytes end within the item, ERR_LIMIT too long.
+ * ERR_INVALID malformed, ERR_TRUNCATED the bytes end within the item, ERR_LIMIT too long, ERR_FIELD
+ * a text that is none, or too long: the value is wrong, the item around it is whole.
  */
 MUST_USE enum err ttlv_next(struct ttlv_item *out, struct ttlv_reader *reader);
 /* The next item's tag without moving; 0 when fewer than three bytes are left. */

@@ -132,7 +132,7 @@ Test(message, operation_is_echoed_in_any_version)
 	arena_free(arena);
 }
 
-/* The header's count and ids of several items are required. */
+/* The header's count must be right; ids may be missing, since answers come in order. */
 Test(message, batch_is_checked)
 {
 	struct arena *arena = test_arena();
@@ -151,7 +151,7 @@ Test(message, batch_is_checked)
 		ERR_MESSAGE);
 	cr_assert_eq(kmip_request_decode(&request, arena,
 			     request_of(arena, KMIP_1_1, 2, QUERY_ITEM QUERY_ITEM)),
-		ERR_MESSAGE);
+		ERR_OK);
 	cr_assert_eq(kmip_request_decode(&request, arena,
 			     request_of(arena, KMIP_1_1, 2, QUERY_ITEM_ID QUERY_ITEM_ID)),
 		ERR_OK);
