@@ -14,7 +14,10 @@
 
 enum {
 	OBJECT_ATTRIBUTES_BYTES_MAX = 6000, /* design D10: all live attributes, encoded */
-	OBJECT_ATTRIBUTES_MAX = 512, /* registers, tombstones included */
+	OBJECT_ATTRIBUTES_MAX = 512, /* registers that one node makes, tombstones included */
+	OBJECT_REGISTERS_BYTES_MAX =
+		20000, /* and their stored size: the union of two nodes' still fits a record */
+	OBJECT_ATTRIBUTES_MERGED_MAX = 2048, /* what a record may hold after merges */
 	OBJECT_NAME_LEN_MAX = 255,
 	OBJECT_MATERIAL_LEN_MAX = 7000, /* what still fits one standard key's payload, sealed */
 	OBJECT_CIPHERTEXT_LEN_MAX = 16384,
@@ -60,10 +63,17 @@ struct object_wrapped {
 	struct stamp written;
 };
 
+/*
+ * What merge makes of it (record_merge): identity fields that are set on both sides and differ
+ * quarantine the object; the wrapped form belongs to its epoch and envelope hash, so a greater
+ * epoch or the smaller hash brings its own, and a dead object has none.
+ */
 struct object {
 	struct uid uid;
 	struct uid key_id; /* the standard key that holds it now; equals uid but after a migration
 			      (design D8) */
+	struct stamp moved; /* orders key_id; zero before a migration, else made from the creation
+			       date of the key that key_id names, so that all nodes agree */
 	struct instance_id instance;
 	uint32_t type; /* KMIP Object Type */
 	uint32_t format; /* KMIP Key Format Type in which the material's bytes are to be read */
@@ -77,8 +87,11 @@ struct object {
 	uint64_t dead_epoch; /* 2 * deletion date + (deleted ? 0 : 1) of the key manager's record
 				(design D6) */
 	bool unclaimed; /* not made through this cluster's intents, or its answer never went out
-			   (design D12) */
-	bool quarantined; /* two records disagreed on envelope_hash: not served until read again */
+			   (design D12). One-way: a merge keeps it only if both sides say so, hence
+			   a record that does not know (a tombstone for a key never seen) says true
+			 */
+	bool quarantined; /* two records disagreed on envelope_hash or another identity field: not
+			     served until read again */
 	int64_t dates[OBJECT_DATE_COUNT];
 	int64_t last_change; /* the latest wins */
 	struct object_attribute *attributes; /* sorted by name, then added */
@@ -106,11 +119,17 @@ struct object_schedule {
 enum object_state object_state(
 	const struct object *object, const struct object_schedule *schedule, int64_t now);
 
+/* Design D6: 2 * deletion date + (deleted ? 0 : 1) of the key manager's record; 0 when it has no
+ * deletion date. */
+uint64_t object_epoch_of(int64_t deletion_date, bool deleted);
+bool object_epoch_is_dead(uint64_t epoch);
+
 /* The live instance with that name and visible index; NULL when there is none. Borrowed. */
 const struct object_attribute *object_attribute_find(
 	const struct object *object, struct slice name, uint32_t index);
-/* The visible index: instances of one name in the order of `added` keep their own index where it is
- * free, else get the next free one. Deterministic, so both nodes agree. */
+/* The visible index: live instances of one name in the order of `added` keep their own index where
+ * it is free, else get the next free one (past 4095: the first free one). Deterministic, so both
+ * nodes agree. */
 uint32_t object_attribute_index(
 	const struct object *object, const struct object_attribute *attribute);
 /* Sum of name and value lengths of the live instances: the measure of OBJECT_ATTRIBUTES_BYTES_MAX.
@@ -134,15 +153,20 @@ struct object_edit {
 };
 struct object_change {
 	bool activate, deactivate, compromise, destroy; /* flags to raise */
-	bool claim; /* clears `unclaimed` (a register like an attribute: written locally only) */
+	bool claim; /* clears `unclaimed` */
 	int64_t dates[OBJECT_DATE_COUNT]; /* to set where not yet set; 0: leave */
 	int64_t now; /* becomes last_change */
 	const struct object_edit *edits;
 	size_t edit_count;
 };
-/* Atomic: on an error the object is as before. ERR_LIMIT: attributes too long or too many (design
- * D10). *added_index: the visible index of the last OBJECT_EDIT_ADD. New memory comes from the
- * arena. */
+/*
+ * Atomic: on an error the object is as before. ERR_LIMIT: attributes too long or too many (design
+ * D10), unless the change makes them fewer. *added_index (may be NULL): the visible index of the
+ * last OBJECT_EDIT_ADD. Names and values are copied into the arena. A write always beats the
+ * register that it saw, even one stamped by a clock ahead of ours. `destroy` on a live object takes
+ * its epoch from dates[OBJECT_DATE_DESTROYED] of the change (the key manager's date where known),
+ * else from now.
+ */
 MUST_USE enum err object_apply(struct object *object, struct arena *arena,
 	const struct object_change *change, struct stamp stamp, uint32_t *added_index);
 

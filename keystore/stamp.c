@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keystore/stamp.h"
+#include "base/err.h"
+
+enum { STAMP_COUNTER_BITS = 16 };
+
+void stamp_clock_init(struct stamp_clock *clock, uint16_t node, uint64_t last)
+{
+	*clock = (struct stamp_clock){ .last = last, .node = node };
+}
+
+struct stamp stamp_next(struct stamp_clock *clock, uint64_t wall_ms)
+{
+	uint64_t wall = wall_ms << STAMP_COUNTER_BITS;
+
+	ASSERT(clock->last < UINT64_MAX);
+	/* A counter that runs over borrows from the milliseconds: the order stays. */
+	clock->last = wall > clock->last ? wall : clock->last + 1;
+	return (struct stamp){ .time = clock->last, .node = clock->node };
+}
+
+void stamp_see(struct stamp_clock *clock, struct stamp seen, uint64_t wall_ms)
+{
+	uint64_t seen_ms = seen.time >> STAMP_COUNTER_BITS;
+
+	if (seen_ms > wall_ms && seen_ms - wall_ms > STAMP_LEAD_MAX_MS)
+		return;
+	if (seen.time > clock->last)
+		clock->last = seen.time;
+}
+
+int stamp_compare(struct stamp a, struct stamp b)
+{
+	if (a.time != b.time)
+		return a.time < b.time ? -1 : 1;
+	return (a.node > b.node) - (a.node < b.node);
+}
