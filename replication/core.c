@@ -221,6 +221,16 @@ static bool was_rolled_back(const struct core_event *event)
 	       !slice_equal(slice_of(event->frame.hash_at, 32), slice_of(applied->hash, 32));
 }
 
+/* The log does not reach back to where it could be compared: a rollback cannot be ruled out, so
+ * this node, too, asks for everything, once. */
+static bool is_unproven(const struct core *core, const struct core_event *event)
+{
+	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
+
+	return !core->full_wanted && applied->seq > 0 && event->frame.hash_at == NULL &&
+	       wire_incarnation_equal(applied, &event->frame.own);
+}
+
 static void on_hello(struct core *core, const struct core_event *event)
 {
 	const struct wire_hello *hello = &event->frame.frame->hello;
@@ -235,6 +245,11 @@ static void on_hello(struct core *core, const struct core_event *event)
 		core->incarnation_pending = true;
 		core_close(core, "this node was rolled back: the peer knows later changes of it");
 		core_add(core, CORE_ACTION_NEW_INCARNATION);
+		return;
+	}
+	if (is_unproven(core, event)) {
+		core->full_wanted = true;
+		core_close(core, "the log does not reach back: a full exchange is due");
 		return;
 	}
 	(void) snprintf(core->peer_software, sizeof(core->peer_software), "%.*s",
