@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
+unit_test(replication/wire_test replication_core)
+unit_test(replication/core_test replication_core)
+
 # The pair's core in seeded worlds: pair_sim --seeds N, and --seed S to replay one.
 add_executable(pair_sim
 	${CMAKE_SOURCE_DIR}/tests/simulation/node.c

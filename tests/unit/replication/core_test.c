@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core as transcripts: given events, the actions expected, one letter or word each. */
+#include "replication/core.h"
+#include "base/crypt.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static const uint8_t instances[2 * WIRE_INSTANCE_LEN] = "tenant-one";
+static struct core *core;
+static struct core_actions actions;
+static uint64_t now_ms = 1000000;
+static char transcript[2000];
+
+static const char *const frame_names[] = { "", "HELLO", "DATA", "ACK", "PING", "GRANT", "BEGIN",
+	"SNAP", "END", "BYE" };
+
+static void note(const char *text, unsigned long long value)
+{
+	size_t used = strlen(transcript);
+
+	(void) snprintf(transcript + used, sizeof(transcript) - used, "%s:%llu ", text, value);
+}
+
+static void name(const char *text)
+{
+	size_t used = strlen(transcript);
+
+	(void) snprintf(transcript + used, sizeof(transcript) - used, "%s ", text);
+}
+
+static unsigned long long frame_number(const struct wire_frame *frame)
+{
+	switch (frame->type) {
+	case WIRE_DATA:
+		return frame->data.seq * 100 + frame->data.record.len;
+	case WIRE_ACK:
+	case WIRE_SNAP_BEGIN:
+	case WIRE_SNAP_END:
+		return frame->position.seq;
+	case WIRE_SNAP:
+		return frame->snap.record_count;
+	case WIRE_BYE:
+		return frame->bye.code;
+	default:
+		return 0;
+	}
+}
+
+/* Timers are left out: they follow from all else. */
+static const char *step(struct core_event *event)
+{
+	event->now_ms = now_ms;
+	transcript[0] = '\0';
+	core_step(core, event, &actions);
+	for (size_t i = 0; i < actions.count; i++) {
+		const struct core_action *action = &actions.items[i];
+
+		if (action->kind == CORE_ACTION_STATE)
+			name(core_state_name(action->move.state));
+		else if (action->kind == CORE_ACTION_SEND)
+			note(frame_names[action->frame.type], frame_number(&action->frame));
+		else if (action->kind == CORE_ACTION_CLOSE)
+			note("close", action->close.slow);
+		else if (action->kind == CORE_ACTION_PAUSE)
+			note("pause", action->pause);
+		else if (action->kind == CORE_ACTION_MERGE)
+			note("merge", action->merge.record_count);
+		else if (action->kind == CORE_ACTION_READ_LOG)
+			note("log", action->log_first);
+		else if (action->kind == CORE_ACTION_READ_SNAPSHOT)
+			note("snapshot", action->cursor.kind);
+		else if (action->kind == CORE_ACTION_NEW_INCARNATION)
+			name("renew");
+		else if (action->kind == CORE_ACTION_RELEASE)
+			name("release");
+		else if (action->kind == CORE_ACTION_VOUCH)
+			note("vouch", action->until_ms);
+	}
+	return transcript;
+}
+
+#define EXPECT(event, text) cr_assert_str_eq(step(event), (text))
+
+static struct wire_position place(uint8_t incarnation, uint64_t seq)
+{
+	struct wire_position position = { .seq = seq };
+
+	position.incarnation[0] = incarnation;
+	position.hash[0] = (uint8_t) seq;
+	return position;
+}
+
+static struct core_event kind_of(enum core_event_kind kind)
+{
+	return (struct core_event){ .kind = kind, .why = "test" };
+}
+
+static struct core_event frame_of(const struct wire_frame *frame)
+{
+	struct core_event event = { .kind = CORE_EVENT_FRAME };
+
+	event.frame.frame = frame;
+	event.frame.own = place(1, 10);
+	return event;
+}
+
+static struct wire_frame peer_hello(void)
+{
+	struct wire_frame frame = { .type = WIRE_HELLO };
+
+	frame.hello.version_min = frame.hello.version_max = 1;
+	frame.hello.node = 2;
+	frame.hello.cluster = slice_text("c");
+	frame.hello.own = place(2, 20);
+	frame.hello.instances = slice_of(instances, WIRE_INSTANCE_LEN);
+	return frame;
+}
+
+static void setup(void)
+{
+	struct core_options options = {
+		.cluster = "c",
+		.software = "t",
+		.node = 1,
+		.peer_node = 2,
+		.ack_wait_ms = 50,
+		.instances = slice_of(instances, WIRE_INSTANCE_LEN),
+		.now_ms = now_ms,
+	};
+
+	cr_assert_eq(crypt_start(), ERR_OK);
+	cr_assert_eq(core_new(&core, &options), ERR_OK);
+}
+
+static void teardown(void)
+{
+	core_free(core);
+}
+
+static void link_up(void)
+{
+	struct core_event event = { .kind = CORE_EVENT_LINK_UP };
+
+	event.up.own = place(1, 10);
+	EXPECT(&event, "hello HELLO:0 ");
+}
+
+static const uint8_t *scope(void)
+{
+	static uint8_t hash[32];
+
+	cr_assert_eq(crypt_sha256(hash, slice_of(instances, WIRE_INSTANCE_LEN)), ERR_OK);
+	return hash;
+}
+
+/* Both ways up to date: own 10 applied there, theirs 20 here by a snapshot. */
+static void stream(void)
+{
+	struct wire_frame frame = peer_hello();
+	struct core_event event = frame_of(&frame);
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+	const struct wire_position ten = place(1, 10);
+
+	link_up();
+	frame.hello.applied.position = ten;
+	bytes_copy(frame.hello.applied.scope, scope(), 32);
+	event.frame.hash_at = ten.hash;
+	EXPECT(&event, "catching-up PING:0 log:11 ");
+	log.log.own = ten;
+	EXPECT(&log, "");
+	frame = (struct wire_frame){ .type = WIRE_SNAP_BEGIN, .position = place(2, 20) };
+	event = frame_of(&frame);
+	EXPECT(&event, "");
+	frame.type = WIRE_SNAP_END;
+	EXPECT(&event, "merge:0 ");
+	merged.merged.link = 1;
+	merged.merged.ok = merged.merged.has_position = true;
+	merged.merged.position = place(2, 20);
+	EXPECT(&merged, "ACK:20 ");
+	frame = (struct wire_frame){ .type = WIRE_PING, .ping_ms = 5 };
+	EXPECT(&event, "GRANT:0 ");
+	frame = (struct wire_frame){ .type = WIRE_GRANT, .grant = { now_ms, 2000 } };
+	EXPECT(&event, "vouch:1002000 streaming ");
+}
+
+TestSuite(core, .init = setup, .fini = teardown);
+
+/* A peer of another cluster, number or version is told so and not tried again soon. */
+Test(core, refuses_strangers)
+{
+	struct wire_frame frame = peer_hello();
+	struct core_event event = frame_of(&frame);
+
+	link_up();
+	frame.hello.cluster = slice_text("other");
+	EXPECT(&event, "BYE:1 refused close:1 ");
+	link_up();
+	frame = peer_hello();
+	frame.hello.node = 3;
+	EXPECT(&event, "BYE:1 refused close:1 ");
+	link_up();
+	frame = peer_hello();
+	frame.hello.version_min = frame.hello.version_max = 9;
+	EXPECT(&event, "BYE:1 refused close:1 ");
+}
+
+/* Nothing but HELLO comes first, and it comes once. */
+Test(core, hello_comes_first_and_once)
+{
+	struct wire_frame frame = { .type = WIRE_PING };
+	struct core_event event = frame_of(&frame);
+
+	link_up();
+	EXPECT(&event, "down close:0 ");
+	link_up();
+	frame = peer_hello();
+	EXPECT(&event, "catching-up PING:0 snapshot:2 ");
+	EXPECT(&event, "down close:0 ");
+}
+
+/* The peer knows later changes of ours: a new incarnation, and a full exchange both ways. */
+Test(core, rollback)
+{
+	struct wire_frame frame = peer_hello();
+	struct core_event event = frame_of(&frame);
+	struct core_event up = { .kind = CORE_EVENT_LINK_UP };
+	struct core_event renewed = { .kind = CORE_EVENT_INCARNATION };
+
+	link_up();
+	frame.hello.applied.position = place(1, 11);
+	EXPECT(&event, "down close:0 renew ");
+	EXPECT(&up, "hello down close:0 ");
+	renewed.incarnation = place(9, 0);
+	EXPECT(&renewed, "");
+	up.up.own = place(9, 0);
+	up.up.applied.position = place(2, 20);
+	EXPECT(&up, "hello HELLO:0 ");
+	cr_assert_eq(actions.items[1].frame.hello.applied.position.seq, 0);
+}
+
+/* The same number with another hash is a rollback as well. */
+Test(core, rollback_by_hash)
+{
+	struct wire_frame frame = peer_hello();
+	struct core_event event = frame_of(&frame);
+	uint8_t other[32] = { 99 };
+
+	link_up();
+	frame.hello.applied.position = place(1, 7);
+	event.frame.hash_at = other;
+	EXPECT(&event, "down close:0 renew ");
+}
+
+/* A snapshot, and behind it the stream from where it began. */
+Test(core, snapshot)
+{
+	struct wire_frame frame = peer_hello();
+	struct core_event event = frame_of(&frame);
+	struct core_event read = { .kind = CORE_EVENT_SNAPSHOT_READ };
+	struct core_record records[2] = { { SLICE_LITERAL("a"), { "tenant-one" } },
+		{ SLICE_LITERAL("b"), { "tenant-two" } } };
+
+	link_up();
+	EXPECT(&event, "catching-up PING:0 snapshot:2 ");
+	read.snapshot.own = place(1, 10);
+	read.snapshot.at.kind = RECORD_OBJECT;
+	EXPECT(&read, "BEGIN:10 snapshot:1 ");
+	read.snapshot.own = place(1, 12);
+	read.snapshot.records = records;
+	read.snapshot.record_count = 2;
+	read.snapshot.end = true;
+	/* One of the two is of an instance that the peer does not have. */
+	EXPECT(&read, "SNAP:1 END:10 log:11 ");
+}
+
+/* A grant waits for the merges that were started before it came. */
+Test(core, grant_behind_merge)
+{
+	struct wire_frame data = { .type = WIRE_DATA, .data = { .seq = 21, .hash = { 21 } } };
+	struct wire_frame grant = { .type = WIRE_GRANT };
+	struct core_event event = frame_of(&data);
+	struct core_record record = { SLICE_LITERAL("r"), { "tenant-one" } };
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+
+	stream();
+	now_ms += 250;
+	EXPECT(&timer, "PING:0 ");
+	data.data.record = record.bytes;
+	event.frame.records = &record;
+	event.frame.record_count = 1;
+	EXPECT(&event, "merge:1 ");
+	grant.grant = (struct wire_grant){ now_ms, 2000 };
+	event = frame_of(&grant);
+	EXPECT(&event, "");
+	merged.merged.link = 1;
+	merged.merged.ok = merged.merged.has_position = true;
+	merged.merged.position = place(2, 21);
+	EXPECT(&merged, "ACK:21 vouch:1002250 ");
+}
+
+/* No grant leaves between a commit and its DATA. */
+Test(core, grant_behind_data)
+{
+	struct core_event committed = kind_of(CORE_EVENT_COMMITTED);
+	struct wire_frame ping = { .type = WIRE_PING };
+	struct core_event event = frame_of(&ping);
+	struct core_log_entry entry = {
+		.seq = 11, .hash = { 11 }, .record = { SLICE_LITERAL("record"), { "tenant-one" } }
+	};
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+
+	stream();
+	EXPECT(&committed, "log:11 ");
+	EXPECT(&event, "");
+	log.log.entries = &entry;
+	log.log.entry_count = 1;
+	log.log.own = place(1, 11);
+	EXPECT(&log, "DATA:1106 GRANT:0 ");
+}
+
+static void hold(struct keystore_hold *one, enum keystore_gate_class class, const char *text)
+{
+	struct core_event event = { .kind = CORE_EVENT_HOLD, .hold = one };
+
+	*one = (struct keystore_hold){ .seq = 11, .class = class };
+	EXPECT(&event, text);
+}
+
+/* With the link down a Create goes at once; a change waits for the lease that may have been
+ * granted just before the start, and later ones wait no more. */
+Test(core, gate_without_peer)
+{
+	struct keystore_hold create, change, later;
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+
+	hold(&create, KEYSTORE_GATE_CREATE, "release ");
+	cr_assert_eq(core_take_released(core), &create);
+	hold(&change, KEYSTORE_GATE_CHANGE, "");
+	now_ms += 2089;
+	EXPECT(&timer, "");
+	now_ms += 1;
+	EXPECT(&timer, "release ");
+	cr_assert_eq(core_take_released(core), &change);
+	hold(&later, KEYSTORE_GATE_CHANGE, "release ");
+	core_cancel(core, &later);
+	cr_assert_null(core_take_released(core));
+}
+
+/* With the peer there: an acknowledgement, or ack-wait for a Create. */
+Test(core, gate_with_peer)
+{
+	struct keystore_hold create, change;
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+	struct core_log_entry entry = { .seq = 11, .hash = { 11 } };
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+	struct wire_frame ack = { .type = WIRE_ACK, .position = place(1, 11) };
+	struct core_event event = frame_of(&ack);
+
+	stream();
+	hold(&create, KEYSTORE_GATE_CREATE, "log:11 ");
+	hold(&change, KEYSTORE_GATE_CHANGE, "");
+	log.log.entries = &entry;
+	log.log.entry_count = 1;
+	log.log.own = place(1, 11);
+	/* The change came while the log was being read. */
+	EXPECT(&log, "DATA:1100 log:12 ");
+	now_ms += 50;
+	EXPECT(&timer, "release ");
+	cr_assert_eq(core_take_released(core), &create);
+	EXPECT(&event, "release ");
+	cr_assert_eq(core_take_released(core), &change);
+}
+
+/* Silence, an acknowledgement of what was not sent, and changes out of order end the link. */
+Test(core, link_ends)
+{
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+	struct wire_frame frame = { .type = WIRE_ACK, .position = place(1, 12) };
+	struct core_event event = frame_of(&frame);
+
+	stream();
+	EXPECT(&event, "down close:0 ");
+	core_free(core);
+	setup();
+	stream();
+	frame = (struct wire_frame){ .type = WIRE_DATA, .data = { .seq = 22 } };
+	EXPECT(&event, "down close:0 ");
+	core_free(core);
+	setup();
+	stream();
+	now_ms += 1000;
+	EXPECT(&timer, "down close:0 ");
+}
+
+/* A peer that stops gives its lease back: nobody waits for it. */
+Test(core, bye)
+{
+	struct keystore_hold change;
+	struct wire_frame bye = { .type = WIRE_BYE, .bye = { .code = WIRE_BYE_STOP } };
+	struct core_event event = frame_of(&bye);
+
+	stream();
+	hold(&change, KEYSTORE_GATE_CHANGE, "log:11 ");
+	EXPECT(&event, "down close:0 release ");
+	cr_assert_eq(core_take_released(core), &change);
+}
+
+/* Stopping drops the own lease before the peer is told. */
+Test(core, stop)
+{
+	struct core_event event = kind_of(CORE_EVENT_STOP);
+
+	stream();
+	EXPECT(&event, "vouch:0 BYE:0 down close:0 ");
+}
+
+/* The link is not read beyond the limit of merges. */
+Test(core, backpressure)
+{
+	struct wire_frame data = { .type = WIRE_DATA };
+	struct core_event event = frame_of(&data);
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+
+	stream();
+	for (uint64_t i = 0; i < CORE_MERGES_MAX; i++) {
+		data.data.seq = 21 + i;
+		EXPECT(&event, i + 1 < CORE_MERGES_MAX ? "merge:0 " : "merge:0 pause:1 ");
+	}
+	merged.merged.link = 1;
+	merged.merged.ok = merged.merged.has_position = true;
+	merged.merged.position = place(2, 21);
+	EXPECT(&merged, "pause:0 ");
+}

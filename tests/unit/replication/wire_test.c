@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames survive the way to bytes and back; every truncation and every excess is refused. */
+#include "replication/wire.h"
+#include <criterion/criterion.h>
+
+static uint8_t instance[WIRE_INSTANCE_LEN] = "tenant-one";
+
+static struct wire_position position_of(uint64_t seq)
+{
+	struct wire_position position = { .seq = seq };
+
+	position.incarnation[3] = 7;
+	position.hash[31] = (uint8_t) seq;
+	return position;
+}
+
+static const struct slice sent_records[] = { { (const uint8_t *) "first", 5 },
+	{ (const uint8_t *) "second", 6 } };
+
+static void make(struct wire_frame *out, enum wire_type type)
+{
+	*out = (struct wire_frame){ .type = type };
+	if (type == WIRE_HELLO) {
+		out->hello.version_min = 1;
+		out->hello.version_max = 3;
+		out->hello.node = 2;
+		out->hello.cluster = slice_text("eu-de");
+		out->hello.software = slice_text("1.2.3");
+		out->hello.own = position_of(9);
+		out->hello.applied.position = position_of(4);
+		out->hello.applied.scope[5] = 5;
+		out->hello.instances = slice_of(instance, sizeof(instance));
+	} else if (type == WIRE_DATA) {
+		out->data.seq = 11;
+		out->data.hash[0] = 1;
+		out->data.record = slice_text("record");
+	} else if (type == WIRE_PING) {
+		out->ping_ms = 123456789;
+	} else if (type == WIRE_GRANT) {
+		out->grant = (struct wire_grant){ 5000, 2000 };
+	} else if (type == WIRE_SNAP) {
+		out->snap = (struct wire_snap){ sent_records, 2 };
+	} else if (type == WIRE_BYE) {
+		out->bye = (struct wire_bye){ WIRE_BYE_REFUSED, slice_text("because") };
+	} else {
+		out->position = position_of(77);
+	}
+}
+
+/* Each frame, encoded, split, decoded and encoded again, gives the same bytes. */
+Test(wire, round_trip)
+{
+	for (uint8_t t = WIRE_HELLO; t < WIRE_TYPE_END; t++) {
+		struct wire_frame frame, back;
+		struct slice records[WIRE_RECORDS_MAX];
+		struct buf one, two;
+		struct slice body;
+		size_t len;
+		uint8_t type;
+
+		buf_init(&one, WIRE_BODY_MAX);
+		buf_init(&two, WIRE_BODY_MAX);
+		make(&frame, (enum wire_type) t);
+		cr_assert_eq(wire_encode(&one, &frame), ERR_OK);
+		cr_assert_eq(wire_split(buf_slice(&one), &type, &body, &len), ERR_OK);
+		cr_assert_eq(type, t);
+		cr_assert_eq(len, buf_slice(&one).len);
+		cr_assert_eq(wire_decode(&back, records, type, body), ERR_OK, "type %d", t);
+		cr_assert_eq(wire_encode(&two, &back), ERR_OK);
+		cr_assert(slice_equal(buf_slice(&one), buf_slice(&two)), "type %d", t);
+		buf_free(&one);
+		buf_free(&two);
+	}
+}
+
+/* A body that is shorter is refused, and one that is longer, too: but for HELLO, whose later
+ * versions append. */
+Test(wire, truncated_and_oversized)
+{
+	for (uint8_t t = WIRE_HELLO; t < WIRE_TYPE_END; t++) {
+		struct wire_frame frame, back;
+		struct slice records[WIRE_RECORDS_MAX];
+		struct buf bytes;
+		struct slice body;
+
+		buf_init(&bytes, WIRE_BODY_MAX);
+		make(&frame, (enum wire_type) t);
+		cr_assert_eq(wire_encode(&bytes, &frame), ERR_OK);
+		body = slice_cut(buf_slice(&bytes), WIRE_HEAD_LEN, SIZE_MAX);
+		for (size_t len = 0; len < body.len; len++)
+			cr_assert_eq(wire_decode(&back, records, t, slice_cut(body, 0, len)),
+				ERR_INVALID, "type %d length %zu", t, len);
+		cr_assert_eq(buf_append_u8(&bytes, 0), ERR_OK);
+		body = slice_cut(buf_slice(&bytes), WIRE_HEAD_LEN, SIZE_MAX);
+		cr_assert_eq(wire_decode(&back, records, t, body),
+			t == WIRE_HELLO ? ERR_OK : ERR_INVALID, "type %d", t);
+		buf_free(&bytes);
+	}
+}
+
+/* Heads: incomplete ones wait, impossible ones are refused before the body has come. */
+Test(wire, split)
+{
+	uint8_t head[WIRE_HEAD_LEN + 1] = { 0, 0, 0, 2, WIRE_PING, 0 };
+	struct slice body;
+	size_t len;
+	uint8_t type;
+
+	for (size_t n = 0; n <= sizeof(head); n++)
+		cr_assert_eq(wire_split(slice_of(head, n), &type, &body, &len), ERR_TRUNCATED);
+	head[4] = WIRE_TYPE_END;
+	cr_assert_eq(wire_split(slice_of(head, sizeof(head)), &type, &body, &len), ERR_INVALID);
+	head[4] = 0;
+	cr_assert_eq(wire_split(slice_of(head, sizeof(head)), &type, &body, &len), ERR_INVALID);
+	head[4] = WIRE_PING;
+	head[0] = 1;
+	cr_assert_eq(wire_split(slice_of(head, sizeof(head)), &type, &body, &len), ERR_INVALID);
+}
+
+/* The fact comes back as it was; anything else is no position at all. */
+Test(wire, applied_fact)
+{
+	struct wire_applied applied = { .position = position_of(5), .scope = { 1, 2 } };
+	struct wire_applied back;
+	uint8_t bytes[WIRE_APPLIED_LEN];
+
+	wire_applied_put(bytes, &applied);
+	cr_assert_eq(wire_applied_get(&back, slice_of(bytes, sizeof(bytes))), ERR_OK);
+	cr_assert_eq(back.position.seq, 5);
+	cr_assert(slice_equal(slice_of(back.scope, 32), slice_of(applied.scope, 32)));
+	cr_assert_eq(wire_applied_get(&back, slice_of(bytes, sizeof(bytes) - 1)), ERR_INVALID);
+	cr_assert_eq(back.position.seq, 0);
+}
