@@ -7,3 +7,10 @@ target_compile_definitions(kmip_vectors_test PRIVATE TESTS_DIR="${CMAKE_SOURCE_D
 if(TARGET keystore)
 	unit_test(kmip/attribute_rules_test kmip)
 endif()
+# Over the real store, whose key manager is the harness's.
+if(TARGET fake_keymanager)
+	foreach(name serve batch op_add_attribute op_check op_create op_delete_attribute op_get op_get_attributes op_lifecycle
+			op_locate op_modify_attribute op_query op_register)
+		unit_test(kmip/${name}_test kmip fake_keymanager)
+	endforeach()
+endif()

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches: what runs after a failure, ids, the ID Placeholder, the largest answer, the audit. */
+#include "served.h"
+
+static const struct ask missing = ASK(GET, get,
+	.unique_identifier = { (const uint8_t *) "00000000-0000-4000-8000-000000000000", 36 });
+static const struct ask discover = ASK(DISCOVER_VERSIONS, discover_versions);
+
+/* vSphere Q5: by default nothing runs behind a failure, and only what ran is answered. */
+Test(batch, stops)
+{
+	struct served served = { 0 };
+	struct kmip_response *response;
+
+	served_start(&served, false);
+	response = served_ask(&served, (struct ask[]){ discover, missing, discover }, 3);
+	cr_assert_eq(response->count, 2);
+	assert_success(&response->items[0]);
+	assert_reason(&response->items[1], ITEM_NOT_FOUND);
+	cr_assert_eq(response->items[1].operation.value, KMIP_OPERATION_GET);
+	cr_assert_eq(response->items[1].id.data[4], 2);
+	served_stop(&served);
+}
+
+/* Continue answers all. */
+Test(batch, continues)
+{
+	struct served served = { 0 };
+	struct kmip_response *response;
+
+	served_start(&served, false);
+	served.header.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE);
+	served.header.batch_order = KMIP_BOOL(true);
+	response = served_ask(&served, (struct ask[]){ missing, discover, missing }, 3);
+	cr_assert_eq(response->count, 3);
+	assert_success(&response->items[1]);
+	assert_reason(&response->items[2], ITEM_NOT_FOUND);
+	served_stop(&served);
+}
+
+/* Undo is refused for the whole request, before anything is done; alone it means nothing. */
+Test(batch, undo)
+{
+	struct served served = { 0 };
+	struct kmip_response *response;
+
+	served_start(&served, false);
+	served.header.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_UNDO);
+	response = served_ask(&served, (struct ask[]){ discover, discover }, 2);
+	cr_assert_eq(response->count, 1);
+	cr_assert_not(response->items[0].operation.has);
+	assert_reason(&response->items[0], FEATURE_NOT_SUPPORTED);
+
+	served.header.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_UNDO);
+	assert_success(served_one(&served, discover));
+	served_stop(&served);
+}
+
+/* vSphere Q11: an operation that is not there, or not yet in that version. */
+Test(batch, unknown_operation)
+{
+	struct served served = { 0 };
+	const struct kmip_response_item *item;
+
+	served_start(&served, false);
+	item = served_one(&served, (struct ask){ .operation = KMIP_OPERATION_ENCRYPT });
+	assert_reason(item, OPERATION_NOT_SUPPORTED);
+	cr_assert_eq(item->operation.value, KMIP_OPERATION_ENCRYPT);
+	cr_assert_not(served.is_closed);
+	served.version = KMIP_1_0;
+	assert_reason(served_one(&served, discover), OPERATION_NOT_SUPPORTED);
+	served_stop(&served);
+}
+
+/* A payload that lacks a field fails its item alone. */
+Test(batch, bad_payload)
+{
+	struct served served = { 0 };
+	struct kmip_response *response;
+
+	served_start(&served, false);
+	served.header.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE);
+	response = served_ask(
+		&served, (struct ask[]){ { .operation = KMIP_OPERATION_QUERY }, discover }, 2);
+	assert_reason(&response->items[0], INVALID_MESSAGE);
+	assert_success(&response->items[1]);
+	served_stop(&served);
+}
+
+/* The placeholder leads from Create to the operations behind it, and is empty at first. */
+Test(batch, placeholder)
+{
+	struct served served = { 0 };
+	struct kmip_response *response;
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
+		attribute_of("Cryptographic Length", kmip_value_integer(128)),
+	};
+	struct kmip_template_attribute template = { .attributes = { attributes, 2 } };
+	struct ask create =
+		ASK(CREATE, create, .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			.template_attribute = &template);
+	struct ask get = ASK(GET, get);
+	struct ask activate = ASK(ACTIVATE, activate);
+
+	served_start(&served, false);
+	response = served_ask(&served, (struct ask[]){ create, get, activate, get }, 4);
+	cr_assert_eq(response->count, 4);
+	struct slice uid = PAYLOAD(&served, &response->items[0], create)->unique_identifier;
+	cr_assert(slice_equal(PAYLOAD(&served, &response->items[3], get)->unique_identifier, uid));
+	cr_assert_eq(served_state(&served, uid), KMIP_STATE_ACTIVE);
+	assert_reason(served_one(&served, get), ITEM_NOT_FOUND);
+
+	/* A Check that fails empties it. */
+	struct ask check = ASK(
+		CHECK, check, .unique_identifier = uid, .cryptographic_usage_mask = KMIP_INT(1));
+	served.header.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE);
+	response = served_ask(&served, (struct ask[]){ create, check, get }, 3);
+	assert_reason(&response->items[1], PERMISSION_DENIED);
+	assert_reason(&response->items[2], ITEM_NOT_FOUND);
+	served_stop(&served);
+}
+
+/* Maximum Response Size: exactly the answer's length is enough, one byte less is not. */
+Test(batch, response_size)
+{
+	struct served served = { 0 };
+	const struct kmip_response_item *item;
+	int32_t len;
+
+	served_start(&served, false);
+	assert_success(served_one(&served, discover));
+	len = (int32_t) served.answer.len;
+	served.header.response_len_max = KMIP_INT(len);
+	assert_success(served_one(&served, discover));
+	served.header.response_len_max = KMIP_INT(len - 1);
+	item = served_one(&served, discover);
+	assert_reason(item, RESPONSE_TOO_LARGE);
+	cr_assert_eq(item->operation.value, KMIP_OPERATION_DISCOVER_VERSIONS);
+	served.header.response_len_max = KMIP_INT(-1);
+	assert_reason(served_one(&served, discover), RESPONSE_TOO_LARGE);
+	served_stop(&served);
+}
+
+/* Each item that ran leaves one record, with what it was about. */
+Test(batch, audit)
+{
+	struct served served = { 0 };
+	struct slice uid;
+
+	served_start(&served, false);
+	uid = served_key(&served);
+	cr_assert_eq(served.record_count, 1);
+	cr_assert_str_eq(served.records[0].operation, "Create");
+	cr_assert(slice_equal_text(uid, served.records[0].uid));
+	served_ask(&served, (struct ask[]){ discover, missing, discover }, 3);
+	cr_assert_eq(served.record_count, 3);
+	cr_assert_str_eq(served.records[1].uid, "");
+	cr_assert_eq(served.records[2].err, ERR_NOT_FOUND);
+	cr_assert_str_eq(served.records[2].uid, "00000000-0000-4000-8000-000000000000");
+	served_stop(&served);
+}
+
+/* A vendor's extension that must be understood fails the item; another one is passed over. */
+Test(batch, message_extension)
+{
+	struct served served = { 0 };
+	struct kmip_protocol_version version = kmip_protocol_version(KMIP_1_1);
+	struct kmip_request_header header = { .version = &version, .batch_count = KMIP_INT(1) };
+	struct kmip_message_extension extension = { .vendor = slice_text("x"),
+		.critical = KMIP_BOOL(true),
+		.extension = SLICE_LITERAL("") };
+	struct kmip_request_item request = { .operation =
+						     KMIP_UINT(KMIP_OPERATION_DISCOVER_VERSIONS),
+		.payload = SLICE_LITERAL(""),
+		.extension = &extension };
+	struct buf buf;
+
+	served_start(&served, false);
+	buf_init(&buf, 4096);
+	cr_assert_eq(kmip_request_encode(&buf, &header, &request), ERR_OK);
+	served_send(&served, buf_slice(&buf));
+	assert_reason(&served_response(&served)->items[0], FEATURE_NOT_SUPPORTED);
+	extension.critical = KMIP_BOOL(false);
+	buf_clear(&buf);
+	cr_assert_eq(kmip_request_encode(&buf, &header, &request), ERR_OK);
+	served_send(&served, buf_slice(&buf));
+	assert_success(&served_response(&served)->items[0]);
+	buf_free(&buf);
+	served_stop(&served);
+}

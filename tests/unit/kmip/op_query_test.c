@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Query and Discover Versions (KMIP 1.4, sections 4.25, 4.26; vSphere X4, Q3, Q16). */
+#include "served.h"
+
+static const struct kmip_query_response *query(
+	struct served *served, const uint32_t *functions, size_t count)
+{
+	uint32_t copy[16];
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = functions[i];
+	return PAYLOAD(served, ONE(served, QUERY, query, .functions = { copy, count }), query);
+}
+
+/* Exactly what was asked for; vCenter asks for the server alone. */
+Test(op_query, functions)
+{
+	struct served served = { 0 };
+	uint32_t server = KMIP_QUERY_FUNCTION_SERVER_INFORMATION;
+	uint32_t all[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+
+	served_start(&served, false);
+	const struct kmip_query_response *response = query(&served, &server, 1);
+	cr_assert(slice_equal_text(response->vendor, "test vendor"));
+	cr_assert_eq(response->operations.count, 0);
+	served.version = KMIP_1_4;
+	response = query(&served, all, 12);
+	cr_assert_eq(response->operations.count, 15);
+	cr_assert_eq(response->object_types.count, 1);
+	cr_assert_eq(response->rngs.count, 1);
+	cr_assert_eq(response->capabilities.count, 1);
+	cr_assert(response->capabilities.items[0].batch_continue.value);
+	cr_assert_eq(response->profiles.count, 0);
+	served_stop(&served);
+}
+
+/* 1.0 knows neither Discover Versions nor the newer functions. */
+Test(op_query, oldest_version)
+{
+	struct served served = { 0 };
+	uint32_t all[] = { 1, 2, 3, 4 };
+
+	served_start(&served, false);
+	served.version = KMIP_1_0;
+	const struct kmip_query_response *response = query(&served, all, 4);
+	cr_assert_eq(response->operations.count, 14);
+	cr_assert_eq(response->rngs.count, 0);
+	served_stop(&served);
+}
+
+/* A list of versions is answered with what both have, in our order; perhaps nothing. */
+Test(op_query, discover_versions)
+{
+	struct served served = { 0 };
+	struct kmip_protocol_version versions[] = { kmip_protocol_version(KMIP_1_0),
+		kmip_protocol_version(KMIP_2_1), kmip_protocol_version(KMIP_1_2) };
+
+	served_start(&served, false);
+	const struct kmip_discover_versions_response *response = PAYLOAD(&served,
+		ONE(&served, DISCOVER_VERSIONS, discover_versions, .versions = { versions, 3 }),
+		discover_versions);
+	cr_assert_eq(response->versions.count, 2);
+	cr_assert_eq(kmip_version_of(&response->versions.items[0]), KMIP_1_2);
+	response = PAYLOAD(&served,
+		ONE(&served, DISCOVER_VERSIONS, discover_versions, .versions = { &versions[1], 1 }),
+		discover_versions);
+	cr_assert_eq(response->versions.count, 0);
+	served_stop(&served);
+}

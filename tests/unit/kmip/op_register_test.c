@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Register (KMIP 1.4, section 4.3). */
+#include "served.h"
+
+static const uint8_t secret[16] = { 0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221,
+	238, 255 };
+
+struct key {
+	struct kmip_symmetric_key key;
+	struct kmip_key_block block;
+	struct kmip_key_value value;
+	struct kmip_transparent_key transparent;
+	struct kmip_template_attribute template;
+};
+
+static struct key *key_new(struct served *served)
+{
+	struct key *key = ARENA_NEW(served->arena, struct key);
+
+	key->key.key_block = &key->block;
+	key->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_RAW);
+	key->block.value = &key->value;
+	key->block.cryptographic_algorithm = KMIP_UINT(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES);
+	key->block.cryptographic_length_bits = KMIP_INT(128);
+	key->value.material = slice_of(secret, sizeof(secret));
+	return key;
+}
+
+static const struct kmip_response_item *key_register(struct served *served, struct key *key)
+{
+	return ONE(served, REGISTER, register,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+		.template_attribute = &key->template, .object = { .symmetric_key = &key->key });
+}
+
+static const struct kmip_key_block *block_of(struct served *served, struct slice uid)
+{
+	return PAYLOAD(served, served_get(served, uid), get)->object.symmetric_key->key_block;
+}
+
+/* A raw key comes back as it is, with algorithm and length, and the Digest is over its bytes. */
+Test(op_register, raw)
+{
+	struct served served = { 0 };
+	struct codec codec = { .version = KMIP_1_1 };
+	uint8_t hash[CRYPT_SHA256_LEN];
+	struct kmip_digest digest;
+	struct kmip_value value;
+	struct slice uid;
+
+	served_start(&served, false);
+	codec.arena = served.arena;
+	uid = PAYLOAD(&served, key_register(&served, key_new(&served)), register)
+		      ->unique_identifier;
+	const struct kmip_key_block *block = block_of(&served, uid);
+	cr_assert_eq(block->format.value, KMIP_KEY_FORMAT_TYPE_RAW);
+	assert_bytes(block->value->material, slice_of(secret, sizeof(secret)));
+	cr_assert_eq(block->cryptographic_length_bits.value, 128);
+	value = served_value(&served, uid, "Digest");
+	cr_assert_eq(kmip_value_read(&digest, &codec, &kmip_digest_table, &value), ERR_OK);
+	cr_assert_eq(crypt_sha256(hash, slice_of(secret, sizeof(secret))), ERR_OK);
+	assert_bytes(digest.value, slice_of(hash, sizeof(hash)));
+	cr_assert_eq(digest.key_format.value, KMIP_KEY_FORMAT_TYPE_RAW);
+
+	served.version = KMIP_1_0;
+	value = served_value(&served, uid, "Digest");
+	codec.version = KMIP_1_0;
+	cr_assert_eq(kmip_value_read(&digest, &codec, &kmip_digest_table, &value), ERR_OK);
+	cr_assert_not(digest.key_format.has);
+	served_stop(&served);
+}
+
+/* The transparent form is kept and can be had as raw too. */
+Test(op_register, transparent)
+{
+	struct served served = { 0 };
+	struct key *key;
+	struct slice uid;
+
+	served_start(&served, false);
+	key = key_new(&served);
+	key->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY);
+	key->transparent.key = key->value.material;
+	key->value = (struct kmip_key_value){ .transparent = &key->transparent };
+	uid = PAYLOAD(&served, key_register(&served, key), register)->unique_identifier;
+	assert_bytes(
+		block_of(&served, uid)->value->transparent->key, slice_of(secret, sizeof(secret)));
+	const struct kmip_response_item *item = ONE(&served, GET, get, .unique_identifier = uid,
+		.key_format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_RAW));
+	assert_bytes(PAYLOAD(&served, item, get)->object.symmetric_key->key_block->value->material,
+		slice_of(secret, sizeof(secret)));
+	served_stop(&served);
+}
+
+/* Algorithm and length may be among the attributes; said twice they must agree; the length may be
+ * left to the material. */
+Test(op_register, algorithm_and_length)
+{
+	struct served served = { 0 };
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
+		attribute_of("Cryptographic Length", kmip_value_integer(128)),
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(12)),
+	};
+	struct key *key;
+
+	served_start(&served, false);
+	key = key_new(&served);
+	key->template.attributes.items = attributes;
+	key->template.attributes.count = 3;
+	assert_success(key_register(&served, key));
+	key->block.cryptographic_algorithm.has = false;
+	key->block.cryptographic_length_bits.has = false;
+	assert_success(key_register(&served, key));
+	key->template.attributes.count = 1;
+	assert_success(key_register(&served, key));
+	key->template.attributes.count = 0;
+	assert_reason(key_register(&served, key), INVALID_FIELD);
+
+	key = key_new(&served);
+	key->block.cryptographic_length_bits = KMIP_INT(256);
+	assert_reason(key_register(&served, key), INVALID_FIELD);
+	key->block.cryptographic_length_bits = KMIP_INT(128);
+	attributes[1].value.integer = 192;
+	key->template.attributes.items = attributes;
+	key->template.attributes.count = 2;
+	assert_reason(key_register(&served, key), INVALID_FIELD);
+	served_stop(&served);
+}
+
+/* What we do not take. */
+Test(op_register, refusals)
+{
+	struct served served = { 0 };
+	struct kmip_key_wrapping_data wrapping = { .wrapping_method = KMIP_UINT(1) };
+	struct key *key;
+	struct kmip_opaque_object opaque = { .type = KMIP_UINT(0x80000001),
+		.value = slice_of(secret, sizeof(secret)) };
+
+	served_start(&served, false);
+	served.version = KMIP_1_2;
+	key = key_new(&served);
+	key->block.wrapping_data = &wrapping;
+	assert_reason(key_register(&served, key), FEATURE_NOT_SUPPORTED);
+	key = key_new(&served);
+	key->block.value = NULL;
+	assert_reason(key_register(&served, key), FEATURE_NOT_SUPPORTED);
+	key = key_new(&served);
+	key->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_PKCS_1);
+	assert_reason(key_register(&served, key), KEY_FORMAT_TYPE_NOT_SUPPORTED);
+	key = key_new(&served);
+	key->block.compression = KMIP_UINT(1);
+	assert_reason(key_register(&served, key), KEY_COMPRESSION_TYPE_NOT_SUPPORTED);
+	key = key_new(&served);
+	key->value.material = slice_of(secret, 0);
+	assert_reason(key_register(&served, key), INVALID_FIELD);
+	assert_reason(ONE(&served, REGISTER, register,
+			      .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			      .template_attribute = &key->template,
+			      .object = { .opaque_object = &opaque }),
+		INVALID_FIELD);
+	assert_reason(ONE(&served, REGISTER, register,
+			      .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_OPAQUE_OBJECT),
+			      .template_attribute = &key->template,
+			      .object = { .opaque_object = &opaque }),
+		FEATURE_NOT_SUPPORTED);
+	served_stop(&served);
+}
