@@ -21,6 +21,8 @@ enum {
 	CACHE_READERS_MAX = 126,
 	CACHE_LOG_ENTRIES_MAX = 1000000,
 	CACHE_FACT_LEN_MAX = 4096,
+	CACHE_FACT_NAME_LEN_MAX = 64,
+	CACHE_INTENT_LEN_MAX = RECORD_LEN_MAX,
 	CACHE_WHY_MAX = 300,
 };
 
@@ -32,20 +34,22 @@ struct cache_options {
 
 /*
  * The keeper opens for writing first: makes the folder and a new incarnation when there is nothing.
- * ERR_CORRUPT or ERR_VERSION: the caller may cache_move_aside and open again. A full read-through
- * check of records is cache_verify.
+ * ERR_CORRUPT or ERR_VERSION: the caller may cache_move_aside and open again. `why` is a sentence
+ * for people on any error. A file that is cut short or is none of ours is noticed here; a full
+ * read-through check of records is cache_verify. ERR_NOT_FOUND: read_only, and no keeper made it.
  */
 MUST_USE enum err cache_open(
 	struct cache **out, const struct cache_options *options, char why[CACHE_WHY_MAX]);
 void cache_close(struct cache *cache);
-/* Renames the folder's files to FOLDER.bad-<date>; nothing is deleted. */
+/* Renames the folder to FOLDER.bad-<date>; nothing is deleted. No process may have it open. */
 MUST_USE enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX]);
 /* Reads every record and checks its checksum; *bad counts. */
 MUST_USE enum err cache_verify(struct cache *cache, size_t *records, size_t *bad);
 /* Frees reader slots of dead processes. */
 void cache_check_readers(struct cache *cache);
 
-/* Reading. */
+/* Reading. One read may be reused by the next, so that a read costs no system call. ERR_LIMIT: more
+ * than CACHE_READERS_MAX at once. */
 MUST_USE enum err cache_read_begin(struct cache_read **out, struct cache *cache);
 void cache_read_end(struct cache_read *read);
 /* Decoded into the arena (bytes are copied there). ERR_MISS when there is none, ERR_CORRUPT. */
@@ -127,9 +131,12 @@ MUST_USE enum err cache_walk_intents(struct cache_read *read,
  */
 MUST_USE enum err cache_write_begin(struct cache_write **out, struct cache *cache);
 struct cache_read *cache_write_read(struct cache_write *write);
-/* Merges the record into what is stored (record_merge); *changed tells whether anything changed. An
- * own change
- * (`logged`) that changed something gets the next sequence number, *seq (0 otherwise). */
+/*
+ * Merges the record into what is stored (record_merge); `changed` tells whether anything changed.
+ * An own change (`logged`) that changed something gets the next sequence number, `seq` (0
+ * otherwise). ERR_CORRUPT, ERR_VERSION: what is stored cannot be read, and stays as it is;
+ * ERR_FULL.
+ */
 struct cache_put {
 	const struct record *record;
 	bool logged;
@@ -144,6 +151,15 @@ MUST_USE enum err cache_put_intent(
 MUST_USE enum err cache_delete_intent(struct cache_write *write, const uint8_t nonce[16]);
 /* A new incarnation with an empty log: after a rollback was detected (design D20). */
 MUST_USE enum err cache_new_incarnation(struct cache_write *write);
+/*
+ * A part of the write that can be undone alone (a child transaction): begin, then keep or undo. One
+ * at a time. After an error inside a write, the part or the whole write must be undone.
+ */
+MUST_USE enum err cache_part_begin(struct cache_write *write);
+MUST_USE enum err cache_part_keep(struct cache_write *write);
+void cache_part_undo(struct cache_write *write);
+/* Sequence number of the last own change, this write's included. */
+uint64_t cache_write_last_seq(const struct cache_write *write);
 /* Ends the write in any case. An error here is fatal for the process (design D3): the caller must
  * end it. */
 MUST_USE enum err cache_commit(struct cache_write *write);

@@ -299,7 +299,7 @@ static enum err get_object(struct cursor *cursor, struct arena *arena, struct ob
 	get_object_head(cursor, object);
 	get_wrapped(cursor, object);
 	count = cursor_be16(cursor);
-	if (cursor->bad || count > OBJECT_ATTRIBUTES_MERGED_MAX)
+	if (arena == NULL || cursor->bad || count > OBJECT_ATTRIBUTES_MERGED_MAX)
 		return ERR_CORRUPT;
 	object->attributes = arena_array(arena, count, sizeof(*object->attributes));
 	if (object->attributes == NULL)

@@ -32,7 +32,8 @@ struct record {
  */
 MUST_USE enum err record_encode(struct buf *out, const struct record *record);
 /* ERR_CORRUPT (checksum, bounds, not canonical), ERR_VERSION (a newer major), ERR_NOMEM. Slices
- * point into `bytes`, arrays into the arena. */
+ * point into `bytes`, arrays into the arena. Without an arena (NULL) only a client can be decoded:
+ * ERR_CORRUPT for an object. */
 MUST_USE enum err record_decode(struct record *out, struct arena *arena, struct slice bytes);
 /* Kind byte, then uid or fingerprint: the key in the log, on the link and in digests. */
 MUST_USE enum err record_key(struct buf *out, const struct record *record);

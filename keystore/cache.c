@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/rand.h"
+#include "base/text.h"
+#include "keystore/cache_private.h"
+
+enum {
+	FOLDER_MODE = 0700,
+	FILE_MODE = 0600,
+	META_PAGES = 2, /* a data file begins with them */
+	ASIDE_TRIES_MAX = 100,
+	VERIFY_BATCH = 256, /* records read in one transaction */
+	VERIFY_ARENA_MAX = 4 << 20,
+};
+
+static const char *const table_names[CACHE_TABLE_COUNT] = {
+	[CACHE_STATE] = "state",
+	[CACHE_OBJECT] = "object",
+	[CACHE_CLIENT] = "client",
+	[CACHE_LOG] = "log",
+	[CACHE_FACT] = "fact",
+	[CACHE_INTENT] = "intent",
+	[CACHE_INDEX] = "index",
+};
+
+enum err cache_err(int code)
+{
+	switch (code) {
+	case MDB_SUCCESS:
+		return ERR_OK;
+	case MDB_NOTFOUND:
+		return ERR_MISS;
+	case MDB_INVALID:
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INCOMPATIBLE:
+		return ERR_CORRUPT;
+	case MDB_VERSION_MISMATCH:
+		return ERR_VERSION;
+	case MDB_MAP_FULL:
+	case ENOSPC:
+	case EDQUOT:
+		return ERR_FULL;
+	case MDB_READERS_FULL:
+	case MDB_TXN_FULL:
+		return ERR_LIMIT;
+	case ENOMEM:
+		return ERR_NOMEM;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return ERR_DENIED;
+	case ENOENT:
+		return ERR_NOT_FOUND;
+	default:
+		return ERR_IO;
+	}
+}
+
+MDB_val cache_val(struct slice slice)
+{
+	return (MDB_val){ .mv_size = slice.len, .mv_data = (void *) slice.data };
+}
+
+struct slice cache_slice(MDB_val value)
+{
+	return slice_of(value.mv_data, value.mv_size);
+}
+
+/* ---- opening ---- */
+
+static enum err explain(char why[CACHE_WHY_MAX], enum err err, const char *what, const char *cause)
+{
+	(void) snprintf(why, CACHE_WHY_MAX, "%s: %s", what, cause);
+	return err;
+}
+
+/* LMDB takes an empty file for a new one, and pages past the end for a crash. */
+static enum err check_size(const char *folder, char why[CACHE_WHY_MAX])
+{
+	char path[PATH_MAX];
+	struct stat info;
+
+	if ((size_t) snprintf(path, sizeof(path), "%s/data.mdb", folder) >= sizeof(path))
+		return explain(why, ERR_CONFIG, "the cache folder", "its name is too long");
+	if (stat(path, &info) != 0)
+		return errno == ENOENT ? ERR_OK
+				       : explain(why, cache_err(errno), path, strerror(errno));
+	if (!S_ISREG(info.st_mode))
+		return explain(why, ERR_CORRUPT, path, "not a file");
+	if (info.st_size < META_PAGES * sysconf(_SC_PAGESIZE))
+		return explain(why, ERR_CORRUPT, path, "cut short");
+	return ERR_OK;
+}
+
+static enum err environment_new(struct cache *cache, const struct cache_options *options)
+{
+	enum err err;
+
+	TRY(cache_err(mdb_env_create(&cache->env)));
+	TRY(cache_err(mdb_env_set_mapsize(cache->env, options->map_bytes)));
+	TRY(cache_err(mdb_env_set_maxreaders(cache->env, CACHE_READERS_MAX)));
+	TRY(cache_err(mdb_env_set_maxdbs(cache->env, CACHE_TABLE_COUNT)));
+out:
+	return err;
+}
+
+/*
+ * Default flags keep every commit durable. Transactions belong to objects here, not to threads; and
+ * reads are at random, so that reading ahead would only push out what is of use.
+ */
+static enum err environment_open(
+	struct cache *cache, const struct cache_options *options, char why[CACHE_WHY_MAX])
+{
+	unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options->read_only ? MDB_RDONLY : 0);
+	int code = mdb_env_open(cache->env, options->folder, flags, FILE_MODE);
+
+	if (code == MDB_SUCCESS)
+		code = mdb_env_get_fd(cache->env, &cache->fd);
+	if (code == MDB_SUCCESS)
+		return ERR_OK;
+	return explain(why, cache_err(code), options->folder, mdb_strerror(code));
+}
+
+off_t cache_used_bytes(const struct cache *cache)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	ASSERT(mdb_env_info(cache->env, &info) == MDB_SUCCESS);
+	ASSERT(mdb_env_stat(cache->env, &stat) == MDB_SUCCESS);
+	return (off_t) (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/* Pages past the end of the file would kill the process when they are read. */
+static enum err check_length(const struct cache *cache, char why[CACHE_WHY_MAX])
+{
+	struct stat info;
+
+	if (fstat(cache->fd, &info) != 0)
+		return explain(why, ERR_IO, "the cache file", strerror(errno));
+	if (info.st_size < cache_used_bytes(cache))
+		return explain(why, ERR_CORRUPT, "the cache file", "cut short");
+	return ERR_OK;
+}
+
+static enum err tables_open(struct cache *cache, MDB_txn *txn)
+{
+	unsigned flags = cache->read_only ? 0 : MDB_CREATE;
+	enum err err = ERR_OK;
+
+	for (int i = 0; i < CACHE_TABLE_COUNT; i++)
+		TRY(cache_err(mdb_dbi_open(txn, table_names[i], flags, &cache->tables[i])));
+out:
+	return err;
+}
+
+static enum err check_format(struct cache_read *read)
+{
+	struct slice format;
+	enum err err;
+
+	TRY(cache_lookup(read, CACHE_STATE, SLICE_LITERAL("format"), &format));
+	if (format.len != 4)
+		err = ERR_CORRUPT;
+	else if (be32_get(format.data) != CACHE_FORMAT_VERSION)
+		err = ERR_VERSION;
+out:
+	return err;
+}
+
+static enum err state_init(struct cache_write *write)
+{
+	uint8_t format[4];
+	enum err err;
+
+	be32_put(format, CACHE_FORMAT_VERSION);
+	TRY(cache_store(
+		write, CACHE_STATE, SLICE_LITERAL("format"), slice_of(format, sizeof(format))));
+	TRY(cache_new_incarnation(write));
+	TRY(cache_log_save(write));
+out:
+	return err;
+}
+
+/* A new file gets its format and incarnation in the transaction that makes its tables. */
+static enum err state_open(struct cache *cache)
+{
+	struct cache_write write = { .cache = cache };
+	struct cache_log_end end;
+	bool fresh;
+	enum err err;
+
+	TRY(cache_err(
+		mdb_txn_begin(cache->env, NULL, cache->read_only ? MDB_RDONLY : 0, &write.txn)));
+	write.read = (struct cache_read){ .cache = cache, .txn = write.txn };
+	fresh = mdb_dbi_open(write.txn, table_names[CACHE_STATE], 0, &cache->tables[CACHE_STATE]) ==
+		MDB_NOTFOUND;
+	TRY(fresh && cache->read_only ? ERR_NOT_FOUND : ERR_OK);
+	if (!fresh)
+		TRY(check_format(&write.read));
+	TRY(tables_open(cache, write.txn));
+	if (fresh)
+		TRY(state_init(&write));
+	else
+		TRY(cache_log_load(&write.read, &end));
+	err = cache_err(mdb_txn_commit(write.txn));
+	write.txn = NULL;
+out:
+	if (write.txn != NULL)
+		mdb_txn_abort(write.txn);
+	return err == ERR_MISS ? ERR_CORRUPT : err;
+}
+
+static enum err folder_make(const struct cache_options *options, char why[CACHE_WHY_MAX])
+{
+	enum err err = ERR_OK;
+
+	if (!options->read_only)
+		err = file_make_folder(options->folder, FOLDER_MODE);
+	return err == ERR_OK ? ERR_OK : explain(why, err, options->folder, err_text(err));
+}
+
+enum err cache_open(
+	struct cache **out, const struct cache_options *options, char why[CACHE_WHY_MAX])
+{
+	struct cache *cache = calloc(1, sizeof(*cache));
+	enum err err;
+
+	*out = NULL;
+	if (cache == NULL)
+		return explain(why, ERR_NOMEM, "the cache", err_text(ERR_NOMEM));
+	why[0] = '\0';
+	cache->read_only = options->read_only;
+	TRY(folder_make(options, why));
+	TRY(check_size(options->folder, why));
+	TRY(environment_new(cache, options));
+	TRY(environment_open(cache, options, why));
+	TRY(check_length(cache, why));
+	TRY(state_open(cache));
+	*out = cache;
+	cache = NULL;
+out:
+	if (err != ERR_OK && why[0] == '\0')
+		(void) explain(why, err, options->folder, err_text(err));
+	cache_close(cache);
+	return err;
+}
+
+void cache_close(struct cache *cache)
+{
+	if (cache == NULL)
+		return;
+	if (cache->idle != NULL)
+		mdb_txn_abort(cache->idle->txn);
+	free(cache->idle);
+	if (cache->env != NULL)
+		mdb_env_close(cache->env);
+	free(cache);
+}
+
+enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX])
+{
+	char date[RFC3339_TEXT_LEN + 1], suffix[16] = "";
+	size_t len = strlen(folder);
+
+	while (len > 1 && folder[len - 1] == '/')
+		len--;
+	text_rfc3339_from(date, clock_wall_seconds());
+	for (int i = 0; i < ASIDE_TRIES_MAX; i++) {
+		int written;
+
+		if (i > 0)
+			(void) snprintf(suffix, sizeof(suffix), "-%d", i);
+		written = snprintf(
+			moved_to, CACHE_WHY_MAX, "%.*s.bad-%s%s", (int) len, folder, date, suffix);
+		if (written < 0 || written >= CACHE_WHY_MAX)
+			return ERR_LIMIT;
+		/* An empty folder of that name would be replaced by rename without a word. */
+		if (access(moved_to, F_OK) == 0)
+			continue;
+		return rename(folder, moved_to) == 0 ? ERR_OK : cache_err(errno);
+	}
+	return ERR_EXISTS;
+}
+
+void cache_check_readers(struct cache *cache)
+{
+	int dead;
+
+	/* Its only failure is that another process is at it just now. */
+	(void) mdb_reader_check(cache->env, &dead);
+}
+
+/* ---- checking everything ---- */
+
+struct verify {
+	struct arena *arena;
+	size_t records, bad;
+	uint8_t last[RECORD_KEY_LEN_MAX];
+	size_t last_len;
+};
+
+static enum err verify_record(void *ctx, struct slice stored_key, struct slice bytes)
+{
+	struct verify *verify = ctx;
+	struct record record;
+	struct buf key;
+	enum err err;
+
+	bytes_copy(verify->last, stored_key.data, stored_key.len);
+	verify->last_len = stored_key.len;
+	verify->records++;
+	buf_init(&key, RECORD_KEY_LEN_MAX);
+	arena_reset(verify->arena);
+	TRY(record_decode(&record, verify->arena, bytes));
+	TRY(record_key(&key, &record));
+	TRY(slice_equal(buf_slice(&key), stored_key) ? ERR_OK : ERR_CORRUPT);
+out:
+	buf_free(&key);
+	if (err == ERR_NOMEM)
+		return err;
+	verify->bad += err != ERR_OK;
+	return ERR_OK;
+}
+
+static enum err verify_batch(
+	struct cache *cache, struct verify *verify, enum record_kind kind, bool *more)
+{
+	struct cache_walk walk = { .kind = kind,
+		.after = slice_of(verify->last, verify->last_len),
+		.records_max = VERIFY_BATCH,
+		.visit = verify_record,
+		.ctx = verify };
+	struct cache_read *read;
+	enum err err;
+
+	TRY(cache_read_begin(&read, cache));
+	err = cache_walk(read, &walk, more);
+	cache_read_end(read);
+out:
+	return err;
+}
+
+enum err cache_verify(struct cache *cache, size_t *records, size_t *bad)
+{
+	static const enum record_kind kinds[] = { RECORD_OBJECT, RECORD_CLIENT };
+	struct verify verify = { 0 };
+	enum err err;
+
+	TRY(arena_new(&verify.arena, VERIFY_ARENA_MAX));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		bool more = true;
+
+		for (verify.last_len = 0; more;)
+			TRY(verify_batch(cache, &verify, kinds[i], &more));
+	}
+out:
+	arena_free(verify.arena);
+	*records = verify.records;
+	*bad = verify.bad;
+	return err;
+}
+
+enum err cache_count(struct cache_read *read, struct cache_counts *out)
+{
+	struct cache *cache = read->cache;
+	uint64_t *const counts[CACHE_TABLE_COUNT] = { [CACHE_OBJECT] = &out->objects,
+		[CACHE_CLIENT] = &out->clients,
+		[CACHE_INTENT] = &out->intents,
+		[CACHE_LOG] = &out->log_entries };
+	MDB_envinfo info;
+	MDB_stat stat;
+	enum err err;
+
+	*out = (struct cache_counts){ 0 };
+	for (int i = 0; i < CACHE_TABLE_COUNT; i++) {
+		if (counts[i] == NULL)
+			continue;
+		TRY(cache_err(mdb_stat(read->txn, cache->tables[i], &stat)));
+		*counts[i] = stat.ms_entries;
+	}
+	TRY(cache_err(mdb_env_info(cache->env, &info)));
+	out->bytes_used = (uint64_t) cache_used_bytes(cache);
+	out->map_bytes = info.me_mapsize;
+out:
+	return err;
+}
