@@ -167,7 +167,8 @@ static void on_link_up(struct core *core, const struct core_event *event)
 	struct wire_applied applied = event->up.applied;
 	struct wire_hello *hello;
 
-	on_link_down(core, "replaced by a new connection");
+	if (core->state != CORE_CONNECTING)
+		on_link_down(core, "replaced by a new connection");
 	core->link++;
 	core->heard_ms = core->now_ms;
 	core->pinged_ms = 0;

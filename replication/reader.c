@@ -172,6 +172,8 @@ enum err reader_log(
 	if (first > event->log.own.seq)
 		goto out;
 	err = cache_log_read(read, first, CORE_LOG_ENTRIES_MAX, log_visit, &walk);
+	if (err == ERR_OK && walk.count == 0)
+		err = ERR_MISS;
 	event->log.trimmed = err == ERR_MISS;
 	if (err == ERR_MISS) {
 		err = ERR_OK;

@@ -45,8 +45,9 @@ static void perform_send(struct replication *replication, const struct wire_fram
 	TRY(wire_encode(&replication->frame, frame));
 	TRY(link_send(replication->link, buf_slice(&replication->frame)));
 out:
-	/* The silence that follows brings the link down at both ends, if it is not down already. */
-	if (err != ERR_OK && err != ERR_STATE) {
+	/* A connection that is gone is told by on_down. After any other error the silence that
+	 * follows brings the link down at both ends. */
+	if (err != ERR_OK && err != ERR_STATE && err != ERR_CLOSED) {
 		log_warning("peer-send-failed", "error=%s", err_name(err));
 		link_close(replication->link, false);
 	}

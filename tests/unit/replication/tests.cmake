@@ -2,6 +2,7 @@
 
 unit_test(replication/wire_test replication_core)
 unit_test(replication/core_test replication_core)
+unit_test(replication/pair_test replication)
 
 # The pair's core in seeded worlds: pair_sim --seeds N, and --seed S to replay one.
 add_executable(pair_sim
