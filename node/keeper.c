@@ -285,8 +285,8 @@ static void keeper_on_gap(void *ctx, uint64_t gap_ms)
 {
 	struct keeper *keeper = ctx;
 	log_warning("loop-gap", "ms=%llu", (unsigned long long) gap_ms);
-	if (keeper->config->has_peer)
-		kek_table_set_vouch(keeper->table, 0);
+	if (keeper->replication != NULL)
+		replication_drop_lease(keeper->replication);
 }
 
 static enum err keeper_add_instances(
