@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Group commit of the keeper (design D4): gathers changes for at most 64 jobs or 1 ms into one LMDB
- * transaction. After the commit, each job's on_committed runs, in order, from the loop. A commit
- * error ends the process (design D3).
+ * Group commit of the keeper (design D4): what becomes ready within one turn of the loop, at most
+ * 64 jobs, goes into one LMDB transaction in the next turn. While one is being made durable the
+ * next ones gather by themselves, so nobody waits for a timer. After the commit, each job's
+ * on_committed runs, in order, from the loop. A commit error ends the process (design D3).
  */
 #ifndef KEYSTORE_COMMIT_H
 #define KEYSTORE_COMMIT_H
@@ -12,20 +13,28 @@
 
 struct commit;
 
-enum { COMMIT_JOBS_MAX = 64, COMMIT_DELAY_MAX_MS = 1, COMMIT_QUEUE_MAX = 4096 };
+enum {
+	COMMIT_JOBS_MAX = 64,
+	COMMIT_QUEUE_MAX = 4096,
+	COMMIT_ARENA_MAX = 16 << 20, /* memory of one job */
+	COMMIT_EXIT_CODE = 70, /* EX_SOFTWARE: the service manager restarts the node */
+};
 
 struct commit_options {
 	struct loop *loop;
 	struct cache *cache;
-	/* After each commit that logged own changes: replication streams them. */
+	/* After each commit that logged own changes, before the jobs hear of it: replication
+	 * streams them. May be NULL. */
 	void (*on_logged)(void *ctx, uint64_t last_seq);
 	void *ctx;
 };
 
 /* Embedded by the caller; must stay alive until on_committed or commit_cancel. */
 struct commit_job {
-	/* Writes inside the shared transaction. An error undoes this job alone (nothing of it may
-	 * have been put: decide first, put last) and is handed to on_committed. */
+	/* Writes inside the shared transaction. An error undoes what this job has put, and nothing
+	 * of the others (each job has a child transaction when there is more than one), and is
+	 * handed to on_committed. The arena is wiped after the job. It may not start, cancel or
+	 * flush. */
 	enum err (*write)(void *ctx, struct cache_write *write, struct arena *arena);
 	void (*on_committed)(void *ctx, enum err err);
 	void *ctx;
@@ -35,6 +44,7 @@ struct commit_job {
 };
 
 MUST_USE enum err commit_new(struct commit **out, const struct commit_options *options);
+/* Forgets what is queued; not from within a callback of this module. */
 void commit_free(struct commit *commit);
 void commit_set_on_logged(
 	struct commit *commit, void (*on_logged)(void *ctx, uint64_t last_seq), void *ctx);
@@ -42,7 +52,8 @@ void commit_set_on_logged(
 MUST_USE enum err commit_start(struct commit *commit, struct commit_job *job);
 /* The job is forgotten if it has not been written; if it has, its callback does not come. */
 void commit_cancel(struct commit *commit, struct commit_job *job);
-/* Commits what is queued now: for a clean stop. */
+/* Commits what is queued now and calls back before it returns: for a clean stop. Not from within a
+ * callback of this module. */
 void commit_flush(struct commit *commit);
 
 #endif

@@ -18,9 +18,11 @@ enum {
 	KEK_TABLE_PROBES_MAX = 16,
 };
 
-/* Keeper: a new memfd, sealed against resize, kept out of core dumps, with a fresh key. */
+/* Keeper: a new memfd, sealed against resize and other writers, kept out of core dumps, with a
+ * fresh key. */
 MUST_USE enum err kek_table_new(struct kek_table **out, size_t slots);
-/* Worker: the keeper's descriptor (borrowed: mapped and not kept) and key (copied). */
+/* Worker: the keeper's descriptor (borrowed: mapped and not kept) and key (copied). ERR_INVALID:
+ * not such a table; ERR_VERSION. */
 MUST_USE enum err kek_table_attach(struct kek_table **out, int fd, struct slice key);
 void kek_table_free(struct kek_table *table);
 int kek_table_fd(const struct kek_table *table);
@@ -33,7 +35,8 @@ struct kek_entry {
 	uint64_t fresh_until_ms; /* plaintext-ttl */
 	uint64_t resident_until_ms; /* outage-grace */
 };
-/* Keeper. Replaces the entry of the same uid; the oldest of its probe range gives way. */
+/* Keeper. Replaces the entry of the same uid; the oldest of its probe range gives way. ERR_LIMIT:
+ * longer than KEK_TABLE_MATERIAL_MAX (an entry of the same uid is dropped then). */
 MUST_USE enum err kek_table_put(struct kek_table *table, const struct kek_entry *entry);
 void kek_table_drop(
 	struct kek_table *table, const struct instance_id *instance, const struct uid *uid);
@@ -41,15 +44,16 @@ void kek_table_drop_instance(struct kek_table *table, const struct instance_id *
 size_t kek_table_count(const struct kek_table *table);
 
 /*
- * Both. Copies the material into the arena: ERR_OK fresh; ERR_AGAIN stale but resident (*out is set
- * all the same: for the keeper during an outage); ERR_MISS. Generation, expiry and the vouch word
- * are checked after the copy was opened.
+ * Both. Copies the material into the arena: ERR_OK fresh and vouched for; ERR_AGAIN resident, but
+ * stale or not vouched for (*out is set all the same: for the keeper, who may know better);
+ * ERR_MISS; ERR_NOMEM. Generation, expiry and the vouch word are checked after the copy was opened.
  */
 MUST_USE enum err kek_table_get(struct kek_table *table, struct arena *arena,
 	const struct instance_id *instance, const struct uid *uid, uint64_t now_ms,
 	struct slice *out);
 
-/* Until when this node may serve an instance's keys from its cache; UINT64_MAX without a peer. */
+/* Until when this node may serve from its cache; UINT64_MAX without a peer. 0 in a new table: not
+ * at all. Setting is the keeper's. */
 void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms);
 uint64_t kek_table_vouch(const struct kek_table *table);
 
