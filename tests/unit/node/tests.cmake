@@ -1,3 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(node/config_test node)
 unit_test(node/ipc_test node)
+unit_test(node/probe_message_test probe)
+unit_test(node/probe_options_test probe)
+unit_test(node/probe_facts_test probe)
+unit_test(node/probe_task_test probe)
