@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(keystore/envelope_test keystore)
+unit_test(keystore/record_test keystore)
+unit_test(keystore/merge_test keystore)
