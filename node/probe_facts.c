@@ -9,7 +9,12 @@
 #include "base/text.h"
 #include "node/probe.h"
 
-enum { LINE_SIZE = 320, LIST_FIRST = 256 };
+enum {
+	LINE_SIZE = 320,
+	LIST_FIRST = 256,
+	SLOT_COUNT = 1 << 21 /* a power of two, twice PROBE_FACTS_MAX */
+};
+_Static_assert(SLOT_COUNT >= 2 * PROBE_FACTS_MAX, "the table must never fill");
 
 static const char *const stage_names[] = { [PROBE_CREATED] = "created",
 	[PROBE_ACTIVATED] = "activated",
@@ -79,13 +84,25 @@ static enum err stage_of(enum probe_stage *out, const char *word)
 	return ERR_INVALID;
 }
 
-/* The newest facts are about the newest keys. */
-static struct probe_fact *find(struct probe_fact_list *list, const char *uid)
+/* A file being read, with the way from an identifier to its fact. */
+struct reader {
+	struct probe_fact_list *list;
+	uint32_t *slots; /* index in the list, and one; 0: free */
+};
+
+/* The slot of the identifier: it is there, or it belongs there. */
+static uint32_t *slot_of(const struct reader *reader, const char *uid)
 {
-	for (size_t i = list->count; i > 0; i--)
-		if (strcmp(list->items[i - 1].uid, uid) == 0)
-			return &list->items[i - 1];
-	return NULL;
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const char *p = uid; *p != '\0'; p++)
+		hash = (hash ^ (uint8_t) *p) * 16777619u;
+	for (;; hash++) {
+		uint32_t *slot = &reader->slots[hash % SLOT_COUNT];
+
+		if (*slot == 0 || strcmp(reader->list->items[*slot - 1].uid, uid) == 0)
+			return slot;
+	}
 }
 
 static enum err add(struct probe_fact **out, struct probe_fact_list *list, const char *uid)
@@ -105,21 +122,24 @@ static enum err add(struct probe_fact **out, struct probe_fact_list *list, const
 	return text_copy((*out)->uid, PROBE_UID_SIZE, slice_text(uid));
 }
 
-static enum err read_line(struct probe_fact_list *list, const char *line)
+static enum err read_line(const struct reader *reader, const char *line)
 {
 	enum err err;
 	char word[16], uid[PROBE_UID_SIZE], hex[2 * CRYPT_SHA256_LEN + 1] = "-";
 	int words = sscanf(line, "%15s %127s %64s", word, uid, hex);
 	enum probe_stage stage;
 	struct probe_fact *fact;
+	uint32_t *slot;
 
 	TRY(words < 2 ? ERR_INVALID : ERR_OK);
 	TRY(stage_of(&stage, word));
-	fact = find(list, uid);
-	if (fact == NULL && stage != PROBE_CREATED)
-		return ERR_INVALID;
-	if (fact == NULL)
-		TRY(add(&fact, list, uid));
+	slot = slot_of(reader, uid);
+	if (*slot == 0) {
+		TRY(stage != PROBE_CREATED ? ERR_INVALID : ERR_OK);
+		TRY(add(&fact, reader->list, uid));
+		*slot = (uint32_t) reader->list->count;
+	}
+	fact = &reader->list->items[*slot - 1];
 	if (stage > fact->stage)
 		fact->stage = stage;
 	if (strcmp(hex, "-") != 0) {
@@ -130,11 +150,27 @@ out:
 	return err;
 }
 
-enum err probe_facts_read(struct probe_fact_list *out, const char *path)
+static enum err read_lines(const struct reader *reader, FILE *file, const char *path)
 {
 	enum err err = ERR_OK;
 	char line[LINE_SIZE];
 	unsigned long number = 0;
+
+	while (err == ERR_OK && fgets(line, sizeof(line), file) != NULL) {
+		number++;
+		if (strchr(line, '\n') == NULL && feof(file))
+			break;
+		err = read_line(reader, line);
+	}
+	if (err != ERR_OK)
+		probe_complain("line %lu of %s is no fact: %s", number, path, err_text(err));
+	return err;
+}
+
+enum err probe_facts_read(struct probe_fact_list *out, const char *path)
+{
+	enum err err;
+	struct reader reader = { .list = out };
 	FILE *file = fopen(path, "re");
 
 	*out = (struct probe_fact_list){ NULL, 0, 0 };
@@ -142,15 +178,13 @@ enum err probe_facts_read(struct probe_fact_list *out, const char *path)
 		probe_complain("%s cannot be read: %s", path, strerror(errno));
 		return ERR_IO;
 	}
-	while (err == ERR_OK && fgets(line, sizeof(line), file) != NULL) {
-		number++;
-		if (strchr(line, '\n') == NULL && feof(file))
-			break;
-		err = read_line(out, line);
-	}
+	reader.slots = calloc(SLOT_COUNT, sizeof(*reader.slots));
+	TRY(reader.slots == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(read_lines(&reader, file, path));
+out:
 	(void) fclose(file);
+	free(reader.slots);
 	if (err != ERR_OK) {
-		probe_complain("line %lu of %s is no fact: %s", number, path, err_text(err));
 		free(out->items);
 		*out = (struct probe_fact_list){ NULL, 0, 0 };
 	}

@@ -72,7 +72,7 @@ static enum err exchange(struct probe_task *task, const struct probe_request *re
 	task->err = ERR_INTERNAL;
 	TRY(probe_request_encode(&bytes, probe->arena, request));
 	TRY(probe_client_ask(task->client, buf_slice(&bytes),
-		now_us < deadline_us ? (uint32_t) ((deadline_us - now_us) / 1000u) : 0));
+		now_us < deadline_us ? (uint32_t) ((deadline_us - now_us + 999u) / 1000u) : 0));
 	/* A signal stops the loop, too; the exchange ends in any case, by its timer. */
 	while (task->err == ERR_INTERNAL)
 		TRY(loop_run(probe->loop));
@@ -143,10 +143,12 @@ static bool is_failure(enum err err, const struct probe_answer *answer)
 static void add_reason(char reasons[PROBE_TEXT_SIZE], const struct probe_task *task,
 	const struct probe_answer *answer)
 {
+	const char *address = probe_task_address(task), *why = probe_task_why(task, answer);
+	bool is_named = strstr(why, address) != NULL;
 	size_t len = strlen(reasons);
 
-	(void) snprintf(reasons + len, PROBE_TEXT_SIZE - len, "%s%s: %s", len == 0 ? "" : "; ",
-		probe_task_address(task), probe_task_why(task, answer));
+	(void) snprintf(reasons + len, PROBE_TEXT_SIZE - len, "%s%s%s%s", len == 0 ? "" : "; ",
+		is_named ? "" : address, is_named ? "" : ": ", why);
 }
 
 enum err probe_task_step(

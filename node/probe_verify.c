@@ -6,8 +6,13 @@
 #include "node/probe_facts.h"
 #include "node/probe_task.h"
 
-/* One sentence for each wrong key, up to here. */
-enum { COMPLAINTS_MAX = 50 };
+enum {
+	/* One sentence for each wrong key, up to here. */
+	COMPLAINTS_MAX = 20,
+	/* Keys in a row without an answer; then an endpoint is down, and waiting for each is vain.
+	 */
+	UNANSWERED_MAX = 5
+};
 
 struct verdicts {
 	struct probe *probe;
@@ -120,13 +125,19 @@ static void verify_all(struct verdicts *verdicts, const struct probe_fact_list *
 		[MISSING] = &verdicts->missing,
 		[DIFFERENT] = &verdicts->different,
 		[UNANSWERED] = &verdicts->unanswered };
+	int in_a_row = 0;
 
-	for (size_t i = 0; i < verdicts->probe->options->endpoint_count; i++)
-		probe_task_begin(&verdicts->tasks[i], verdicts->probe, i);
-	for (size_t i = 0; i < list->count && !verdicts->probe->interrupted; i++)
-		++*counters[check_key(verdicts, &list->items[i])];
-	for (size_t i = 0; i < verdicts->probe->options->endpoint_count; i++)
-		probe_task_end(&verdicts->tasks[i]);
+	for (size_t i = 0; i < list->count && !verdicts->probe->interrupted; i++) {
+		enum verdict verdict = check_key(verdicts, &list->items[i]);
+
+		++*counters[verdict];
+		in_a_row = verdict == UNANSWERED ? in_a_row + 1 : 0;
+		if (in_a_row < UNANSWERED_MAX)
+			continue;
+		verdicts->unanswered += list->count - i - 1;
+		probe_complain("%d keys in a row got no answer; the rest is not tried", in_a_row);
+		return;
+	}
 }
 
 int probe_verify(struct probe *probe)
@@ -137,7 +148,16 @@ int probe_verify(struct probe *probe)
 
 	if (probe_facts_read(&list, probe->options->facts_file) != ERR_OK)
 		return 1;
+	if (list.count == 0) {
+		probe_complain(
+			"%s holds no facts, so nothing is proven", probe->options->facts_file);
+		return 1;
+	}
+	for (size_t i = 0; i < probe->options->endpoint_count; i++)
+		probe_task_begin(&verdicts.tasks[i], probe, i);
 	verify_all(&verdicts, &list);
+	for (size_t i = 0; i < probe->options->endpoint_count; i++)
+		probe_task_end(&verdicts.tasks[i]);
 	say_verdicts(&verdicts);
 	all_good = verdicts.verified == list.count;
 	free(list.items);

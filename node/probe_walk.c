@@ -14,7 +14,7 @@
 enum {
 	RETRY_PAUSE_MS = 50,
 	/* One sentence for each failed flow, up to here; then only the count goes on. */
-	COMPLAINTS_MAX = 50
+	COMPLAINTS_MAX = 20
 };
 
 struct walk {
