@@ -79,7 +79,7 @@ struct slice cache_slice(MDB_val value)
 
 static enum err explain(char why[CACHE_WHY_MAX], enum err err, const char *what, const char *cause)
 {
-	(void) snprintf(why, CACHE_WHY_MAX, "%s: %s", what, cause);
+	(void) snprintf(why, CACHE_WHY_MAX, "%.190s: %.100s", what, cause);
 	return err;
 }
 
