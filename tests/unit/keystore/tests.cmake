@@ -2,3 +2,4 @@
 unit_test(keystore/envelope_test keystore)
 unit_test(keystore/record_test keystore)
 unit_test(keystore/merge_test keystore)
+unit_test(keystore/cache_test keystore)
