@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The work that each instance has going all the time (design D11, D12): prepare the key ring,
+ * settle intents, read the ledger, rebuild the cache, and from then on ask what changed.
+ */
+#ifndef KEYSTORE_BACKGROUND_H
+#define KEYSTORE_BACKGROUND_H
+
+#include "keystore/keystore_private.h"
+
+struct background;
+
+enum {
+	BACKGROUND_BACKOFF_MS_MIN = 1000,
+	BACKGROUND_BACKOFF_MS_MAX = 60000,
+	BACKGROUND_FULL_LIST_MS = 3600000,
+	BACKGROUND_OVERLAP_S = 300, /* listing windows overlap: clocks differ, listings lag */
+};
+
+/* Begins in a later turn. */
+MUST_USE enum err background_new(struct background **out, struct instance *instance);
+void background_free(struct background *background);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Would this instance work (design D24)? Root key -> key ring and policies -> wrap -> unwrap. */
+#include <stdio.h>
+#include "base/clock.h"
+#include "base/rand.h"
+#include "keystore/envelope.h"
+#include "keystore/flow.h"
+
+enum { CHECK_LEN = 32, CHECK_MS = 20000 };
+
+struct check_flow {
+	struct keystore_pending flow;
+	uint8_t plain[CHECK_LEN];
+	uint8_t nonce[ENVELOPE_NONCE_LEN];
+	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
+	struct keymanager_aad aad;
+	enum err finding; /* of the preparation: told at the end */
+	char why[KEYMANAGER_WHY_MAX];
+	void (*on_checked)(void *ctx, enum err err, const char *why);
+	void *ctx;
+};
+
+static void check_finish(struct check_flow *check, enum err err)
+{
+	void (*on_checked)(void *, enum err, const char *) = check->on_checked;
+	void *ctx = check->ctx;
+	char why[KEYMANAGER_WHY_MAX];
+
+	bytes_copy(why, check->why, sizeof(why));
+	flow_end(&check->flow);
+	on_checked(ctx, err, why);
+}
+
+static void check_fail(struct check_flow *check, enum err err, const char *step, const char *why)
+{
+	snprintf(check->why, sizeof(check->why), "%s: %s", step,
+		why == NULL || why[0] == '\0' ? err_text(err) : why);
+	check_finish(check, err);
+}
+
+static void check_on_unwrapped(void *ctx, const struct keymanager_unwrapped *result)
+{
+	struct check_flow *check = ctx;
+
+	check->flow.call = NULL;
+	if (result->err != ERR_OK)
+		check_fail(check, result->err, "unwrap", result->why);
+	else if (!secret_equal(result->plaintext, slice_of(check->plain, sizeof(check->plain))))
+		check_fail(check, ERR_CORRUPT, "unwrap", "gives other bytes than were wrapped");
+	else
+		check_finish(check, check->finding);
+}
+
+static void check_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
+{
+	struct check_flow *check = ctx;
+	struct keymanager_call call = flow_call(&check->flow, 100);
+	enum err err;
+
+	check->flow.call = NULL;
+	if (result->err != ERR_OK) {
+		check_fail(check, result->err, "wrap", result->why);
+		return;
+	}
+	err = keymanager_unwrap_start(&check->flow.call, check->flow.instance->keymanager,
+		result->ciphertext, &check->aad, check_on_unwrapped, &call);
+	if (err != ERR_OK)
+		check_fail(check, err, "unwrap", NULL);
+}
+
+static void check_on_prepared(void *ctx, const struct keymanager_done *result)
+{
+	struct check_flow *check = ctx;
+	struct keymanager_call call = flow_call(&check->flow, 100);
+	enum err err;
+
+	check->flow.call = NULL;
+	if (result->err != ERR_OK && result->err != ERR_FIELD) {
+		check_fail(check, result->err, "key ring", result->why);
+		return;
+	}
+	check->finding = result->err;
+	if (result->err == ERR_FIELD)
+		snprintf(check->why, sizeof(check->why), "%s",
+			result->why == NULL ? "" : result->why);
+	rand_bytes(check->plain, sizeof(check->plain));
+	rand_bytes(check->nonce, sizeof(check->nonce));
+	envelope_aad(&check->aad, check->aad_hex, &check->flow.instance->id, check->nonce);
+	err = keymanager_wrap_start(&check->flow.call, check->flow.instance->keymanager,
+		slice_of(check->plain, sizeof(check->plain)), &check->aad, check_on_wrapped, &call);
+	if (err != ERR_OK)
+		check_fail(check, err, "wrap", NULL);
+}
+
+static void check_on_root(void *ctx, const struct keymanager_root *result)
+{
+	struct check_flow *check = ctx;
+	struct keymanager_call call = flow_call(&check->flow, 100);
+	enum err err = result->err;
+
+	check->flow.call = NULL;
+	if (err == ERR_OK && result->state != KEYMANAGER_ROOT_ENABLED)
+		err = ERR_ROOT_DISABLED;
+	if (err != ERR_OK) {
+		check_fail(check, err, "root key", result->why);
+		return;
+	}
+	err = keymanager_prepare_start(
+		&check->flow.call, check->flow.instance->keymanager, check_on_prepared, &call);
+	if (err != ERR_OK)
+		check_fail(check, err, "key ring", NULL);
+}
+
+static void check_begin(void *ctx)
+{
+	struct check_flow *check = ctx;
+	struct keymanager_call call = flow_call(&check->flow, 100);
+	enum err err = keymanager_root_start(
+		&check->flow.call, check->flow.instance->keymanager, check_on_root, &call);
+
+	if (err != ERR_OK)
+		check_fail(check, err, "root key", NULL);
+}
+
+enum err keystore_check_start(struct keystore_pending **out, struct keystore *keystore,
+	size_t instance, void (*on_checked)(void *ctx, enum err err, const char *why), void *ctx)
+{
+	struct keystore_pending *flow;
+	struct check_flow *check;
+	enum err err;
+
+	ASSERT(instance < keystore->instance_count);
+	TRY(flow_new(&flow, sizeof(*check), keystore, keystore->instances[instance]));
+	check = (struct check_flow *) flow;
+	flow->deadline_ms = clock_boot_ms() + CHECK_MS;
+	check->on_checked = on_checked;
+	check->ctx = ctx;
+	flow_defer(flow, check_begin);
+	*out = flow;
+out:
+	return err;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Destroy (design D10), in the order of time: intent committed -> standard key deleted -> tombstone
+ * committed, intent cleared -> unwrapped copies dropped -> gate -> answer. Only a key whose record
+ * is in the cache is deleted: it got there by being made here or by being opened as ours.
+ */
+#include "base/clock.h"
+#include "base/rand.h"
+#include "keystore/change_copy.h"
+#include "keystore/intent.h"
+#include "keystore/flow.h"
+#include "keystore/stamps.h"
+
+struct destroy {
+	struct keystore_pending flow;
+	struct keystore_change options;
+	struct object_change edits;
+	struct intent intent;
+	enum err err; /* why it failed */
+	void (*on_destroyed)(void *ctx, enum err err, uint32_t unused);
+	void *ctx;
+};
+
+static void destroy_finish(struct destroy *destroy, enum err err)
+{
+	void (*on_destroyed)(void *, enum err, uint32_t) = destroy->on_destroyed;
+	void *ctx = destroy->ctx;
+
+	flow_end(&destroy->flow);
+	on_destroyed(ctx, err, 0);
+}
+
+/* ---- intent ---- */
+
+static enum err destroy_judge(struct destroy *destroy, const struct object *object)
+{
+	const struct keystore_change *options = &destroy->options;
+	enum err err;
+
+	TRY(instance_id_equal(&object->instance, &options->instance) ? ERR_OK : ERR_NOT_FOUND);
+	TRY(options->check == NULL ? ERR_OK : options->check(options->check_ctx, object));
+	TRY(object->dead ? ERR_DESTROYED : ERR_OK);
+	TRY(object->quarantined ? ERR_CORRUPT : ERR_OK);
+out:
+	return err;
+}
+
+static enum err destroy_write_intent(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct destroy *destroy = ctx;
+	struct intent *intent = &destroy->intent;
+	struct object *object;
+	struct buf body;
+	enum err err;
+
+	buf_init(&body, INTENT_LEN_MAX);
+	TRY(cache_get_object(cache_write_read(write), arena, &destroy->options.uid, &object));
+	TRY(destroy_judge(destroy, object));
+	intent->key_id = object->key_id;
+	TRY(intent_encode(&body, intent));
+	TRY(cache_put_intent(write, intent->nonce, buf_slice(&body)));
+out:
+	buf_free(&body);
+	return err;
+}
+
+/* ---- the standard key ---- */
+
+static void destroy_on_deleted(void *ctx, const struct keymanager_done *result);
+static void destroy_give_up(struct destroy *destroy, enum err err);
+
+static void destroy_on_intent(void *ctx, enum err err)
+{
+	struct destroy *destroy = ctx;
+	struct keymanager_call call = flow_call(&destroy->flow, 100);
+
+	if (err != ERR_OK) {
+		destroy_finish(destroy, err);
+		return;
+	}
+	err = keymanager_delete_start(&destroy->flow.call, destroy->flow.instance->keymanager,
+		&destroy->intent.key_id, destroy_on_deleted, &call);
+	if (err != ERR_OK)
+		destroy_give_up(destroy, flow_error(err));
+}
+
+/* ---- it could not be deleted, or nobody knows: the listing will tell ---- */
+
+static enum err destroy_delete_intent(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct destroy *destroy = ctx;
+
+	(void) arena;
+	return cache_delete_intent(write, destroy->intent.nonce);
+}
+
+static void destroy_on_given_up(void *ctx, enum err err)
+{
+	struct destroy *destroy = ctx;
+
+	(void) err;
+	destroy_finish(destroy, destroy->err);
+}
+
+static void destroy_give_up(struct destroy *destroy, enum err err)
+{
+	destroy->err = err;
+	if (flow_commit(&destroy->flow, destroy_delete_intent, destroy_on_given_up) != ERR_OK)
+		destroy_finish(destroy, err);
+}
+
+/* ---- the tombstone ---- */
+
+static enum err destroy_write_tombstone(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct destroy *destroy = ctx;
+	struct record record = { .kind = RECORD_OBJECT };
+	struct object *object;
+	enum err err;
+
+	TRY(cache_get_object(cache_write_read(write), arena, &destroy->options.uid, &object));
+	record.object = *object;
+	stamps_see(destroy->flow.keystore, &record);
+	TRY(object_apply(&record.object, arena, &destroy->edits, flow_stamp(&destroy->flow), NULL));
+	TRY(flow_put(&destroy->flow, write, arena, &record));
+	TRY(cache_delete_intent(write, destroy->intent.nonce));
+out:
+	return err;
+}
+
+static void destroy_on_released(void *ctx)
+{
+	destroy_finish(ctx, ERR_OK);
+}
+
+static void destroy_on_recorded(void *ctx, enum err err)
+{
+	struct destroy *destroy = ctx;
+
+	if (err != ERR_OK) {
+		destroy_finish(destroy, err);
+		return;
+	}
+	kek_table_drop(
+		destroy->flow.keystore->table, &destroy->options.instance, &destroy->options.uid);
+	flow_hold(&destroy->flow, KEYSTORE_GATE_CHANGE, destroy_on_released);
+}
+
+static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
+{
+	struct destroy *destroy = ctx;
+	enum err err;
+
+	destroy->flow.call = NULL;
+	if (result->err != ERR_OK) {
+		destroy_give_up(destroy,
+			result->err == ERR_NOT_FOUND ? ERR_MISSING : flow_error(result->err));
+		return;
+	}
+	err = flow_commit(&destroy->flow, destroy_write_tombstone, destroy_on_recorded);
+	if (err != ERR_OK)
+		destroy_finish(destroy, err);
+}
+
+/* ---- start ---- */
+
+static enum err destroy_prepare(struct destroy *destroy)
+{
+	struct object_change *edits = &destroy->edits;
+	struct intent *intent = &destroy->intent;
+	enum err err;
+
+	TRY(change_copy(edits, destroy->flow.arena, destroy->options.change));
+	edits->destroy = true;
+	if (edits->dates[OBJECT_DATE_DESTROYED] == 0)
+		edits->dates[OBJECT_DATE_DESTROYED] = clock_wall_seconds();
+	rand_bytes(intent->nonce, sizeof(intent->nonce));
+	intent->kind = INTENT_DESTROY;
+	destroy->flow.intent_nonce = intent->nonce;
+	intent->instance = destroy->options.instance;
+	intent->uid = destroy->options.uid;
+	intent->time = clock_wall_seconds();
+	intent->compromise = edits->compromise;
+	bytes_copy(intent->dates, edits->dates, sizeof(intent->dates));
+out:
+	return err;
+}
+
+enum err keystore_destroy_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct keystore_change *options,
+	void (*on_destroyed)(void *ctx, enum err err, uint32_t unused), void *ctx)
+{
+	struct instance *instance = keystore_instance_of(keystore, &options->instance);
+	struct keystore_pending *flow = NULL;
+	struct destroy *destroy;
+	enum err err;
+
+	if (instance == NULL)
+		return ERR_NOT_FOUND;
+	TRY(flow_new(&flow, sizeof(*destroy), keystore, instance));
+	destroy = (struct destroy *) flow;
+	destroy->options = *options;
+	destroy->on_destroyed = on_destroyed;
+	destroy->ctx = ctx;
+	TRY(destroy_prepare(destroy));
+	TRY(flow_commit(flow, destroy_write_intent, destroy_on_intent));
+	*out = flow;
+	return ERR_OK;
+out:
+	if (flow != NULL)
+		flow_end(flow);
+	return err;
+}

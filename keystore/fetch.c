@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks for a key: each caller waits for the one work that fetches it. */
+#include "keystore/fetch.h"
+#include "base/clock.h"
+#include "keystore/fetch_work.h"
+#include "keystore/view.h"
+
+struct fetch {
+	struct keystore_pending flow;
+	struct fetch_work *work; /* NULL once it is done */
+	struct fetch *next; /* among the work's waiters */
+	struct keystore_view *view; /* NULL: the store's own */
+	struct uid uid;
+	enum err err;
+	void (*on_fetched)(void *ctx, enum err err);
+	void *ctx;
+};
+
+/* ---- works ---- */
+
+static void work_list_remove(struct fetch_work *work)
+{
+	struct keystore *keystore = work->flow.keystore;
+
+	if (work->next != NULL)
+		work->next->previous = work->previous;
+	if (work->previous != NULL)
+		work->previous->next = work->next;
+	else if (keystore->fetches == work)
+		keystore->fetches = work->next;
+	work->next = work->previous = NULL;
+}
+
+/* The store is closing, or nobody waits any more. */
+static void work_on_end(struct keystore_pending *flow)
+{
+	struct fetch_work *work = (struct fetch_work *) flow;
+
+	work_list_remove(work);
+	for (struct fetch *fetch = work->waiters; fetch != NULL; fetch = fetch->next)
+		fetch->work = NULL;
+}
+
+static enum err work_new(struct fetch_work **out, const struct fetch_work *wanted)
+{
+	struct keystore *keystore = wanted->flow.keystore;
+	struct keystore_pending *flow;
+	struct fetch_work *work;
+	enum err err;
+
+	TRY(flow_new(&flow, sizeof(*work), keystore, wanted->flow.instance));
+	work = (struct fetch_work *) flow;
+	flow->on_end = work_on_end;
+	flow->background = wanted->flow.background;
+	if (flow->background)
+		flow->deadline_ms = clock_boot_ms() + FLOW_BACKGROUND_MS;
+	work->uid = wanted->uid;
+	work->material = wanted->material;
+	work->unclaimed = wanted->unclaimed;
+	work->next = keystore->fetches;
+	if (work->next != NULL)
+		work->next->previous = work;
+	keystore->fetches = work;
+	fetch_work_start(work);
+	*out = work;
+out:
+	return err;
+}
+
+static bool work_fits(const struct fetch_work *work, const struct fetch_work *wanted)
+{
+	return uid_equal(&work->uid, &wanted->uid) &&
+	       work->flow.instance == wanted->flow.instance && work->material == wanted->material &&
+	       work->flow.background == wanted->flow.background;
+}
+
+static enum err work_find(struct fetch_work **out, const struct fetch_work *wanted)
+{
+	struct fetch_work *work = wanted->flow.keystore->fetches;
+
+	while (work != NULL && !work_fits(work, wanted))
+		work = work->next;
+	if (work == NULL)
+		return work_new(out, wanted);
+	*out = work;
+	return ERR_OK;
+}
+
+/* ---- callers ---- */
+
+/* The last caller to leave takes the work along. */
+static void fetch_on_end(struct keystore_pending *flow)
+{
+	struct fetch *fetch = (struct fetch *) flow;
+	struct fetch_work *work = fetch->work;
+	struct fetch **place;
+
+	if (work == NULL)
+		return;
+	for (place = &work->waiters; *place != fetch; place = &(*place)->next)
+		;
+	*place = fetch->next;
+	if (work->waiters == NULL)
+		flow_end(&work->flow);
+}
+
+static void fetch_deliver(void *ctx)
+{
+	struct fetch *fetch = ctx;
+	void (*on_fetched)(void *, enum err) = fetch->on_fetched;
+	void *on_fetched_ctx = fetch->ctx;
+	enum err err = fetch->err;
+
+	flow_end(&fetch->flow);
+	on_fetched(on_fetched_ctx, err);
+}
+
+void fetch_work_done(struct fetch_work *work, enum err err)
+{
+	struct fetch *next;
+
+	for (struct fetch *fetch = work->waiters; fetch != NULL; fetch = next) {
+		next = fetch->next;
+		fetch->work = NULL;
+		fetch->err = err;
+		if (err == ERR_OK && fetch->view != NULL)
+			fetch->err = view_remember(fetch->view, &fetch->uid, work->found);
+		flow_defer(&fetch->flow, fetch_deliver);
+	}
+	work->waiters = NULL;
+	flow_end(&work->flow);
+}
+
+static enum err fetch_new(
+	struct fetch **out, const struct fetch_work *wanted, struct keystore_view *view)
+{
+	struct keystore_pending *flow = NULL;
+	struct fetch *fetch;
+	enum err err;
+
+	TRY(flow_new(&flow, sizeof(*fetch), wanted->flow.keystore, wanted->flow.instance));
+	fetch = (struct fetch *) flow;
+	TRY(work_find(&fetch->work, wanted));
+	flow->on_end = fetch_on_end;
+	fetch->view = view;
+	fetch->uid = wanted->uid;
+	fetch->next = fetch->work->waiters;
+	fetch->work->waiters = fetch;
+	*out = fetch;
+	return ERR_OK;
+out:
+	if (flow != NULL)
+		flow_end(flow);
+	return err;
+}
+
+enum err keystore_fetch_start(struct keystore_pending **out, struct keystore_view *view,
+	const struct uid *uid, bool material, void (*on_fetched)(void *ctx, enum err err),
+	void *ctx)
+{
+	struct keystore *keystore = view_keystore(view);
+	struct fetch_work wanted = {
+		.flow = { .keystore = keystore,
+			.instance = keystore_instance_of(keystore, view_instance(view)) },
+		.uid = *uid,
+		.material = material,
+	};
+	struct fetch *fetch;
+	enum err err;
+
+	if (wanted.flow.instance == NULL)
+		return ERR_NOT_FOUND;
+	TRY(fetch_new(&fetch, &wanted, view));
+	fetch->on_fetched = on_fetched;
+	fetch->ctx = ctx;
+	*out = &fetch->flow;
+out:
+	return err;
+}
+
+enum err fetch_adopt_start(struct keystore_pending **out, struct instance *instance,
+	const struct uid *key_id, bool unclaimed, void (*on_fetched)(void *ctx, enum err err),
+	void *ctx)
+{
+	struct fetch_work wanted = {
+		.flow = { .keystore = instance->keystore,
+			.instance = instance,
+			.background = true },
+		.uid = *key_id,
+		.unclaimed = unclaimed,
+	};
+	struct fetch *fetch;
+	enum err err;
+
+	TRY(fetch_new(&fetch, &wanted, NULL));
+	fetch->on_fetched = on_fetched;
+	fetch->ctx = ctx;
+	*out = &fetch->flow;
+out:
+	return err;
+}

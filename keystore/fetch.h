@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Read-through for the store's own background work: as keystore_fetch_start, without a request. */
+#ifndef KEYSTORE_FETCH_H
+#define KEYSTORE_FETCH_H
+
+#include "keystore/flow.h"
+
+/* The key with this id becomes an object of ours if its envelope opens; ERR_NOT_FOUND if it is
+ * none. `unclaimed`: nobody was told of it (design D12). */
+MUST_USE enum err fetch_adopt_start(struct keystore_pending **out, struct instance *instance,
+	const struct uid *key_id, bool unclaimed, void (*on_fetched)(void *ctx, enum err err),
+	void *ctx);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fetching a key, in the order of time: look into the cache -> GET by id and judge (design D8),
+ * where the cache does not suffice -> unwrap -> commit what is new -> keep the unwrapped copy ->
+ * done. Nothing here ever deletes a key.
+ */
+#include "keystore/fetch_work.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "keystore/sealing.h"
+#include "keystore/stamps.h"
+
+enum { FETCH_RESTORE_S = 30 }; /* the service restores no earlier than that after a deletion */
+
+static void work_get(struct fetch_work *work);
+static void work_unwrap(struct fetch_work *work);
+static void work_commit(struct fetch_work *work);
+static void work_keep(struct fetch_work *work);
+
+static void work_log(const struct fetch_work *work, const char *event, const char *why)
+{
+	char id[UUID_TEXT_LEN + 1];
+
+	uid_text(id, &work->uid);
+	log_warning(event, "instance=%s key=%s why=%s", work->flow.instance->id.text, id,
+		log_quoted(slice_text(why == NULL ? "" : why)));
+}
+
+/* ---- the cache ---- */
+
+static enum err work_look(struct fetch_work *work)
+{
+	struct cache_read *read = NULL;
+	enum err err;
+
+	work->cached = NULL;
+	TRY(cache_read_begin(&read, work->flow.keystore->cache));
+	err = cache_get_object(read, work->flow.arena, &work->uid, &work->cached);
+	if (err == ERR_MISS || err == ERR_CORRUPT) {
+		work->cached = NULL;
+		err = ERR_OK;
+	}
+out:
+	cache_read_end(read);
+	return err;
+}
+
+/* ERR_MISS when the table has none, ERR_AGAIN when it is stale; fills `found` but for a miss. */
+static enum err work_table(struct fetch_work *work)
+{
+	return kek_table_get(work->flow.keystore->table, work->flow.arena, &work->flow.instance->id,
+		&work->uid, clock_boot_ms(), &work->found);
+}
+
+static void work_begin(void *ctx)
+{
+	struct fetch_work *work = ctx;
+	struct object *cached;
+	enum err err = work_look(work);
+
+	cached = work->cached;
+	if (err != ERR_OK) {
+		fetch_work_done(work, err);
+		return;
+	}
+	if (cached == NULL) {
+		work_get(work);
+		return;
+	}
+	if (!instance_id_equal(&cached->instance, &work->flow.instance->id))
+		fetch_work_done(work, ERR_NOT_FOUND);
+	else if (cached->dead && !work->flow.background)
+		fetch_work_done(work, ERR_DESTROYED);
+	else if (work->flow.background || cached->quarantined || !cached->has_material ||
+		 kek_table_vouch(work->flow.keystore->table) <= clock_boot_ms())
+		work_get(work);
+	else if (!work->material || work_table(work) == ERR_OK)
+		fetch_work_done(work, ERR_OK);
+	else
+		work_unwrap(work);
+}
+
+void fetch_work_start(struct fetch_work *work)
+{
+	flow_defer(&work->flow, work_begin);
+}
+
+/* ---- the key manager does not answer ---- */
+
+/*
+ * An outage lets the resident copy be served; a refusal only a fresh one; a disabled root key none
+ * (design D13).
+ */
+static void work_fail(struct fetch_work *work, enum err err, const char *why)
+{
+	struct instance *instance = work->flow.instance;
+	enum err kept = ERR_MISS;
+
+	if (err == ERR_ROOT_DISABLED)
+		instance_close_root(instance, KEYMANAGER_ROOT_DISABLED);
+	else if (work->cached != NULL && !work->cached->dead && !work->cached->quarantined)
+		kept = work_table(work);
+	if (kept == ERR_OK || (kept == ERR_AGAIN && flow_error(err) == ERR_UNAVAILABLE)) {
+		instance_note_outage(instance, true);
+		fetch_work_done(work, ERR_OK);
+		return;
+	}
+	if (!work->flow.background)
+		work_log(work, "fetch-failed", why);
+	fetch_work_done(work, flow_error(err));
+}
+
+/* ---- GET and judgement ---- */
+
+/* Not there, said with authority only when the ledger and the whole ring were read (design D8). */
+static enum err work_absent(const struct fetch_work *work)
+{
+	if (work->flow.instance->listed || work->flow.background)
+		return ERR_NOT_FOUND;
+	return ERR_UNAVAILABLE;
+}
+
+static void work_on_missing(struct fetch_work *work)
+{
+	if (work->cached == NULL) {
+		fetch_work_done(work, work_absent(work));
+		return;
+	}
+	work_log(work, "key-missing", "the key manager does not show it");
+	kek_table_drop(work->flow.keystore->table, &work->flow.instance->id, &work->uid);
+	fetch_work_done(work, ERR_MISSING);
+}
+
+static enum err work_write_tombstone(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct fetch_work *work = ctx;
+
+	return flow_put_object(&work->flow, write, arena, &work->tombstone);
+}
+
+static void work_on_tombstone(void *ctx, enum err err)
+{
+	struct fetch_work *work = ctx;
+
+	kek_table_drop(work->flow.keystore->table, &work->flow.instance->id, &work->uid);
+	fetch_work_done(work, err == ERR_OK ? ERR_DESTROYED : err);
+}
+
+/* Of a destroyed key that is not cached only its name tells whose it was. */
+static bool work_was_ours(const struct fetch_work *work, const struct keymanager_key *key)
+{
+	uint8_t nonce[ENVELOPE_NONCE_LEN];
+	enum envelope_kind kind;
+
+	if (work->cached != NULL)
+		return true;
+	return key != NULL &&
+	       envelope_parse_name(&kind, nonce, &work->flow.instance->id, key->name) == ERR_OK &&
+	       kind == ENVELOPE_OBJECT;
+}
+
+static void work_on_destroyed(struct fetch_work *work, const struct keymanager_key *key)
+{
+	struct object *tombstone = &work->tombstone;
+	int64_t deletion = key != NULL ? key->deletion : 0;
+	enum err err;
+
+	if (!work_was_ours(work, key)) {
+		fetch_work_done(work, work_absent(work));
+		return;
+	}
+	if (deletion <= 0)
+		deletion = clock_wall_seconds();
+	if (work->cached != NULL)
+		*tombstone = *work->cached;
+	tombstone->uid = work->uid;
+	if (work->cached == NULL)
+		tombstone->key_id = work->uid;
+	tombstone->instance = work->flow.instance->id;
+	tombstone->dead = true;
+	if (object_epoch_of(deletion, true) > tombstone->dead_epoch)
+		tombstone->dead_epoch = object_epoch_of(deletion, true);
+	tombstone->dates[OBJECT_DATE_DESTROYED] = deletion;
+	tombstone->last_change = deletion;
+	tombstone->wrapped = (struct object_wrapped){ 0 };
+	if (work->cached != NULL && work->cached->dead) {
+		fetch_work_done(work, ERR_DESTROYED);
+		return;
+	}
+	err = flow_commit(&work->flow, work_write_tombstone, work_on_tombstone);
+	if (err != ERR_OK)
+		fetch_work_done(work, err);
+}
+
+/* A key that was restored after its deletion lives again, in a later epoch (design D6). */
+static bool work_judge_restored(struct fetch_work *work, const struct keymanager_key *key)
+{
+	uint64_t epoch = work->cached->dead_epoch;
+
+	if (key->updated < (int64_t) (epoch / 2) + FETCH_RESTORE_S)
+		return false;
+	work->restored = true;
+	work->fresh.dead_epoch = object_epoch_of((int64_t) (epoch / 2), false);
+	return true;
+}
+
+/* ERR_OK: ours, opened as far as that goes without the root key. */
+static enum err work_judge(struct fetch_work *work, const struct keymanager_key *key)
+{
+	struct arena *arena = work->flow.arena;
+	struct envelope envelope;
+	struct slice payload;
+	enum err err;
+
+	if (!key->standard)
+		return ERR_NOT_FOUND;
+	payload = arena_copy(arena, key->payload);
+	TRY(payload.data == NULL ? ERR_NOMEM : ERR_OK);
+	err = envelope_decode(&envelope, arena, &work->flow.instance->id, payload);
+	if (err == ERR_FOREIGN || (err == ERR_OK && envelope.kind != ENVELOPE_OBJECT))
+		return ERR_NOT_FOUND;
+	TRY(err);
+	TRY(envelope_to_object(&work->fresh, arena, &envelope, &key->id, payload));
+	work->has_fresh = true;
+	if (!uid_equal(&work->fresh.uid, &work->uid) && !work->flow.background &&
+		(work->cached == NULL || !uid_equal(&work->cached->key_id, &key->id)))
+		return ERR_NOT_FOUND;
+	work->fresh.unclaimed = work->unclaimed;
+	if (work->cached != NULL && work->cached->dead && !work_judge_restored(work, key))
+		return ERR_DESTROYED;
+out:
+	return err;
+}
+
+/* A client walks on; a listing goes on with the next key. */
+static enum err work_unreadable(const struct fetch_work *work)
+{
+	return work->flow.background ? ERR_CORRUPT : ERR_UNAVAILABLE;
+}
+
+static void work_on_judged(struct fetch_work *work, enum err err)
+{
+	if (err == ERR_CORRUPT || err == ERR_VERSION) {
+		work_log(work, "envelope-unreadable", err_text(err));
+		err = work_unreadable(work);
+	}
+	if (err != ERR_OK)
+		fetch_work_done(work, err);
+	else if (work->cached == NULL || work->restored || work->cached->quarantined ||
+		 !work->cached->has_material)
+		work_unwrap(work);
+	else if (work->material && work_table(work) != ERR_OK)
+		work_unwrap(work);
+	else
+		work_commit(work);
+}
+
+static void work_on_got(void *ctx, const struct keymanager_got *result)
+{
+	struct fetch_work *work = ctx;
+
+	work->flow.call = NULL;
+	switch (result->err) {
+	case ERR_OK:
+		instance_note_outage(work->flow.instance, false);
+		if (flow_key_is_dead(result->key))
+			work_on_destroyed(work, result->key);
+		else
+			work_on_judged(work, work_judge(work, result->key));
+		break;
+	case ERR_DESTROYED:
+		work_on_destroyed(work, result->key);
+		break;
+	case ERR_NOT_FOUND:
+		work_on_missing(work);
+		break;
+	default:
+		work_fail(work, result->err, result->why);
+	}
+}
+
+static void work_get(struct fetch_work *work)
+{
+	struct keymanager_call call = flow_call(&work->flow, 100);
+	const struct uid *id = work->cached != NULL ? &work->cached->key_id : &work->uid;
+	enum err err = keymanager_get_start(
+		&work->flow.call, work->flow.instance->keymanager, id, work_on_got, &call);
+
+	if (err != ERR_OK)
+		work_fail(work, err, err_text(err));
+}
+
+/* ---- unwrap ---- */
+
+/* The cache may hold a newer wrapped form of the same material than the envelope does. */
+static const struct object_wrapped *work_wrapped(const struct fetch_work *work)
+{
+	const struct object *cached = work->cached;
+
+	if (!work->has_fresh)
+		return &cached->wrapped;
+	if (cached == NULL || cached->dead || cached->quarantined ||
+		!slice_equal(slice_of(cached->envelope_hash, sizeof(cached->envelope_hash)),
+			slice_of(work->fresh.envelope_hash, sizeof(cached->envelope_hash))))
+		return &work->fresh.wrapped;
+	return cached->wrapped.ciphertext.len > 0 ? &cached->wrapped : &work->fresh.wrapped;
+}
+
+static enum err work_open(struct fetch_work *work, const struct keymanager_unwrapped *result)
+{
+	const struct object_wrapped *wrapped = work_wrapped(work);
+	struct sealing sealing = { .instance = &work->flow.instance->id,
+		.nonce = wrapped->nonce,
+		.key = result->plaintext };
+	enum err err = ERR_OK;
+
+	if (wrapped->sealed.len > 0) {
+		TRY(sealing_open(&work->found, work->flow.arena, &sealing, wrapped->sealed));
+	} else {
+		work->found = arena_copy(work->flow.arena, result->plaintext);
+		TRY(work->found.data == NULL ? ERR_NOMEM : ERR_OK);
+	}
+	if (result->rewrapped.len > 0) {
+		work->rewrapped = arena_copy(work->flow.arena, result->rewrapped);
+		TRY(work->rewrapped.data == NULL ? ERR_NOMEM : ERR_OK);
+	}
+out:
+	return err;
+}
+
+/* The ciphertext does not open: somebody else's key, or a damaged copy of ours. */
+static void work_on_unopened(struct fetch_work *work)
+{
+	if (work->cached == NULL) {
+		fetch_work_done(work, ERR_NOT_FOUND);
+	} else if (!work->has_fresh) {
+		work_log(work, "wrapped-key-unreadable", "reading it again");
+		work->cached->wrapped.ciphertext = SLICE_EMPTY;
+		work_get(work);
+	} else {
+		work_log(work, "wrapped-key-unreadable", "also as the key manager has it");
+		fetch_work_done(work, work_unreadable(work));
+	}
+}
+
+static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *result)
+{
+	struct fetch_work *work = ctx;
+	enum err err = result->err;
+
+	work->flow.call = NULL;
+	if (err == ERR_OK) {
+		instance_note_outage(work->flow.instance, false);
+		err = work_open(work, result);
+		work->unwrapped = err == ERR_OK;
+	}
+	if (err == ERR_CORRUPT)
+		work_on_unopened(work);
+	else if (err != ERR_OK)
+		work_fail(work, err, result->why);
+	else
+		work_commit(work);
+}
+
+static void work_unwrap(struct fetch_work *work)
+{
+	struct keymanager_call call = flow_call(&work->flow, 100);
+	const struct object_wrapped *wrapped = work_wrapped(work);
+	struct keymanager_aad aad;
+	enum err err;
+
+	envelope_aad(&aad, work->aad_hex, &work->flow.instance->id, wrapped->nonce);
+	err = keymanager_unwrap_start(&work->flow.call, work->flow.instance->keymanager,
+		wrapped->ciphertext, &aad, work_on_unwrapped, &call);
+	if (err != ERR_OK)
+		work_fail(work, err, err_text(err));
+}
+
+/* ---- commit ---- */
+
+static void work_set_rewrapped(struct fetch_work *work, struct object *object)
+{
+	if (work->rewrapped.len == 0)
+		return;
+	object->wrapped.ciphertext = work->rewrapped;
+	object->wrapped.version_date = work->flow.instance->root_version_date;
+	object->wrapped.written = flow_stamp(&work->flow);
+}
+
+static enum err work_write(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct fetch_work *work = ctx;
+	struct record record = { .kind = RECORD_OBJECT };
+	struct object *object;
+	enum err err;
+
+	if (work->has_fresh) {
+		record.object = work->fresh;
+		stamps_see(work->flow.keystore, &record);
+	} else {
+		TRY(cache_get_object(cache_write_read(write), arena, &work->uid, &object));
+		if (object->dead)
+			return ERR_DESTROYED;
+		record.object = *object;
+	}
+	work_set_rewrapped(work, &record.object);
+	TRY(flow_put(&work->flow, write, arena, &record));
+out:
+	return err;
+}
+
+static void work_on_written(void *ctx, enum err err)
+{
+	struct fetch_work *work = ctx;
+
+	if (err != ERR_OK)
+		fetch_work_done(work, err);
+	else
+		work_keep(work);
+}
+
+static bool work_is_new(const struct fetch_work *work)
+{
+	const struct object *cached = work->cached;
+
+	if (work->rewrapped.len > 0)
+		return true;
+	if (!work->has_fresh)
+		return false;
+	return cached == NULL || work->restored || !cached->has_material ||
+	       !slice_equal(slice_of(cached->envelope_hash, sizeof(cached->envelope_hash)),
+		       slice_of(work->fresh.envelope_hash, sizeof(cached->envelope_hash)));
+}
+
+static void work_commit(struct fetch_work *work)
+{
+	enum err err;
+
+	if (!work_is_new(work)) {
+		work_keep(work);
+		return;
+	}
+	err = flow_commit(&work->flow, work_write, work_on_written);
+	if (err != ERR_OK)
+		fetch_work_done(work, err);
+}
+
+/* ---- the unwrapped copy ---- */
+
+/* What was destroyed or disabled while the key manager was asked must not come back. */
+static void work_keep(struct fetch_work *work)
+{
+	struct instance *instance = work->flow.instance;
+	struct keystore *keystore = work->flow.keystore;
+	uint64_t now_ms = clock_boot_ms();
+	struct kek_entry entry = { .instance = instance->id,
+		.uid = work->uid,
+		.material = work->found,
+		.fresh_until_ms = now_ms + 1000ull * keystore->settings.plaintext_ttl_s,
+		.resident_until_ms = now_ms + 1000ull * keystore->settings.outage_grace_s };
+	enum err err = work_look(work);
+
+	if (err == ERR_OK && work->cached != NULL && work->cached->dead)
+		err = ERR_DESTROYED;
+	if (err != ERR_OK) {
+		fetch_work_done(work, err);
+		return;
+	}
+	if (work->unwrapped && !work->flow.background &&
+		instance->root != KEYMANAGER_ROOT_DISABLED &&
+		instance->root != KEYMANAGER_ROOT_DELETED &&
+		kek_table_put(keystore->table, &entry) != ERR_OK)
+		log_debug("key-not-kept", "instance=%s", instance->id.text);
+	fetch_work_done(work, ERR_OK);
+}

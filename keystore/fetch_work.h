@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shared part of fetches of one key (design D13: concurrent unwraps of one key are one call):
+ * fetch.c has the callers, fetch_work.c the steps. */
+#ifndef KEYSTORE_FETCH_WORK_H
+#define KEYSTORE_FETCH_WORK_H
+
+#include "keystore/envelope.h"
+#include "keystore/flow.h"
+
+struct fetch;
+
+struct fetch_work {
+	struct keystore_pending flow;
+	struct fetch_work *next, *previous; /* in keystore->fetches */
+	struct fetch *waiters;
+	struct uid uid;
+	bool material; /* wanted, not only proof of existence */
+	bool unclaimed;
+
+	struct object *cached; /* as it was at the beginning; NULL: not cached */
+	struct object fresh; /* from the envelope, when it was read */
+	bool has_fresh;
+	bool restored; /* cached as dead, and live again at the key manager */
+	struct slice sealed; /* material under a one-time key, or empty */
+	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
+	struct slice rewrapped; /* after a rotation of the root key (design D14) */
+	struct object tombstone;
+	struct slice found; /* the material */
+	bool unwrapped; /* just now, and not taken from the table */
+};
+
+/* Begins in a later turn. */
+void fetch_work_start(struct fetch_work *work);
+/* Told once, at the end: hands the result to the waiters and ends the work. */
+void fetch_work_done(struct fetch_work *work, enum err err);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One tenant (design D23) as the flows see it: its key manager and what is known of it. */
+#ifndef KEYSTORE_INSTANCE_H
+#define KEYSTORE_INSTANCE_H
+
+#include "keystore/keystore_private.h"
+
+struct background;
+struct ledger;
+
+struct instance {
+	struct keystore *keystore;
+	struct instance_id id;
+	struct arena *arena; /* of the option texts */
+	const char *name;
+	struct keymanager_options options;
+	struct keymanager *keymanager; /* NULL in a reader */
+	struct background *background; /* NULL in a reader, and before keystore_start */
+	struct ledger *ledger; /* NULL in a reader */
+
+	enum keymanager_root_state root;
+	int64_t root_version_date; /* of the newest version; 0: not known */
+	bool listed; /* one complete listing and ledger read since start (design D8) */
+	bool ledger_known; /* read in this or an earlier life (design D11) */
+	bool in_outage; /* resident copies are being served */
+	uint64_t objects_seen, unclaimed, ledger_records;
+};
+
+MUST_USE enum err instance_new(struct instance **out, struct keystore *keystore,
+	const struct keystore_instance_options *options, char why[300]);
+void instance_free(struct instance *instance);
+/* What the last calls say: for one log line when an outage begins, and one when it ends. */
+void instance_note_outage(struct instance *instance, bool outage);
+/* The root key may not be used: nothing of the instance stays unwrapped (design D13). */
+void instance_close_root(struct instance *instance, enum keymanager_root_state state);
+
+/* Facts by name: "ledger-key-<id>" once a ledger record was merged, "ledger-read-<instance>" once
+ * all were. */
+enum { INSTANCE_FACT_LEN = 64 };
+void instance_fact_record(char out[INSTANCE_FACT_LEN], const struct uid *key_id);
+void instance_fact_read(char out[INSTANCE_FACT_LEN], const struct instance_id *id);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the flows share: the store itself. Not for other folders. */
+#ifndef KEYSTORE_KEYSTORE_PRIVATE_H
+#define KEYSTORE_KEYSTORE_PRIVATE_H
+
+#include "keystore/commit.h"
+#include "keystore/keystore.h"
+
+struct instance;
+struct fetch_work;
+
+struct keystore {
+	struct loop *loop; /* NULL in a reader */
+	struct cache *cache;
+	struct kek_table *table;
+	struct commit *commit;
+	struct keystore_settings settings;
+	struct stamp_clock clock;
+	struct instance *instances[KEYSTORE_INSTANCES_MAX];
+	size_t instance_count;
+
+	struct keystore_gate gate; /* hold is NULL without one */
+	void (*on_logged)(void *ctx, uint64_t last_seq);
+	void *on_logged_ctx;
+	uint64_t last_seq; /* of the log of own changes */
+
+	struct keystore_pending *flows;
+	size_t flow_count;
+	struct fetch_work *fetches; /* that a further caller can join */
+
+	bool started;
+	bool open; /* on_open was or is about to be called */
+	void (*on_open)(void *ctx);
+	void *on_open_ctx;
+	struct loop_task open_task;
+};
+
+/* NULL when there is no such instance. */
+struct instance *keystore_instance_of(
+	const struct keystore *keystore, const struct instance_id *id);
+/* Calls on_open once every instance's registrations are known (design D11). */
+void keystore_poke_open(struct keystore *keystore);
+
+#endif

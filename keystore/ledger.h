@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ledger of an instance (design D10): records that have no standard key of their own, packed
+ * into standard keys whose payload is sealed like an envelope. What asks within 200 ms shares one.
+ * Its plain content is a sequence of (32-bit length, record), of any record kind, merged in any
+ * order by whoever reads it (ledger_read.h).
+ */
+#ifndef KEYSTORE_LEDGER_H
+#define KEYSTORE_LEDGER_H
+
+#include "keystore/flow.h"
+
+struct ledger;
+
+enum {
+	LEDGER_GATHER_MS = 200,
+	LEDGER_PLAIN_LEN_MAX = 5500, /* leaves room for the wrapped one-time key */
+	LEDGER_WAITS_MAX = 1024,
+	LEDGER_CALL_MS = 10000,
+	LEDGER_BACKOFF_MS_MIN = 2000,
+	LEDGER_BACKOFF_MS_MAX = 60000,
+};
+
+/* A record that somebody waits for; embedded, alive until on_written or ledger_forget. */
+struct ledger_wait {
+	struct slice record; /* encoded; at most LEDGER_PLAIN_LEN_MAX - 4 bytes */
+	void (*on_written)(void *ctx, enum err err);
+	void *ctx;
+	struct ledger_wait *next;
+	bool waiting;
+};
+
+MUST_USE enum err ledger_new(struct ledger **out, struct instance *instance);
+void ledger_free(struct ledger *ledger);
+/* on_written once, later; a failure is told, not retried. ERR_LIMIT. */
+MUST_USE enum err ledger_add(struct ledger *ledger, struct ledger_wait *wait);
+void ledger_forget(struct ledger *ledger, struct ledger_wait *wait);
+/* The cache may hold ledger intents (intent.h): they are written, with retries, until none is left.
+ */
+void ledger_poke(struct ledger *ledger);
+/* Records that are not written yet, as far as the last look saw. */
+uint64_t ledger_waiting(const struct ledger *ledger);
+
+#endif

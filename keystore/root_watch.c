@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keystore/root_watch.h"
+#include <stdlib.h>
+#include "base/log.h"
+#include "base/rand.h"
+
+struct root_watch {
+	struct instance *instance;
+	struct loop_timer *timer;
+	struct keymanager_pending *call;
+	bool failing; /* said in the log once */
+};
+
+static void watch_on_timer(void *ctx);
+
+static void watch_wait(struct root_watch *watch)
+{
+	uint64_t poll_ms = 1000ull * watch->instance->keystore->settings.root_poll_s;
+
+	/* A fifth either way, so that nodes do not ask in step. */
+	loop_timer_set(watch->timer, poll_ms * (80 + rand_below(41)) / 100);
+}
+
+static void watch_judge(struct root_watch *watch, const struct keymanager_root *result)
+{
+	struct instance *instance = watch->instance;
+
+	if (result->state == KEYMANAGER_ROOT_DISABLED || result->state == KEYMANAGER_ROOT_DELETED) {
+		instance_close_root(instance, result->state);
+		return;
+	}
+	if (instance->root == KEYMANAGER_ROOT_DISABLED || instance->root == KEYMANAGER_ROOT_DELETED)
+		log_info("root-key-usable", "instance=%s", instance->id.text);
+	instance->root = result->state;
+	instance->root_version_date = result->version_date;
+}
+
+static void watch_on_root(void *ctx, const struct keymanager_root *result)
+{
+	struct root_watch *watch = ctx;
+	bool failed = result->err != ERR_OK && result->err != ERR_ROOT_DISABLED;
+
+	watch->call = NULL;
+	if (result->err == ERR_OK)
+		watch_judge(watch, result);
+	else if (result->err == ERR_ROOT_DISABLED)
+		instance_close_root(watch->instance, KEYMANAGER_ROOT_DISABLED);
+	if (failed && !watch->failing)
+		log_warning("root-key-unknown", "instance=%s error=%s why=%s",
+			watch->instance->id.text, err_name(result->err),
+			log_quoted(slice_text(result->why == NULL ? "" : result->why)));
+	watch->failing = failed;
+	watch_wait(watch);
+}
+
+static void watch_on_timer(void *ctx)
+{
+	struct root_watch *watch = ctx;
+	struct keymanager_call call = {
+		.ctx = watch, .deadline_ms = ROOT_WATCH_DEADLINE_MS, .background = true
+	};
+
+	if (keymanager_root_start(
+		    &watch->call, watch->instance->keymanager, watch_on_root, &call) != ERR_OK)
+		watch_wait(watch);
+}
+
+enum err root_watch_new(struct root_watch **out, struct instance *instance)
+{
+	struct root_watch *watch = calloc(1, sizeof(*watch));
+	enum err err = watch == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	watch->instance = instance;
+	TRY(loop_timer_new(&watch->timer, instance->keystore->loop, watch_on_timer, watch));
+	loop_timer_set(watch->timer, 0);
+	*out = watch;
+	watch = NULL;
+out:
+	root_watch_free(watch);
+	return err;
+}
+
+void root_watch_free(struct root_watch *watch)
+{
+	if (watch == NULL)
+		return;
+	keymanager_cancel(watch->call);
+	loop_timer_free(watch->timer);
+	free(watch);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks every root_poll_s whether the owner still lets the root key be used (design D13). */
+#ifndef KEYSTORE_ROOT_WATCH_H
+#define KEYSTORE_ROOT_WATCH_H
+
+#include "keystore/instance.h"
+
+struct root_watch;
+
+enum { ROOT_WATCH_DEADLINE_MS = 10000 };
+
+/* Begins in a later turn. */
+MUST_USE enum err root_watch_new(struct root_watch **out, struct instance *instance);
+void root_watch_free(struct root_watch *watch);
+
+#endif

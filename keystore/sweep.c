@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keystore/sweep.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "keystore/envelope.h"
+#include "keystore/fetch.h"
+#include "keystore/ledger_read.h"
+
+/* What a listed key asks for. */
+enum sweep_action { SWEEP_NOTHING, SWEEP_READ_LEDGER, SWEEP_ADOPT, SWEEP_LOOK_AGAIN };
+
+struct sweep_entry {
+	enum sweep_action action;
+	struct uid id;
+};
+
+struct sweep;
+struct sweep_slot {
+	struct sweep *sweep;
+	struct keystore_pending *work;
+	enum sweep_action action;
+};
+
+struct sweep {
+	struct keystore_pending flow;
+	struct sweep_options options;
+	struct sweep_counts counts;
+	uint32_t offset;
+	bool last_page;
+	struct sweep_entry entries[KEYMANAGER_LIST_MAX];
+	size_t entry_count, entry_next;
+	struct sweep_slot slots[SWEEP_PARALLEL];
+	size_t running;
+	enum err err; /* the first that stops it */
+	uint64_t told_ms;
+};
+
+static void sweep_poke(struct sweep *sweep);
+
+static void sweep_on_end(struct keystore_pending *flow)
+{
+	struct sweep *sweep = (struct sweep *) flow;
+
+	for (size_t i = 0; i < SWEEP_PARALLEL; i++) {
+		if (sweep->slots[i].work != NULL)
+			flow_end(sweep->slots[i].work);
+	}
+}
+
+static void sweep_finish(struct sweep *sweep)
+{
+	struct sweep_options options = sweep->options;
+	struct sweep_counts counts = sweep->counts;
+	enum err err = sweep->err;
+
+	flow_end(&sweep->flow);
+	options.on_done(options.ctx, err, &counts);
+}
+
+/* ---- judging a page ---- */
+
+struct page {
+	struct sweep *sweep;
+	struct cache_read *read;
+	struct arena *arena;
+	int64_t now;
+};
+
+struct intent_search {
+	const uint8_t *nonce;
+	bool found;
+};
+
+static enum err intent_compare(void *ctx, const uint8_t nonce[16], struct slice body)
+{
+	struct intent_search *search = ctx;
+
+	(void) body;
+	if (slice_equal(slice_of(nonce, ENVELOPE_NONCE_LEN),
+		    slice_of(search->nonce, ENVELOPE_NONCE_LEN)))
+		search->found = true;
+	return ERR_OK;
+}
+
+/* Keys with an intent are the create flow's, or resolve.c's. */
+static bool page_may_adopt(
+	struct page *page, const struct keymanager_key *key, const uint8_t *nonce)
+{
+	const struct sweep_options *options = &page->sweep->options;
+	struct intent_search search = { .nonce = nonce };
+
+	if (!options->objects || flow_key_is_dead(key))
+		return false;
+	if (!options->rebuild && key->created > page->now - SWEEP_ADOPT_AGE_S)
+		return false;
+	return cache_walk_intents(page->read, intent_compare, &search) == ERR_OK && !search.found;
+}
+
+static enum sweep_action page_judge_object(
+	struct page *page, const struct keymanager_key *key, const uint8_t *nonce)
+{
+	struct object *object;
+	enum err err = cache_get_object(page->read, page->arena, &key->id, &object);
+
+	page->sweep->counts.objects++;
+	if (err != ERR_OK)
+		return page_may_adopt(page, key, nonce) ? SWEEP_ADOPT : SWEEP_NOTHING;
+	if (object->unclaimed && !object->dead)
+		page->sweep->counts.unclaimed++;
+	if (flow_key_is_dead(key) != object->dead)
+		return SWEEP_LOOK_AGAIN;
+	return SWEEP_NOTHING;
+}
+
+static enum sweep_action page_judge_ledger(struct page *page, const struct keymanager_key *key)
+{
+	char fact[INSTANCE_FACT_LEN];
+	struct slice value;
+
+	if (flow_key_is_dead(key))
+		return SWEEP_NOTHING;
+	page->sweep->counts.ledger_records++;
+	instance_fact_record(fact, &key->id);
+	return cache_get_fact(page->read, fact, &value) == ERR_OK ? SWEEP_NOTHING
+								  : SWEEP_READ_LEDGER;
+}
+
+static enum sweep_action page_judge(struct page *page, const struct keymanager_key *key)
+{
+	uint8_t nonce[ENVELOPE_NONCE_LEN];
+	enum envelope_kind kind;
+
+	if (!key->standard || envelope_parse_name(&kind, nonce, &page->sweep->flow.instance->id,
+				      key->name) != ERR_OK)
+		return SWEEP_NOTHING;
+	if (kind == ENVELOPE_LEDGER)
+		return page_judge_ledger(page, key);
+	return page_judge_object(page, key, nonce);
+}
+
+static enum err sweep_judge(struct sweep *sweep, const struct keymanager_listed *result)
+{
+	struct page page = { .sweep = sweep, .now = clock_wall_seconds() };
+	enum err err;
+
+	sweep->entry_count = sweep->entry_next = 0;
+	sweep->counts.listed += result->count;
+	TRY(arena_new(&page.arena, FLOW_ARENA_LEN_MAX));
+	TRY(cache_read_begin(&page.read, sweep->flow.keystore->cache));
+	for (size_t i = 0; i < result->count && i < KEYMANAGER_LIST_MAX; i++) {
+		struct sweep_entry entry = { .action = page_judge(&page, &result->keys[i]),
+			.id = result->keys[i].id };
+
+		arena_reset(page.arena);
+		if (entry.action != SWEEP_NOTHING)
+			sweep->entries[sweep->entry_count++] = entry;
+	}
+out:
+	cache_read_end(page.read);
+	arena_free(page.arena);
+	return err;
+}
+
+/* ---- reading what a page asks for ---- */
+
+static void sweep_tell(struct sweep *sweep)
+{
+	uint64_t now_ms = clock_boot_ms();
+
+	if (now_ms - sweep->told_ms < SWEEP_PROGRESS_MS)
+		return;
+	sweep->told_ms = now_ms;
+	log_info("listing-progress", "instance=%s what=%s listed=%llu read=%llu",
+		sweep->flow.instance->id.text, sweep->options.what,
+		(unsigned long long) sweep->counts.listed,
+		(unsigned long long) sweep->counts.adopted);
+}
+
+/* What is wrong with one key does not stop the listing; what is wrong with the key manager does. */
+static bool sweep_stops(enum err err)
+{
+	switch (err) {
+	case ERR_OK:
+	case ERR_NOT_FOUND:
+	case ERR_DESTROYED:
+	case ERR_MISSING:
+	case ERR_CORRUPT:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void sweep_on_read(void *ctx, enum err err)
+{
+	struct sweep_slot *slot = ctx;
+	struct sweep *sweep = slot->sweep;
+
+	slot->work = NULL;
+	sweep->running--;
+	if (err == ERR_OK) {
+		sweep->counts.adopted++;
+		if (slot->action == SWEEP_ADOPT && !sweep->options.rebuild)
+			sweep->counts.unclaimed++;
+	}
+	if (sweep_stops(err) && sweep->err == ERR_OK)
+		sweep->err = err;
+	sweep_tell(sweep);
+	sweep_poke(sweep);
+}
+
+static enum err sweep_read(struct sweep *sweep, struct sweep_slot *slot)
+{
+	const struct sweep_entry *entry = &sweep->entries[sweep->entry_next];
+	enum err err;
+
+	slot->sweep = sweep;
+	slot->action = entry->action;
+	if (entry->action == SWEEP_READ_LEDGER)
+		TRY(ledger_read_start(
+			&slot->work, sweep->flow.instance, &entry->id, sweep_on_read, slot));
+	else
+		TRY(fetch_adopt_start(&slot->work, sweep->flow.instance, &entry->id,
+			entry->action == SWEEP_ADOPT && !sweep->options.rebuild, sweep_on_read,
+			slot));
+	sweep->entry_next++;
+	sweep->running++;
+out:
+	return err;
+}
+
+static void sweep_list(struct sweep *sweep);
+
+static void sweep_poke(struct sweep *sweep)
+{
+	for (size_t i = 0; i < SWEEP_PARALLEL && sweep->err == ERR_OK &&
+			   sweep->entry_next < sweep->entry_count;
+		i++) {
+		if (sweep->slots[i].work == NULL)
+			sweep->err = sweep_read(sweep, &sweep->slots[i]);
+	}
+	if (sweep->running > 0)
+		return;
+	if (sweep->err != ERR_OK || sweep->last_page)
+		sweep_finish(sweep);
+	else
+		sweep_list(sweep);
+}
+
+/* ---- listing ---- */
+
+static void sweep_on_listed(void *ctx, const struct keymanager_listed *result)
+{
+	struct sweep *sweep = ctx;
+
+	sweep->flow.call = NULL;
+	sweep->err = result->err;
+	if (sweep->err == ERR_OK)
+		sweep->err = sweep_judge(sweep, result);
+	sweep->offset += (uint32_t) result->count;
+	sweep->last_page = result->count < KEYMANAGER_LIST_MAX;
+	sweep_poke(sweep);
+}
+
+static void sweep_list(struct sweep *sweep)
+{
+	struct keymanager_list_query query = { .updated_since = sweep->options.updated_since,
+		.with_destroyed = true,
+		.offset = sweep->offset,
+		.limit = KEYMANAGER_LIST_MAX };
+	struct keymanager_call call;
+
+	sweep->flow.deadline_ms = clock_boot_ms() + FLOW_BACKGROUND_MS;
+	call = flow_call(&sweep->flow, 100);
+	sweep->err = keymanager_list_start(&sweep->flow.call, sweep->flow.instance->keymanager,
+		&query, sweep_on_listed, &call);
+	if (sweep->err != ERR_OK)
+		sweep_finish(sweep);
+}
+
+static void sweep_begin(void *ctx)
+{
+	sweep_list(ctx);
+}
+
+enum err sweep_start(struct keystore_pending **out, struct instance *instance,
+	const struct sweep_options *options)
+{
+	struct keystore_pending *flow;
+	struct sweep *sweep;
+	enum err err;
+
+	TRY(flow_new(&flow, sizeof(*sweep), instance->keystore, instance));
+	sweep = (struct sweep *) flow;
+	flow->background = true;
+	flow->on_end = sweep_on_end;
+	sweep->options = *options;
+	sweep->told_ms = clock_boot_ms();
+	flow_defer(flow, sweep_begin);
+	*out = flow;
+out:
+	return err;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goes through the listing of an instance's key ring (design D11, D12), page by page, and reads
+ * what is new: ledger records that were not merged yet, keys of ours that are not cached, keys that
+ * were destroyed or restored elsewhere. What has a name that is none of ours is left alone.
+ */
+#ifndef KEYSTORE_SWEEP_H
+#define KEYSTORE_SWEEP_H
+
+#include "keystore/flow.h"
+
+enum {
+	SWEEP_PARALLEL = 8,
+	SWEEP_PROGRESS_MS = 5000,
+	SWEEP_ADOPT_AGE_S = 60, /* younger keys are still on their way from the peer */
+};
+
+struct sweep_counts {
+	uint64_t listed, objects, ledger_records, unclaimed, adopted;
+};
+struct sweep_options {
+	const char *what; /* for the log */
+	int64_t updated_since; /* 0: the whole ring */
+	bool objects; /* adopt unknown ones; else only ledger records and deaths */
+	bool rebuild; /* the cache was empty: what is found was in use before */
+	void (*on_done)(void *ctx, enum err err, const struct sweep_counts *counts);
+	void *ctx;
+};
+MUST_USE enum err sweep_start(struct keystore_pending **out, struct instance *instance,
+	const struct sweep_options *options);
+
+#endif
