@@ -3,42 +3,9 @@
  * The client and the walk between endpoints, against two small TLS servers in the same loop that
  * answer Discover Versions, or misbehave as told.
  */
-#include <criterion/criterion.h>
-#include <netinet/in.h>
-#include <unistd.h>
-
-#include "base/listen.h"
-#include "base/log.h"
-#include "kmip/result.h"
-#include "node/probe_task.h"
-#include "tests/unit/base/identity.h"
-
-enum { TIMEOUT_MS = 300, STREAMS_MAX = 16, SERVERS = 2 };
+#include "tests/unit/node/probe_server.h"
 
 enum behaviour { ANSWERS, IS_SILENT, CLOSES, TALKS_RUBBISH, ANSWERS_TWICE, FAILS, REFUSES };
-
-struct server {
-	struct world *world;
-	enum behaviour behaviour;
-	/* How often it behaves before it misbehaves: the greeting is one request. */
-	int good_requests;
-	int fd;
-	char address[64];
-	struct listener *listener;
-	struct stream *streams[STREAMS_MAX];
-	int connections, requests;
-};
-
-struct world {
-	struct loop *loop;
-	struct identity server_id, client_id;
-	struct tls_context *server_tls;
-	struct server servers[SERVERS];
-	struct probe_options options;
-	struct probe probe;
-};
-
-static struct world world;
 
 /* ---- the servers ---- */
 
@@ -78,7 +45,7 @@ static void behave(struct server *server, struct stream *stream, struct slice fr
 {
 	bool is_good = server->requests++ < server->good_requests;
 
-	switch (is_good ? ANSWERS : server->behaviour) {
+	switch (is_good ? ANSWERS : (enum behaviour) server->behaviour) {
 	case ANSWERS:
 	case ANSWERS_TWICE:
 		answer(server, stream, frame, ERR_OK);
@@ -100,129 +67,12 @@ static void behave(struct server *server, struct stream *stream, struct slice fr
 	}
 }
 
-static void on_ready(void *ctx, struct stream *stream)
+static void open_servers(void)
 {
-	(void) ctx;
-	(void) stream;
+	open_world(behave);
 }
 
-static void on_data(void *ctx, struct stream *stream)
-{
-	struct buf *input = stream_input(stream);
-	size_t len;
-
-	cr_assert_eq(kmip_frame_len(&len, buf_slice(input), KMIP_FRAME_LEN_MAX), ERR_OK);
-	cr_assert_eq(buf_slice(input).len, len);
-	behave(ctx, stream, buf_slice(input));
-	buf_consume(input, len);
-}
-
-static void on_closed(void *ctx, struct stream *stream, enum err why, const char *text)
-{
-	struct server *server = ctx;
-
-	(void) why;
-	(void) text;
-	for (int i = 0; i < STREAMS_MAX; i++)
-		if (server->streams[i] == stream)
-			server->streams[i] = NULL;
-	stream_free(stream);
-}
-
-static void on_accept(void *ctx, int fd, const char *remote)
-{
-	struct server *server = ctx;
-	const struct stream_options options = { .loop = world.loop,
-		.tls = world.server_tls,
-		.in_max = 65536,
-		.out_max = 65536,
-		.handshake_timeout_ms = 5000 };
-	const struct stream_handler handler = {
-		.on_ready = on_ready, .on_data = on_data, .on_closed = on_closed, .ctx = server
-	};
-
-	(void) remote;
-	cr_assert_lt(server->connections, STREAMS_MAX);
-	cr_assert_eq(stream_new(&server->streams[server->connections++], &options, &handler, fd),
-		ERR_OK);
-}
-
-static void server_start(struct server *server)
-{
-	struct sockaddr_in name;
-	socklen_t len = sizeof(name);
-	char why[LISTEN_WHY_MAX];
-
-	cr_assert_eq(listen_tcp(&server->fd, "127.0.0.1:0", why), ERR_OK, "%s", why);
-	cr_assert_eq(getsockname(server->fd, (struct sockaddr *) &name, &len), 0);
-	(void) snprintf(
-		server->address, sizeof(server->address), "127.0.0.1:%u", ntohs(name.sin_port));
-	cr_assert_eq(
-		listener_new(&server->listener, world.loop, server->fd, on_accept, server), ERR_OK);
-}
-
-static void server_stop(struct server *server)
-{
-	if (server->listener == NULL)
-		return;
-	listener_free(server->listener);
-	server->listener = NULL;
-	close(server->fd);
-	for (int i = 0; i < STREAMS_MAX; i++) {
-		stream_free(server->streams[i]);
-		server->streams[i] = NULL;
-	}
-}
-
-/* ---- the world ---- */
-
-static struct tls_context *make_tls(enum tls_role role, const struct identity *id)
-{
-	const struct tls_options options = {
-		.role = role, .cert_file = id->cert_file, .key_file = id->key_file
-	};
-	struct tls_context *context;
-	char why[TLS_WHY_MAX];
-
-	cr_assert_eq(tls_context_new(&context, &options, why), ERR_OK, "%s", why);
-	return context;
-}
-
-static void open_world(void)
-{
-	log_set_level(LOG_ERROR);
-	world = (struct world){ .options = {
-					.endpoint_count = SERVERS, .timeout_ms = TIMEOUT_MS } };
-	cr_assert_eq(loop_new(&world.loop), ERR_OK);
-	identity_make(&world.server_id, -60, 3600);
-	identity_make(&world.client_id, -60, 3600);
-	world.server_tls = make_tls(TLS_KMIP_SERVER, &world.server_id);
-	for (int i = 0; i < SERVERS; i++) {
-		world.servers[i].world = &world;
-		server_start(&world.servers[i]);
-		world.options.endpoints[i] =
-			(struct probe_endpoint){ .address = world.servers[i].address,
-				.name = "127.0.0.1" };
-	}
-	world.probe = (struct probe){ .options = &world.options,
-		.loop = world.loop,
-		.tls = make_tls(TLS_KMIP_CLIENT, &world.client_id) };
-	cr_assert_eq(arena_new(&world.probe.arena, PROBE_ARENA_MAX), ERR_OK);
-}
-
-static void close_world(void)
-{
-	for (int i = 0; i < SERVERS; i++)
-		server_stop(&world.servers[i]);
-	tls_context_free(world.server_tls);
-	tls_context_free(world.probe.tls);
-	arena_free(world.probe.arena);
-	identity_remove(&world.server_id);
-	identity_remove(&world.client_id);
-	loop_free(world.loop);
-}
-
-TestSuite(probe_task, .init = open_world, .fini = close_world, .timeout = 20);
+TestSuite(probe_task, .init = open_servers, .fini = close_world, .timeout = 20);
 
 static const struct probe_request discover = { .operation = KMIP_OPERATION_DISCOVER_VERSIONS };
 
