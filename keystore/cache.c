@@ -240,6 +240,8 @@ enum err cache_open(
 		return explain(why, ERR_NOMEM, "the cache", err_text(ERR_NOMEM));
 	why[0] = '\0';
 	cache->read_only = options->read_only;
+	cache->log_entries_max =
+		options->log_entries_max == 0 ? CACHE_LOG_ENTRIES_MAX : options->log_entries_max;
 	TRY(folder_make(options, why));
 	TRY(check_size(options->folder, why));
 	TRY(environment_new(cache, options));

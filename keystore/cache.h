@@ -30,6 +30,7 @@ struct cache_options {
 	const char *folder;
 	size_t map_bytes; /* fixed in all processes; sparse */
 	bool read_only; /* workers */
+	size_t log_entries_max; /* 0: CACHE_LOG_ENTRIES_MAX; tests want less */
 };
 
 /*

@@ -76,14 +76,15 @@ static enum err log_trim(struct cache_write *write)
 	MDB_dbi table = write->cache->tables[CACHE_LOG];
 	MDB_cursor *cursor = NULL;
 	MDB_val key, value;
+	size_t max = write->cache->log_entries_max;
 	MDB_stat stat;
 	enum err err;
 
 	TRY(cache_err(mdb_stat(write->read.txn, table, &stat)));
-	if (stat.ms_entries <= CACHE_LOG_ENTRIES_MAX)
+	if (stat.ms_entries <= max)
 		return ERR_OK;
 	TRY(cache_err(mdb_cursor_open(write->read.txn, table, &cursor)));
-	for (int i = 0; i < TRIM_STEP && stat.ms_entries > CACHE_LOG_ENTRIES_MAX; i++) {
+	for (int i = 0; i < TRIM_STEP && stat.ms_entries > max; i++) {
 		TRY(cache_err(mdb_cursor_get(cursor, &key, &value, MDB_FIRST)));
 		TRY(cache_err(mdb_cursor_del(cursor, 0)));
 		stat.ms_entries--;

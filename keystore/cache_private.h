@@ -29,6 +29,7 @@ struct cache {
 	MDB_dbi tables[CACHE_TABLE_COUNT];
 	struct cache_read *idle; /* one ended read, to be renewed */
 	bool read_only;
+	size_t log_entries_max;
 	int fd; /* of the data file, borrowed from the environment */
 };
 

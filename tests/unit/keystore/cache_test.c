@@ -471,6 +471,37 @@ Test(cache, log_and_incarnation)
 		slice_equal(slice_of(before.incarnation, 16), slice_of(after.incarnation, 16)));
 }
 
+/* A log at its maximum drops its oldest entries, and says so to those who ask for them; one that
+ * is too long for a smaller maximum shrinks step by step. */
+Test(cache, log_is_trimmed)
+{
+	struct cache_options options = {
+		.folder = folder.path, .map_bytes = CACHE_TEST_MAP, .log_entries_max = 4
+	};
+	struct seen seen = { 0 };
+	struct cache_counts counts;
+	struct cache_read *read;
+	uint8_t hash[32];
+
+	for (uint8_t i = 1; i <= 7; i++) {
+		struct record record = key_record(i, "x");
+		(void) put_alone(&record, true);
+		if (i != 5)
+			continue;
+		cache_close(cache);
+		cr_assert_eq(cache_open(&cache, &options, why), ERR_OK, "%s", why);
+	}
+	read = look();
+	cr_assert_eq(cache_count(read, &counts), ERR_OK);
+	cr_assert_eq(counts.log_entries, 4);
+	cr_assert_eq(counts.objects, 7);
+	cr_assert_eq(cache_log_read(read, 3, 10, see_entry, &seen), ERR_MISS);
+	cr_assert_eq(cache_log_read(read, 4, 10, see_entry, &seen), ERR_OK);
+	cr_assert_eq(seen.count, 4);
+	cr_assert_eq(cache_log_hash(read, 3, hash), ERR_MISS);
+	cache_read_end(read);
+}
+
 /* ---- other processes ---- */
 
 /* A reader in another process sees each commit of the keeper while both have the cache open. */
