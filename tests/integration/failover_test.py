@@ -5,6 +5,7 @@ other node and on the killed one when it is back.
 """
 import os
 import signal
+import subprocess
 import threading
 import unittest
 
@@ -12,7 +13,7 @@ import harness  # noqa: F401
 import vsphere
 import wire
 from case import FreshPairCase
-from process import wait_until
+from process import program, wait_until
 
 CLIENTS = 3
 BEFORE, AFTER = 8, 15  # flows seen before the kill, and after it
@@ -145,6 +146,37 @@ class Kill(FreshPairCase):
         self.expect_refused(wire.ILLEGAL_OPERATION, self.on_b.material, uid)
         self.pair.a.start()
         self.expect_refused(wire.ILLEGAL_OPERATION, self.on_a.material, uid)
+
+    def test_the_probe_walks_and_verifies(self):
+        """kmip-probe, the operator's failover test: walk while a node is killed and started again, then verify on both."""
+        facts = os.path.join(self.pair.folder, "facts")
+        identity = self.vcenter.identity
+        common = ["--ca", self.pair.pki.ca, "--cert", identity.certificate, "--key", identity.key, "--facts", facts]
+        for node in self.pair.nodes:
+            common += ["--endpoint", f"127.0.0.1:{node.port}"]
+        walk = subprocess.Popen([program("kmip-probe"), "walk", "--count", "40", "--retry-ms", "60000", *common],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(walk.kill)
+
+        def facts_are(count):
+            return os.path.exists(facts) and line_count(facts) >= count
+        wait_until(lambda: facts_are(5), "the walk has begun")
+        self.pair.b.kill9()
+        goal = line_count(facts) + 10
+        wait_until(lambda: facts_are(goal), "the walk goes on")
+        self.pair.b.start()
+        said, _ = walk.communicate(timeout=120)
+        self.assertEqual(walk.returncode, 0, said)
+        self.pair.wait_streaming()
+        verify = subprocess.run([program("kmip-probe"), "verify", *common], capture_output=True, text=True, check=False,
+                                timeout=120)
+        self.assertEqual(verify.returncode, 0, verify.stdout + verify.stderr)
+
+
+def line_count(path):
+    """The lines that a file has by now."""
+    with open(path, encoding="utf-8") as file:
+        return sum(1 for _ in file)
 
 
 if __name__ == "__main__":
