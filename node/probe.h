@@ -7,7 +7,6 @@
 #ifndef NODE_PROBE_H
 #define NODE_PROBE_H
 
-#include <cjson/cJSON.h>
 #include "base/arena.h"
 #include "base/loop.h"
 #include "base/stream_tls.h"
@@ -63,8 +62,33 @@ uint32_t probe_draw(struct probe *probe, uint32_t bound);
 /* Microseconds of boot time. */
 uint64_t probe_now_us(void);
 
-/* One line on standard output: the sentence, or with --json the object, which is taken. */
-void probe_say(const struct probe *probe, cJSON *object, const char *format, ...)
+/* A member of the JSON object that a line is with --json. */
+struct probe_field {
+	const char *name; /* NULL ends a list */
+	enum { PROBE_FIELD_TEXT, PROBE_FIELD_NUMBER, PROBE_FIELD_TRUTH } kind;
+	const char *text;
+	double number;
+	bool truth;
+};
+#define PROBE_TEXT(key, value) \
+	{ \
+		.name = (key), .kind = PROBE_FIELD_TEXT, .text = (value) \
+	}
+#define PROBE_NUMBER(key, value) \
+	{ \
+		.name = (key), .kind = PROBE_FIELD_NUMBER, .number = (double) (value) \
+	}
+#define PROBE_TRUTH(key, value) \
+	{ \
+		.name = (key), .kind = PROBE_FIELD_TRUTH, .truth = (value) \
+	}
+#define PROBE_FIELDS_END \
+	{ \
+		.name = NULL \
+	}
+
+/* One line on standard output: the sentence, or with --json the fields. */
+void probe_say(const struct probe *probe, const struct probe_field *fields, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A sentence on standard error. */
 void probe_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

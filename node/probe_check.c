@@ -81,17 +81,14 @@ out:
 
 static void say_ok(const struct probe_task *task, const struct finding *finding)
 {
-	cJSON *object = cJSON_CreateObject();
+	const struct probe_field fields[] = { PROBE_TEXT("endpoint", probe_task_address(task)),
+		PROBE_TRUTH("ok", true), PROBE_TEXT("tls", finding->cipher),
+		PROBE_TEXT("certificate_sha256", finding->fingerprint),
+		PROBE_NUMBER("certificate_days_left", (double) finding->days_left),
+		PROBE_TEXT("versions", finding->versions), PROBE_TEXT("vendor", finding->vendor),
+		PROBE_NUMBER("took_ms", finding->took_ms), PROBE_FIELDS_END };
 
-	cJSON_AddStringToObject(object, "endpoint", probe_task_address(task));
-	cJSON_AddTrueToObject(object, "ok");
-	cJSON_AddStringToObject(object, "tls", finding->cipher);
-	cJSON_AddStringToObject(object, "certificate_sha256", finding->fingerprint);
-	cJSON_AddNumberToObject(object, "certificate_days_left", (double) finding->days_left);
-	cJSON_AddStringToObject(object, "versions", finding->versions);
-	cJSON_AddStringToObject(object, "vendor", finding->vendor);
-	cJSON_AddNumberToObject(object, "took_ms", finding->took_ms);
-	probe_say(task->probe, object,
+	probe_say(task->probe, fields,
 		"%s  ok  %s  certificate %s, %lld days left  versions %s  \"%s\"  %.1f ms",
 		probe_task_address(task), finding->cipher, finding->fingerprint, finding->days_left,
 		finding->versions, finding->vendor, finding->took_ms);
@@ -99,12 +96,10 @@ static void say_ok(const struct probe_task *task, const struct finding *finding)
 
 static void say_failed(const struct probe_task *task)
 {
-	cJSON *object = cJSON_CreateObject();
+	const struct probe_field fields[] = { PROBE_TEXT("endpoint", probe_task_address(task)),
+		PROBE_TRUTH("ok", false), PROBE_TEXT("error", task->text), PROBE_FIELDS_END };
 
-	cJSON_AddStringToObject(object, "endpoint", probe_task_address(task));
-	cJSON_AddFalseToObject(object, "ok");
-	cJSON_AddStringToObject(object, "error", task->text);
-	probe_say(task->probe, object, "%s  FAILED  %s", probe_task_address(task), task->text);
+	probe_say(task->probe, fields, "%s  FAILED  %s", probe_task_address(task), task->text);
 }
 
 int probe_check(struct probe *probe)

@@ -259,17 +259,14 @@ static void say_load(const struct load *load, uint64_t took_us)
 	double p50_ms = (double) probe_histogram_percentile_us(histogram, 50) / 1000;
 	double p99_ms = (double) probe_histogram_percentile_us(histogram, 99) / 1000;
 	double max_ms = (double) histogram->max_us / 1000;
-	cJSON *object = cJSON_CreateObject();
+	const struct probe_field fields[] = { PROBE_TEXT("mode", load->mode->name),
+		PROBE_NUMBER("connections", load->probe->options->connections),
+		PROBE_NUMBER("answers", (double) histogram->total),
+		PROBE_NUMBER("failed", (double) load->failed), PROBE_NUMBER("rate_per_s", rate),
+		PROBE_NUMBER("p50_ms", p50_ms), PROBE_NUMBER("p99_ms", p99_ms),
+		PROBE_NUMBER("max_ms", max_ms), PROBE_FIELDS_END };
 
-	cJSON_AddStringToObject(object, "mode", load->mode->name);
-	cJSON_AddNumberToObject(object, "connections", load->probe->options->connections);
-	cJSON_AddNumberToObject(object, "answers", (double) histogram->total);
-	cJSON_AddNumberToObject(object, "failed", (double) load->failed);
-	cJSON_AddNumberToObject(object, "rate_per_s", rate);
-	cJSON_AddNumberToObject(object, "p50_ms", p50_ms);
-	cJSON_AddNumberToObject(object, "p99_ms", p99_ms);
-	cJSON_AddNumberToObject(object, "max_ms", max_ms);
-	probe_say(load->probe, object,
+	probe_say(load->probe, fields,
 		"%s on %u connections: %llu answers, %llu failed, %.0f a second; p50 %.2f ms, "
 		"p99 %.2f ms, max %.2f ms",
 		load->mode->name, load->probe->options->connections,

@@ -171,12 +171,21 @@ static bool read_query(struct probe_answer *answer, const void *payload)
 	return true;
 }
 
+/* Identifiers go to terminals and into lines of words. */
+static bool is_one_word(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] <= ' ' || text.data[i] >= 0x7F)
+			return false;
+	return text.len > 0;
+}
+
 static bool read_create(struct probe_answer *answer, const void *payload)
 {
 	const struct kmip_create_response *response = payload;
 
 	return response->object_type.value == KMIP_OBJECT_TYPE_SYMMETRIC_KEY &&
-	       response->unique_identifier.len > 0 &&
+	       is_one_word(response->unique_identifier) &&
 	       text_copy(answer->uid, sizeof(answer->uid), response->unique_identifier) == ERR_OK;
 }
 

@@ -5,21 +5,50 @@
 
 #include "node/probe.h"
 
-void probe_say(const struct probe *probe, cJSON *object, const char *format, ...)
+static void print_json_text(const char *text)
+{
+	struct slice bytes = slice_text(text);
+
+	putchar('"');
+	for (size_t i = 0; i < bytes.len; i++) {
+		uint8_t byte = bytes.data[i];
+
+		if (byte < ' ' || byte == '"' || byte == '\\')
+			printf("\\u%04x", byte);
+		else
+			putchar(byte);
+	}
+	putchar('"');
+}
+
+static void print_json(const struct probe_field *fields)
+{
+	for (const struct probe_field *field = fields; field->name != NULL; field++) {
+		putchar(field == fields ? '{' : ',');
+		print_json_text(field->name);
+		putchar(':');
+		if (field->kind == PROBE_FIELD_TEXT)
+			/* What a server sends may be anything, JSON is UTF-8. */
+			print_json_text(slice_is_utf8(slice_text(field->text)) ? field->text : "?");
+		else if (field->kind == PROBE_FIELD_NUMBER)
+			printf("%.15g", field->number);
+		else
+			printf(field->truth ? "true" : "false");
+	}
+	putchar('}');
+}
+
+void probe_say(const struct probe *probe, const struct probe_field *fields, const char *format, ...)
 {
 	va_list list;
 
-	if (probe->options->json) {
-		char *text = cJSON_PrintUnformatted(object);
-		printf("%s\n", text == NULL ? "null" : text);
-		cJSON_free(text);
-	} else {
-		va_start(list, format);
+	va_start(list, format);
+	if (probe->options->json)
+		print_json(fields);
+	else
 		vprintf(format, list);
-		va_end(list);
-		putchar('\n');
-	}
-	cJSON_Delete(object);
+	va_end(list);
+	putchar('\n');
 	/* Who follows a failover wants each line when it happens, also through a pipe. */
 	(void) fflush(stdout);
 }

@@ -103,15 +103,14 @@ static enum verdict check_key(struct verdicts *verdicts, const struct probe_fact
 
 static void say_verdicts(const struct verdicts *verdicts)
 {
-	cJSON *object = cJSON_CreateObject();
 	size_t endpoints = verdicts->probe->options->endpoint_count;
+	const struct probe_field fields[] = { PROBE_NUMBER("verified", (double) verdicts->verified),
+		PROBE_NUMBER("endpoints", (double) endpoints),
+		PROBE_NUMBER("missing", (double) verdicts->missing),
+		PROBE_NUMBER("different", (double) verdicts->different),
+		PROBE_NUMBER("unanswered", (double) verdicts->unanswered), PROBE_FIELDS_END };
 
-	cJSON_AddNumberToObject(object, "verified", (double) verdicts->verified);
-	cJSON_AddNumberToObject(object, "endpoints", (double) endpoints);
-	cJSON_AddNumberToObject(object, "missing", (double) verdicts->missing);
-	cJSON_AddNumberToObject(object, "different", (double) verdicts->different);
-	cJSON_AddNumberToObject(object, "unanswered", (double) verdicts->unanswered);
-	probe_say(verdicts->probe, object,
+	probe_say(verdicts->probe, fields,
 		"%llu keys verified on %zu endpoint%s, %llu missing, %llu different%s%.0llu%s",
 		(unsigned long long) verdicts->verified, endpoints, endpoints == 1 ? "" : "s",
 		(unsigned long long) verdicts->missing, (unsigned long long) verdicts->different,

@@ -41,7 +41,6 @@ __attribute__((format(printf, 3, 4))) static void proven(
 	struct run *run, const char *step, const char *format, ...)
 {
 	const struct probe_task *task = &run->task;
-	cJSON *object = cJSON_CreateObject();
 	char line[LINE_SIZE];
 	va_list list;
 
@@ -49,11 +48,11 @@ __attribute__((format(printf, 3, 4))) static void proven(
 	(void) vsnprintf(line, sizeof(line), format, list);
 	va_end(list);
 	run->used |= 1u << task->endpoint;
-	cJSON_AddStringToObject(object, "step", step);
-	cJSON_AddStringToObject(object, "endpoint", probe_task_address(task));
-	cJSON_AddStringToObject(object, "proven", line);
-	cJSON_AddNumberToObject(object, "took_ms", (double) task->took_us / 1000);
-	probe_say(run->probe, object, "%-3s %-22s %s (%.1f ms%s)", step, probe_task_address(task),
+	const struct probe_field fields[] = { PROBE_TEXT("step", step),
+		PROBE_TEXT("endpoint", probe_task_address(task)), PROBE_TEXT("proven", line),
+		PROBE_NUMBER("took_ms", (double) task->took_us / 1000), PROBE_FIELDS_END };
+
+	probe_say(run->probe, fields, "%-3s %-22s %s (%.1f ms%s)", step, probe_task_address(task),
 		line, (double) task->took_us / 1000,
 		task->walked ? ", after the other endpoint failed" : "");
 }
@@ -299,11 +298,10 @@ static enum err run_task(struct run *run, enum err (*task)(struct run *run), boo
 
 static void say_proven(const struct run *run)
 {
-	cJSON *object = cJSON_CreateObject();
+	const struct probe_field fields[] = { PROBE_TEXT("key", run->uid), PROBE_TRUTH("ok", true),
+		PROBE_FIELDS_END };
 
-	cJSON_AddStringToObject(object, "key", run->uid);
-	cJSON_AddTrueToObject(object, "ok");
-	probe_say(run->probe, object, "proven: key %s is Active%s", run->uid,
+	probe_say(run->probe, fields, "proven: key %s is Active%s", run->uid,
 		run->probe->options->endpoint_count > 1 ? " and the same on both endpoints" : "");
 }
 
@@ -332,14 +330,16 @@ out:
 int probe_vsphere(struct probe *probe)
 {
 	enum err err = ERR_OK;
-	cJSON *object = cJSON_CreateObject();
 	char seed[24];
 
 	/* As text, since JSON's numbers do not hold 64 bits. */
 	(void) snprintf(seed, sizeof(seed), "%llu", (unsigned long long) probe->options->seed);
-	cJSON_AddStringToObject(object, "seed", seed);
-	probe_say(probe, object, "seed %s", seed);
+	const struct probe_field fields[] = { PROBE_TEXT("seed", seed), PROBE_FIELDS_END };
+
+	probe_say(probe, fields, "seed %s", seed);
 	for (uint32_t i = 0; i < probe->options->count && err == ERR_OK; i++) {
+		if (probe->interrupted)
+			return 1; /* not all was proven */
 		struct run run = { .probe = probe };
 
 		err = prove_key(&run);

@@ -192,23 +192,19 @@ out:
 static void say_counts(const struct walk *walk)
 {
 	const struct probe_counts *counts = &walk->probe->counts;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} numbers[] = { { "keys", walk->flows }, { "failed", walk->failed },
-		{ "steps", counts->steps }, { "walks", counts->walks },
-		{ "all_endpoints_failed", counts->all_failed },
-		{ "longest_gap_ms", walk->gap_us / 1000 } };
-	cJSON *object = cJSON_CreateObject();
+	unsigned long long gap_ms = walk->gap_us / 1000;
+	const struct probe_field fields[] = { PROBE_NUMBER("keys", walk->flows),
+		PROBE_NUMBER("failed", walk->failed), PROBE_NUMBER("steps", counts->steps),
+		PROBE_NUMBER("walks", counts->walks),
+		PROBE_NUMBER("all_endpoints_failed", counts->all_failed),
+		PROBE_NUMBER("longest_gap_ms", gap_ms), PROBE_FIELDS_END };
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		cJSON_AddNumberToObject(object, numbers[i].name, (double) numbers[i].value);
-	probe_say(walk->probe, object,
+	probe_say(walk->probe, fields,
 		"%llu keys, %llu failed; %llu good steps, %llu walks to the other endpoint, all "
 		"endpoints failed %llu times; longest gap without a good answer %llu ms",
-		(unsigned long long) numbers[0].value, (unsigned long long) numbers[1].value,
-		(unsigned long long) numbers[2].value, (unsigned long long) numbers[3].value,
-		(unsigned long long) numbers[4].value, (unsigned long long) numbers[5].value);
+		(unsigned long long) walk->flows, (unsigned long long) walk->failed,
+		(unsigned long long) counts->steps, (unsigned long long) counts->walks,
+		(unsigned long long) counts->all_failed, gap_ms);
 }
 
 static bool is_over(const struct walk *walk, uint64_t end_us)

@@ -17,7 +17,9 @@ static enum err parse(const char *text)
 	int count = 0;
 
 	(void) snprintf(copy, sizeof(copy), "%s", text);
-	for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) {
+	for (char *rest = copy, *word; (word = strsep(&rest, " ")) != NULL;) {
+		if (*word == '\0')
+			continue;
 		cr_assert_lt(count, WORDS_MAX);
 		words[count++] = word;
 	}

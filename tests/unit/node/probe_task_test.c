@@ -114,7 +114,7 @@ Test(probe_task, failures)
 
 	probe_task_begin(&task, &world.probe, 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		world.servers[0].behaviour = cases[i].behaviour;
+		world.servers[0].behaviour = (int) cases[i].behaviour;
 		cr_assert_eq(probe_task_ask(&task, &discover, &answered), cases[i].err, "%zu: %s",
 			i, task.text);
 		cr_assert_not_null(strstr(task.text, cases[i].text), "%s", task.text);
@@ -134,7 +134,7 @@ Test(probe_task, walks)
 	struct probe_task task;
 
 	for (size_t i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++) {
-		world.servers[0].behaviour = behaviours[i];
+		world.servers[0].behaviour = (int) behaviours[i];
 		world.servers[0].good_requests = world.servers[0].requests + (int) i;
 		probe_task_begin(&task, &world.probe, 0);
 		cr_assert_eq(probe_task_step(&task, &discover, &answered), ERR_OK, "%s", task.text);
