@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/http.h"
 
-#include "base/buf.h"
-#include "base/secret.h"
-#include "base/text.h"
-
-#include <curl/curl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/buf.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "keystore/http_private.h"
 
 enum {
 	BACKGROUND_SLOTS = 4,
@@ -273,43 +272,6 @@ static bool set_body(struct http_call *call)
 	       curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, body.data) == CURLE_OK;
 }
 
-static bool set_security(struct http_call *call, const char *url)
-{
-	CURL *easy = call->easy;
-	bool plain = strncasecmp(url, "http:", 5) == 0;
-	bool good = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https") ==
-			    CURLE_OK &&
-		    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-		    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-		    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-		    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) ==
-			    CURLE_OK;
-	/* A proxy would carry plain requests off the loopback. */
-	if (good && plain)
-		good = curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
-	if (good && call->http->ca_file != NULL)
-		good = curl_easy_setopt(easy, CURLOPT_CAINFO, call->http->ca_file) == CURLE_OK &&
-		       curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
-	return good;
-}
-
-static bool set_transfer(struct http_call *call, const struct http_request *request)
-{
-	CURL *easy = call->easy;
-	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) ==
-		       CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) HTTP_CONNECT_TIMEOUT_MS) ==
-		       CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) request->timeout_ms) == CURLE_OK &&
-	       /* curl sends again by itself when a kept connection dies before the first byte
-		* of an answer; on a fresh one it does not. */
-	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L) == CURLE_OK;
-}
-
 static bool set_callbacks(struct http_call *call)
 {
 	CURL *easy = call->easy;
@@ -336,7 +298,8 @@ static enum err call_new(
 	if (call->easy == NULL)
 		goto out;
 	TRY(buf_append(&call->request, request->body));
-	if (!set_transfer(call, request) || !set_security(call, request->url) ||
+	if (!http_set_transfer(call->easy, request) ||
+		!http_set_security(call->easy, request->url, http->ca_file) ||
 		!set_callbacks(call) || !set_body(call) || !set_headers(call, request))
 		err = ERR_NOMEM;
 out:
@@ -454,41 +417,6 @@ void http_count(const struct http *http, uint32_t *running, uint32_t *queued)
 	*queued = 0;
 	for (size_t i = 0; i < HTTP_LANE_COUNT; i++)
 		*queued += http->lanes[i].waiting.count;
-}
-
-static bool is_loopback(const char *host)
-{
-	return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-	       strncmp(host, "127.0.0.", 8) == 0;
-}
-
-static bool has_part(CURLU *parsed, CURLUPart part)
-{
-	char *text = NULL;
-	bool found = curl_url_get(parsed, part, &text, 0) == CURLUE_OK;
-	curl_free(text);
-	return found;
-}
-
-enum err http_check_url(const char *url)
-{
-	enum err err = ERR_CONFIG;
-	char *scheme = NULL;
-	char *host = NULL;
-	CURLU *parsed = curl_url();
-	if (parsed == NULL)
-		return ERR_NOMEM;
-	if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-		curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-		!has_part(parsed, CURLUPART_QUERY) && !has_part(parsed, CURLUPART_FRAGMENT) &&
-		(strcmp(scheme, "https") == 0 ||
-			(strcmp(scheme, "http") == 0 && is_loopback(host))))
-		err = ERR_OK;
-	curl_free(scheme);
-	curl_free(host);
-	curl_url_cleanup(parsed);
-	return err;
 }
 
 static bool set_multi(struct http *http, long connections)
