@@ -187,7 +187,7 @@ Test(object, many_adds_in_one_change)
 	for (size_t i = 0; i < 3; i++)
 		edits[i] = (struct object_edit){ .kind = OBJECT_EDIT_ADD,
 			.name = slice_text("Name"),
-			.value = slice_of("abc" + i, 1) };
+			.value = slice_of(&"abc"[i], 1) };
 	cr_assert_eq(object_apply(&object, arena, &change, (struct stamp){ 5, 1 }, &added), ERR_OK);
 	cr_assert_eq(added, 2);
 	cr_assert(reads(0, "a"));
