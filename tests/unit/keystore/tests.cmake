@@ -10,3 +10,10 @@ unit_test(keystore/kek_table_test keystore)
 unit_test(keystore/commit_test keystore)
 unit_test(keystore/keymanager_test keystore)
 add_dependencies(keystore_keymanager_test key-protect-emulator)
+
+add_library(scripted_service STATIC
+	${CMAKE_SOURCE_DIR}/tests/unit/keystore/scripted_calls.c
+	${CMAKE_SOURCE_DIR}/tests/unit/keystore/scripted_service.c)
+target_link_libraries(scripted_service PUBLIC keystore PkgConfig::CRITERION)
+unit_test(keystore/keymanager_answers_test scripted_service)
+unit_test(keystore/keymanager_faults_test scripted_service)
