@@ -269,29 +269,47 @@ void cache_close(struct cache *cache)
 	free(cache);
 }
 
-enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX])
+/* A new folder inside of the old one: that is surely on the same disk and may surely be written. */
+static enum err aside_make(const char *folder, char moved_to[CACHE_WHY_MAX])
 {
 	char date[RFC3339_TEXT_LEN + 1], suffix[16] = "";
-	size_t len = strlen(folder);
 
-	while (len > 1 && folder[len - 1] == '/')
-		len--;
 	text_rfc3339_from(date, clock_wall_seconds());
 	for (int i = 0; i < ASIDE_TRIES_MAX; i++) {
-		int written;
+		int len;
 
 		if (i > 0)
 			(void) snprintf(suffix, sizeof(suffix), "-%d", i);
-		written = snprintf(
-			moved_to, CACHE_WHY_MAX, "%.*s.bad-%s%s", (int) len, folder, date, suffix);
-		if (written < 0 || written >= CACHE_WHY_MAX)
+		len = snprintf(moved_to, CACHE_WHY_MAX, "%s/bad-%s%s", folder, date, suffix);
+		if (len < 0 || len >= CACHE_WHY_MAX)
 			return ERR_LIMIT;
-		/* An empty folder of that name would be replaced by rename without a word. */
-		if (access(moved_to, F_OK) == 0)
-			continue;
-		return rename(folder, moved_to) == 0 ? ERR_OK : cache_err(errno);
+		if (mkdir(moved_to, FOLDER_MODE) == 0)
+			return ERR_OK;
+		if (errno != EEXIST)
+			return cache_err(errno);
 	}
 	return ERR_EXISTS;
+}
+
+static enum err aside_move(const char *folder, const char *moved_to, const char *file)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if ((size_t) snprintf(from, sizeof(from), "%s/%s", folder, file) >= sizeof(from) ||
+		(size_t) snprintf(to, sizeof(to), "%s/%s", moved_to, file) >= sizeof(to))
+		return ERR_LIMIT;
+	return rename(from, to) == 0 || errno == ENOENT ? ERR_OK : cache_err(errno);
+}
+
+enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX])
+{
+	enum err err;
+
+	TRY(aside_make(folder, moved_to));
+	TRY(aside_move(folder, moved_to, "data.mdb"));
+	TRY(aside_move(folder, moved_to, "lock.mdb"));
+out:
+	return err;
 }
 
 void cache_check_readers(struct cache *cache)

@@ -42,7 +42,8 @@ struct cache_options {
 MUST_USE enum err cache_open(
 	struct cache **out, const struct cache_options *options, char why[CACHE_WHY_MAX]);
 void cache_close(struct cache *cache);
-/* Renames the folder to FOLDER.bad-<date>; nothing is deleted. No process may have it open. */
+/* Moves the files of the cache to a new folder FOLDER/bad-<date>; nothing is deleted, and other
+ * files stay. No process may have it open. */
 MUST_USE enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX]);
 /* Reads every record and checks its checksum; *bad counts. */
 MUST_USE enum err cache_verify(struct cache *cache, size_t *records, size_t *bad);
