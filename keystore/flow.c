@@ -40,7 +40,7 @@ static void flow_forget_waits(struct keystore_pending *flow)
 	keymanager_cancel(flow->call);
 	if (flow->committing)
 		commit_cancel(keystore->commit, &flow->job);
-	if (flow->holding)
+	if (flow->holding && keystore->gate.cancel != NULL)
 		keystore->gate.cancel(keystore->gate.ctx, &flow->hold);
 }
 

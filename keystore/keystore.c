@@ -166,7 +166,7 @@ void keystore_free(struct keystore *keystore)
 
 void keystore_set_gate(struct keystore *keystore, const struct keystore_gate *gate)
 {
-	keystore->gate = *gate;
+	keystore->gate = gate == NULL ? (struct keystore_gate){ 0 } : *gate;
 }
 
 void keystore_set_on_logged(

@@ -76,7 +76,7 @@ struct keystore_options {
 MUST_USE enum err keystore_new(
 	struct keystore **out, const struct keystore_options *options, char why[300]);
 void keystore_free(struct keystore *keystore);
-/* Without a gate, answers are released at once (a node without a peer). */
+/* NULL: without a gate, answers are released at once (a node without a peer, or one that stops). */
 void keystore_set_gate(struct keystore *keystore, const struct keystore_gate *gate);
 /* Called after every commit that logged own changes; last_seq is the last of them. */
 void keystore_set_on_logged(

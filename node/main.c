@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (arguments.worker)
-		return worker_run(arguments.config_path);
+		worker_run(arguments.config_path);
 	return arguments.check ? check_run(arguments.config_path)
 			       : keeper_run(arguments.config_path);
 }

@@ -7,7 +7,7 @@
 #ifndef NODE_WORKER_H
 #define NODE_WORKER_H
 
-/* Runs until the keeper stops it; the exit status of the process. Descriptors as in ipc.h. */
-int worker_run(const char *config_path);
+/* Runs until the keeper stops it, and ends the process. Descriptors as in ipc.h. */
+_Noreturn void worker_run(const char *config_path);
 
 #endif
