@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -50,6 +51,21 @@ static const char *state_name(const struct object *object)
 	return kmip_enum_name(KMIP_SET_STATE, (uint32_t) state);
 }
 
+static void add_enumeration(cJSON *object, struct slice attribute_name, uint32_t number)
+{
+	char text[24];
+	const struct kmip_attribute_row *row = kmip_attribute_find(attribute_name);
+	const char *name = row == NULL ? NULL : kmip_enum_name(kmip_tag_set(row->tag), number);
+	(void) snprintf(text, sizeof(text), "0x%08x", number);
+	cJSON_AddStringToObject(object, "value", name != NULL ? name : text);
+}
+
+static void add_text(cJSON *object, struct buf *text)
+{
+	if (buf_append_u8(text, 0) == ERR_OK)
+		cJSON_AddStringToObject(object, "value", (const char *) buf_slice(text).data);
+}
+
 /* A value as people read it; structures by the names of their fields. */
 static void add_value(cJSON *object, const struct object_attribute *attribute)
 {
@@ -58,20 +74,19 @@ static void add_value(cJSON *object, const struct object_attribute *attribute)
 	buf_init(&text, KEYS_VALUE_TEXT_MAX);
 	if (kmip_value_decode(&value, attribute->value) != ERR_OK)
 		cJSON_AddNullToObject(object, "value");
-	else if (value.type == KMIP_TYPE_TEXT_STRING) {
-		if (buf_append(&text, value.bytes) == ERR_OK && buf_append_u8(&text, 0) == ERR_OK)
-			cJSON_AddStringToObject(
-				object, "value", (const char *) buf_slice(&text).data);
-	} else if (value.type == KMIP_TYPE_INTEGER)
+	else if (value.type == KMIP_TYPE_INTEGER)
 		cJSON_AddNumberToObject(object, "value", value.integer);
 	else if (value.type == KMIP_TYPE_DATE_TIME)
 		add_date(object, "value", value.i64);
-	else {
+	else if (value.type == KMIP_TYPE_ENUMERATION)
+		add_enumeration(object, attribute->name, value.u32);
+	else if (value.type == KMIP_TYPE_TEXT_STRING) {
+		if (buf_append(&text, value.bytes) == ERR_OK)
+			add_text(object, &text);
+	} else {
 		kmip_print(&text,
 			value.type == KMIP_TYPE_STRUCTURE ? value.children : attribute->value);
-		if (buf_append_u8(&text, 0) == ERR_OK)
-			cJSON_AddStringToObject(
-				object, "value", (const char *) buf_slice(&text).data);
+		add_text(object, &text);
 	}
 	buf_free(&text);
 }

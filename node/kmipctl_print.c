@@ -102,9 +102,12 @@ static void print_instance(const cJSON *instance)
 		member_text(instance, "url", cell));
 	if (!member_true(instance, "reachable"))
 		printf("  last error  %s\n", member_text(instance, "last_error", cell));
-	printf("  keys        %.0f seen there, %.0f unclaimed; listing since start: %s\n",
-		member_number(instance, "objects_seen"), member_number(instance, "unclaimed"),
+	printf("  listing     %s since start",
 		member_true(instance, "listed") ? "complete" : "not yet complete");
+	if (member_number(instance, "unclaimed") > 0)
+		printf("; %.0f unclaimed keys (kmipctl key list --unclaimed)",
+			member_number(instance, "unclaimed"));
+	printf("\n");
 	if (member_number(instance, "ledger_waiting") > 0)
 		printf("  warning     %.0f client removals wait to be written to the key manager\n",
 			member_number(instance, "ledger_waiting"));
