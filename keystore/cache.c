@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "keystore/cache.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/rand.h"
 #include "base/text.h"
 #include "keystore/cache_private.h"
 

@@ -5,6 +5,7 @@
  * stands every object of the instance. Two values that share half a hash would only give a find one
  * candidate too many.
  */
+#include "keystore/cache.h"
 #include <stdlib.h>
 #include "base/crypt.h"
 #include "keystore/cache_private.h"

@@ -3,6 +3,7 @@
  * The log of own changes: key = sequence number, value = running hash and record key. The end is
  * kept in the state table as well, since trimming may empty the log but must not restart it.
  */
+#include "keystore/cache.h"
 #include "base/crypt.h"
 #include "base/rand.h"
 #include "keystore/cache_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "keystore/cache.h"
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
