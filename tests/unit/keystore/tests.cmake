@@ -17,3 +17,11 @@ add_library(scripted_service STATIC
 target_link_libraries(scripted_service PUBLIC keystore PkgConfig::CRITERION)
 unit_test(keystore/keymanager_answers_test scripted_service)
 unit_test(keystore/keymanager_faults_test scripted_service)
+add_library(fake_keymanager OBJECT ${CMAKE_SOURCE_DIR}/tests/harness/fake_keymanager.c
+	${CMAKE_SOURCE_DIR}/tests/harness/store_world.c)
+target_link_libraries(fake_keymanager PUBLIC base PkgConfig::CRITERION)
+unit_test(keystore/create_test fake_keymanager keystore)
+unit_test(keystore/fetch_test fake_keymanager keystore)
+unit_test(keystore/destroy_test fake_keymanager keystore)
+unit_test(keystore/client_flow_test fake_keymanager keystore)
+unit_test(keystore/background_test fake_keymanager keystore)

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include "tests/harness/store_world.h"
+
+static struct world world;
+static const struct slice material = SLICE_LITERAL("0123456789abcdef0123456789abcdef");
+
+static void setup(void)
+{
+	world_make(&world);
+	world_start(&world);
+}
+
+static void teardown(void)
+{
+	world_remove(&world);
+}
+
+TestSuite(create, .init = setup, .fini = teardown, .timeout = 60);
+
+/* Shows that a created key is one standard key, is cached, leaves no intent, and is warm: no unwrap
+ * for the first Get. */
+Test(create, makes_one_key)
+{
+	struct object object;
+
+	cr_assert_eq(world_create(&world, material), ERR_OK);
+	cr_assert_eq(fake_service_count(&world.service, "kmip-instance-one-"), 1);
+	cr_assert(world_object(&world, &world.uid, &object));
+	cr_assert_eq(object.life, OBJECT_PRE_ACTIVE);
+	cr_assert_not(object.unclaimed);
+	cr_assert_eq(object.dates[OBJECT_DATE_INITIAL], 1000);
+	cr_assert_eq(object.attribute_count, 1);
+	cr_assert_eq(world_intents(&world), 0);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+	cr_assert_eq(world.service.calls[FAKE_UNWRAP], 0);
+}
+
+/* Shows that a lost answer is looked up by name and the key adopted, with a single POST. */
+Test(create, finds_the_key_of_a_lost_answer)
+{
+	fake_service_fault(&world.service,
+		(struct fake_fault){
+			.call = FAKE_CREATE, .repeat = 1, .err = ERR_AMBIGUOUS, .effect = true });
+	cr_assert_eq(world_create(&world, material), ERR_OK);
+	cr_assert_eq(world.service.calls[FAKE_CREATE], 1);
+	cr_assert_eq(world_intents(&world), 0);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
+/* Shows that an unknown outcome that cannot be resolved ends in time, keeps the intent, and is
+ * never sent again. */
+Test(create, keeps_the_intent_of_a_key_not_found)
+{
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_CREATE, .repeat = 1, .err = ERR_AMBIGUOUS });
+	cr_assert_eq(world_create(&world, material), ERR_UNAVAILABLE);
+	cr_assert_eq(world.service.calls[FAKE_CREATE], 1);
+	cr_assert_eq(world_intents(&world), 1);
+}
+
+/* Shows that a refusal makes nothing, leaves nothing, and is told as one. */
+Test(create, is_refused)
+{
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_CREATE, .repeat = 1, .err = ERR_FIELD });
+	cr_assert_eq(world_create(&world, material), ERR_REFUSED);
+	cr_assert_eq(world_intents(&world), 0);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_WRAP, .repeat = 1, .err = ERR_THROTTLED });
+	cr_assert_eq(world_create(&world, material), ERR_UNAVAILABLE);
+	world.service.root = KEYMANAGER_ROOT_DISABLED;
+	cr_assert_eq(world_create(&world, material), ERR_ROOT_DISABLED);
+	cr_assert_eq(world.service.key_count, 0);
+}
+
+/* Shows that material too long to be wrapped is sealed, and comes back from the key manager. */
+Test(create, seals_long_material)
+{
+	static uint8_t bytes[KEYMANAGER_WRAP_LEN_MAX + 100];
+	struct slice longer = slice_of(bytes, sizeof(bytes));
+
+	bytes[77] = 7;
+	cr_assert_eq(world_create(&world, longer), ERR_OK);
+	world_lose_cache(&world);
+	world_start(&world);
+	cr_assert_eq(world_get(&world, &world.uid, longer), ERR_OK);
+}
+
+static bool key_is_made(struct world *in)
+{
+	return in->service.key_count == 1;
+}
+
+static bool intent_is_settled(struct world *in)
+{
+	return world_intents(in) == 0;
+}
+
+/* Shows that a crash between the POST and its record loses no key: the next life adopts it as
+ * unclaimed, since nobody was told of it. */
+Test(create, survives_a_crash_before_the_record)
+{
+	struct object object;
+
+	fake_service_fault(&world.service,
+		(struct fake_fault){
+			.call = FAKE_CREATE, .repeat = 1, .effect = true, .stall = true });
+	cr_assert_eq(world_create_begin(&world, material), ERR_OK);
+	world_until(&world, key_is_made);
+	world_stop(&world);
+	world_start(&world);
+	world_until(&world, intent_is_settled);
+	world.uid = world.service.keys[0].key.id;
+	cr_assert(world_object(&world, &world.uid, &object));
+	cr_assert(object.unclaimed);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+	cr_assert_eq(world.service.calls[FAKE_CREATE], 1);
+	cr_assert_eq(world.service.calls[FAKE_DELETE], 0);
+}
+
+struct held {
+	struct keystore_hold *hold;
+	unsigned cancelled;
+};
+
+static void gate_hold(void *ctx, struct keystore_hold *hold)
+{
+	((struct held *) ctx)->hold = hold;
+}
+
+static void gate_cancel(void *ctx, struct keystore_hold *hold)
+{
+	struct held *held = ctx;
+
+	cr_assert_eq(held->hold, hold);
+	held->cancelled++;
+}
+
+static struct held held;
+
+static bool is_held(struct world *in)
+{
+	(void) in;
+	return held.hold != NULL;
+}
+
+/* Shows that the answer waits at the gate with the sequence of its change, and that a store that
+ * closes takes its holds back. */
+Test(create, waits_at_the_gate)
+{
+	struct keystore_gate gate = { .hold = gate_hold, .cancel = gate_cancel, .ctx = &held };
+
+	held = (struct held){ 0 };
+	keystore_set_gate(world.keystore, &gate);
+	cr_assert_eq(world_create_begin(&world, material), ERR_OK);
+	world_until(&world, is_held);
+	cr_assert_not(world.answered);
+	cr_assert_eq(held.hold->class, KEYSTORE_GATE_CREATE);
+	cr_assert_eq(held.hold->seq, 1);
+	held.hold->on_release(held.hold->ctx);
+	cr_assert(world.answered);
+	held.hold = NULL;
+	cr_assert_eq(world_create_begin(&world, material), ERR_OK);
+	world_until(&world, is_held);
+	world_stop(&world);
+	cr_assert_eq(held.cancelled, 1);
+	cr_assert_not(world.answered);
+}
