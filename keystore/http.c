@@ -263,13 +263,15 @@ static bool set_headers(struct http_call *call, const struct http_request *reque
 	return good && curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
 }
 
-static bool set_body(struct http_call *call)
+static bool set_body(struct http_call *call, const char *method)
 {
 	struct slice body = buf_slice(&call->request);
-	if (body.len == 0)
+	/* A POST says its length, also when there is nothing: gateways ask for it. */
+	if (body.len == 0 && strcmp(method, "POST") != 0)
 		return true;
 	return curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE, (long) body.len) == CURLE_OK &&
-	       curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, body.data) == CURLE_OK;
+	       curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS,
+		       body.len > 0 ? (const char *) body.data : "") == CURLE_OK;
 }
 
 static bool set_callbacks(struct http_call *call)
@@ -300,7 +302,8 @@ static enum err call_new(
 	TRY(buf_append(&call->request, request->body));
 	if (!http_set_transfer(call->easy, request) ||
 		!http_set_security(call->easy, request->url, http->ca_file) ||
-		!set_callbacks(call) || !set_body(call) || !set_headers(call, request))
+		!set_callbacks(call) || !set_body(call, request->method) ||
+		!set_headers(call, request))
 		err = ERR_NOMEM;
 out:
 	if (err != ERR_OK) {

@@ -30,6 +30,8 @@ bool http_set_transfer(CURL *easy, const struct http_request *request)
 	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) ==
 		       CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       /* A cancel does not wait for a name server that does not answer. */
+	       curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) HTTP_CONNECT_TIMEOUT_MS) ==
 		       CURLE_OK &&
@@ -42,7 +44,7 @@ bool http_set_transfer(CURL *easy, const struct http_request *request)
 static bool is_loopback(const char *host)
 {
 	return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-	       strncmp(host, "127.0.0.", 8) == 0;
+	       strcmp(host, "127.0.0.1") == 0;
 }
 
 static bool has_part(CURLU *parsed, CURLUPart part)

@@ -6,7 +6,6 @@
 #include "base/file.h"
 
 #include <cjson/cJSON.h>
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,12 +193,8 @@ static enum err append_form(struct buf *out, struct slice api_key)
 	static const char grant[] = "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey"
 				    "&response_type=cloud_iam&apikey=";
 	TRY(buf_append(out, SLICE_LITERAL(grant)));
-	char *escaped = curl_easy_escape(NULL, (const char *) api_key.data, (int) api_key.len);
-	if (escaped == NULL)
-		return ERR_NOMEM;
-	err = buf_append(out, slice_text(escaped));
-	secret_wipe(escaped, strlen(escaped));
-	curl_free(escaped);
+	for (size_t i = 0; i < api_key.len; i++)
+		TRY(buf_printf(out, "%%%02X", (unsigned) api_key.data[i]));
 out:
 	return err;
 }

@@ -151,7 +151,8 @@ static enum err key_protect_start(struct keymanager_pending **out, struct keyman
 	enum err err;
 	struct key_protect *km = key_protect_of(keymanager);
 	struct call *call = NULL;
-	if (km->call_count >= KEYMANAGER_CALLS_MAX)
+	uint32_t kept = order->call->background ? 0 : KEY_PROTECT_BACKGROUND_CALLS;
+	if (km->call_count >= KEYMANAGER_CALLS_MAX - kept)
 		return ERR_LIMIT;
 	TRY(make_call(&call, km, order));
 	call->next = km->calls;

@@ -91,9 +91,7 @@ static void note_health(struct call *call, enum err err)
 static void finish(struct call *call, enum err err)
 {
 	stop_events(call);
-	if (err == ERR_OK)
-		call->why[0] = '\0';
-	else if (call->why[0] == '\0')
+	if (err != ERR_OK && call->why[0] == '\0')
 		snprintf(call->why, sizeof(call->why), "%s", err_text(err));
 	note_health(call, err);
 	leave_list(call);
@@ -185,6 +183,12 @@ static void on_bad(struct call *call, const struct http_answer *answer)
 	if (may_be_token(status, code) && !call->token_renewed) {
 		call->last_err = err;
 		renew_token(call);
+	} else if (err == ERR_OK) {
+		snprintf(call->why, sizeof(call->why), "%s", call_finding(call));
+		finish(call, err);
+	} else if (call_goes_on(call, status)) {
+		call->attempts = 0;
+		loop_defer(call->km->loop, &call->begin_task);
 	} else if (err == ERR_UNAVAILABLE && call_is_once(call)) {
 		finish(call, ERR_AMBIGUOUS);
 	} else if (err == ERR_UNAVAILABLE && status != 404 && status != 501) {

@@ -17,6 +17,8 @@ enum {
 	KEY_PROTECT_URL_MAX = 1024,
 	KEY_PROTECT_TEXT_MAX = 256, /* of an option */
 	KEY_PROTECT_REQUEST_MAX = 32768,
+	/* Of KEYMANAGER_CALLS_MAX: so that client traffic never keeps a poll out (design D12). */
+	KEY_PROTECT_BACKGROUND_CALLS = 32,
 	KEY_PROTECT_ANSWER_MAX = 8 * 1024 * 1024, /* what is read out of one answer */
 };
 
@@ -47,7 +49,7 @@ union call_result {
 	bool ring_found;
 };
 
-enum call_step { STEP_ONLY, STEP_RINGS, STEP_MAKE_RING, STEP_POLICIES };
+enum call_step { STEP_ONLY, STEP_RINGS, STEP_MAKE_RING, STEP_RINGS_AGAIN, STEP_POLICIES };
 
 struct call {
 	struct keymanager_pending base;
@@ -91,6 +93,10 @@ MUST_USE enum err call_prepare(struct call *call, const struct keymanager_order 
 MUST_USE enum err call_read(struct call *call, struct slice body);
 /* What a status other than 2xx means for this verb. */
 enum err call_classify(const struct call *call, long status, const char *code);
+/* After a refusal: true when the call goes on with another request, which has been prepared. */
+bool call_goes_on(struct call *call, long status);
+/* What there is to say of a refusal that counts as success; else empty. */
+const char *call_finding(const struct call *call);
 /* Never to be repeated once it may have been sent. */
 bool call_is_once(const struct call *call);
 /* The one callback. */

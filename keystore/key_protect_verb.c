@@ -156,25 +156,53 @@ out:
 	return err;
 }
 
-static enum err read_prepared(struct call *call, struct slice body)
+static enum err read_rings(struct call *call, struct slice body)
 {
 	enum err err;
+	TRY(key_protect_read_rings(&call->result.ring_found, body, call->km->key_ring));
+	err = ERR_AGAIN;
+	if (call->result.ring_found) {
+		set_policies_request(call);
+	} else if (call->step == STEP_RINGS) {
+		set_make_ring_request(call);
+	} else {
+		snprintf(call->why, sizeof(call->why), "the service does not make the key ring");
+		err = ERR_FIELD;
+	}
+out:
+	return err;
+}
+
+static enum err read_prepared(struct call *call, struct slice body)
+{
 	switch (call->step) {
 	case STEP_RINGS:
-		TRY(key_protect_read_rings(&call->result.ring_found, body, call->km->key_ring));
-		if (call->result.ring_found)
-			set_policies_request(call);
-		else
-			set_make_ring_request(call);
-		return ERR_AGAIN;
+	case STEP_RINGS_AGAIN:
+		return read_rings(call, body);
 	case STEP_MAKE_RING:
 		set_policies_request(call);
 		return ERR_AGAIN;
 	default:
-		err = key_protect_read_policies(call->why, body);
+		return key_protect_read_policies(call->why, body);
 	}
-out:
-	return err;
+}
+
+/* The other node may have made the ring since we looked. */
+bool call_goes_on(struct call *call, long status)
+{
+	if (call->step != STEP_MAKE_RING || (status != 400 && status != 409))
+		return false;
+	set_rings_request(call);
+	call->step = STEP_RINGS_AGAIN;
+	return true;
+}
+
+const char *call_finding(const struct call *call)
+{
+	return call->step == STEP_POLICIES ? "the role may not read the instance's policies, which "
+					     "Manager may: whether "
+					     "they allow creating and deleting keys is not known"
+					   : "";
 }
 
 enum err call_read(struct call *call, struct slice body)
@@ -228,7 +256,7 @@ static enum err classify_key(const struct call *call, long status, const char *c
 enum err call_classify(const struct call *call, long status, const char *code)
 {
 	if (status == 401 || status == 403)
-		return ERR_REFUSED;
+		return call->step == STEP_POLICIES ? ERR_OK : ERR_REFUSED;
 	if (status == 429)
 		return ERR_THROTTLED;
 	if (status < 400 || status >= 500 || status == 408)

@@ -354,6 +354,8 @@ Test(keymanager_answers, prepare_makes_the_ring)
 	service_run(&service, 1);
 	cr_assert_eq(service.err, ERR_OK, "%s", service.why);
 	cr_assert_eq(service_count(&service, "POST /api/v2/key_rings/kmip-ring"), 1);
+	cr_assert(
+		service_last_has(&service, "POST /api/v2/key_rings", "\r\nContent-Length: 0\r\n"));
 	cr_assert_eq(service.stray, 0);
 	service_stop(&service);
 }
@@ -383,6 +385,62 @@ Test(keymanager_answers, prepare_names_policies)
 	service_stop(&service);
 }
 
+/* The other node made the ring between our look and our try. */
+Test(keymanager_answers, prepare_loses_the_race)
+{
+	struct service service;
+
+	service_start(&service);
+	service_line(&service, (struct line){ "GET /api/v2/key_rings", .status = 200,
+				       .body = RINGS("{\"id\":\"default\"}"), .times = 1 });
+	service_line(&service, (struct line){ "GET /api/v2/key_rings", .status = 200,
+				       .body = RINGS("{\"id\":\"kmip-ring\"}") });
+	service_line(&service, (struct line){ "POST /api/v2/key_rings/kmip-ring", .status = 409,
+				       .body = SERVICE_REASON("KEY_RING_EXISTS") });
+	service_line(&service, (struct line){ "GET /api/v2/instance/policies", .status = 200,
+				       .body = "{\"metadata\":{\"collectionTotal\":0}}" });
+	(void) service_prepare(&service);
+	service_run(&service, 1);
+	cr_assert_eq(service.err, ERR_OK, "%s", service.why);
+	cr_assert_eq(service_count(&service, "POST /api/v2/key_rings/kmip-ring"), 1);
+	service_stop(&service);
+}
+
+/* A ring that cannot be made, fifty being there, is said once. */
+Test(keymanager_answers, prepare_without_a_ring)
+{
+	struct service service;
+
+	service_start(&service);
+	service_line(&service, (struct line){ "GET /api/v2/key_rings", .status = 200,
+				       .body = RINGS("{\"id\":\"default\"}") });
+	service_line(&service, (struct line){ "POST /api/v2/key_rings/kmip-ring", .status = 409,
+				       .body = SERVICE_REASON("QUOTA") });
+	(void) service_prepare(&service);
+	service_run(&service, 1);
+	cr_assert_eq(service.err, ERR_FIELD);
+	cr_assert_not_null(strstr(service.why, "key ring"));
+	cr_assert_eq(service_count(&service, "POST /api/v2/key_rings/kmip-ring"), 1);
+	service_stop(&service);
+}
+
+/* A role that may not read policies is no reason to stop. */
+Test(keymanager_answers, prepare_without_the_right)
+{
+	struct service service;
+
+	service_start(&service);
+	service_line(&service, (struct line){ "GET /api/v2/key_rings", .status = 200,
+				       .body = RINGS("{\"id\":\"kmip-ring\"}") });
+	service_line(&service, (struct line){ "GET /api/v2/instance/policies", .status = 401,
+				       .body = SERVICE_UNAUTHORIZED });
+	(void) service_prepare(&service);
+	service_run(&service, 1);
+	cr_assert_eq(service.err, ERR_OK, "%s", service.why);
+	cr_assert_not_null(strstr(service.why, "policies"));
+	service_stop(&service);
+}
+
 /* A configuration that cannot work is told at once, with a sentence. */
 Test(keymanager_answers, options_are_checked)
 {
@@ -399,6 +457,9 @@ Test(keymanager_answers, options_are_checked)
 	why[0] = '\0';
 	cr_assert_eq(keymanager_new(&keymanager, &options, why), ERR_CONFIG);
 	cr_assert_neq(why[0], '\0');
+	options = good;
+	options.url = "http://127.0.0.1.example.com";
+	cr_assert_eq(keymanager_new(&keymanager, &options, why), ERR_CONFIG);
 	options = good;
 	options.iam_url = "ftp://127.0.0.1";
 	cr_assert_eq(keymanager_new(&keymanager, &options, why), ERR_CONFIG);
