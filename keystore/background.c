@@ -186,7 +186,7 @@ static void background_on_rebuilt(struct background *background, const struct sw
 {
 	log_info("ring-listed", "instance=%s objects=%llu ledger_records=%llu read=%llu",
 		background->instance->id.text, (unsigned long long) counts->objects,
-		(unsigned long long) counts->ledger_records, (unsigned long long) counts->adopted);
+		(unsigned long long) counts->ledger_records, (unsigned long long) counts->read);
 	background->rebuilt = true;
 	if (!background->was_rebuilt)
 		background_put_fact(background, rebuilt_fact);
@@ -226,7 +226,7 @@ static void background_on_swept(void *ctx, enum err err, const struct sweep_coun
 		if (background->full_due_ms == 0)
 			background_note_full(background, counts);
 		else
-			background->instance->unclaimed += counts->adopted;
+			background->instance->unclaimed += counts->found;
 		break;
 	}
 	background->window_from = background->window_begun;

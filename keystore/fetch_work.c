@@ -238,6 +238,16 @@ static enum err work_unreadable(const struct fetch_work *work)
 	return work->flow.background ? ERR_CORRUPT : ERR_UNAVAILABLE;
 }
 
+/* The envelope says what the cache does not: it must prove to be ours first. */
+static bool work_differs(const struct fetch_work *work)
+{
+	const struct object *cached = work->cached;
+
+	return cached == NULL || work->restored || !cached->has_material ||
+	       !slice_equal(slice_of(cached->envelope_hash, sizeof(cached->envelope_hash)),
+		       slice_of(work->fresh.envelope_hash, sizeof(cached->envelope_hash)));
+}
+
 static void work_on_judged(struct fetch_work *work, enum err err)
 {
 	if (err == ERR_CORRUPT || err == ERR_VERSION) {
@@ -246,8 +256,7 @@ static void work_on_judged(struct fetch_work *work, enum err err)
 	}
 	if (err != ERR_OK)
 		fetch_work_done(work, err);
-	else if (work->cached == NULL || work->restored || work->cached->quarantined ||
-		 !work->cached->has_material)
+	else if (work_differs(work) || work->cached->quarantined)
 		work_unwrap(work);
 	else if (work->material && work_table(work) != ERR_OK)
 		work_unwrap(work);
@@ -299,9 +308,7 @@ static const struct object_wrapped *work_wrapped(const struct fetch_work *work)
 
 	if (!work->has_fresh)
 		return &cached->wrapped;
-	if (cached == NULL || cached->dead || cached->quarantined ||
-		!slice_equal(slice_of(cached->envelope_hash, sizeof(cached->envelope_hash)),
-			slice_of(work->fresh.envelope_hash, sizeof(cached->envelope_hash))))
+	if (work_differs(work) || cached->quarantined)
 		return &work->fresh.wrapped;
 	return cached->wrapped.ciphertext.len > 0 ? &cached->wrapped : &work->fresh.wrapped;
 }
@@ -419,24 +426,11 @@ static void work_on_written(void *ctx, enum err err)
 		work_keep(work);
 }
 
-static bool work_is_new(const struct fetch_work *work)
-{
-	const struct object *cached = work->cached;
-
-	if (work->rewrapped.len > 0)
-		return true;
-	if (!work->has_fresh)
-		return false;
-	return cached == NULL || work->restored || !cached->has_material ||
-	       !slice_equal(slice_of(cached->envelope_hash, sizeof(cached->envelope_hash)),
-		       slice_of(work->fresh.envelope_hash, sizeof(cached->envelope_hash)));
-}
-
 static void work_commit(struct fetch_work *work)
 {
 	enum err err;
 
-	if (!work_is_new(work)) {
+	if (work->rewrapped.len == 0 && !(work->has_fresh && work_differs(work))) {
 		work_keep(work);
 		return;
 	}

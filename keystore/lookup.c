@@ -8,7 +8,6 @@ static void lookup_page(void *ctx)
 	struct lookup *lookup = ctx;
 	struct keystore_pending *flow = lookup->flow;
 	struct keymanager_list_query query = { .created_since = lookup->since,
-		.with_destroyed = true,
 		.newest_first = true,
 		.offset = lookup->page * KEYMANAGER_LIST_MAX,
 		.limit = KEYMANAGER_LIST_MAX };

@@ -172,8 +172,7 @@ static void sweep_tell(struct sweep *sweep)
 	sweep->told_ms = now_ms;
 	log_info("listing-progress", "instance=%s what=%s listed=%llu read=%llu",
 		sweep->flow.instance->id.text, sweep->options.what,
-		(unsigned long long) sweep->counts.listed,
-		(unsigned long long) sweep->counts.adopted);
+		(unsigned long long) sweep->counts.listed, (unsigned long long) sweep->counts.read);
 }
 
 /* What is wrong with one key does not stop the listing; what is wrong with the key manager does. */
@@ -199,9 +198,11 @@ static void sweep_on_read(void *ctx, enum err err)
 	slot->work = NULL;
 	sweep->running--;
 	if (err == ERR_OK) {
-		sweep->counts.adopted++;
-		if (slot->action == SWEEP_ADOPT && !sweep->options.rebuild)
+		sweep->counts.read++;
+		if (slot->action == SWEEP_ADOPT && !sweep->options.rebuild) {
 			sweep->counts.unclaimed++;
+			sweep->counts.found++;
+		}
 	}
 	if (sweep_stops(err) && sweep->err == ERR_OK)
 		sweep->err = err;

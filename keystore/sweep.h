@@ -16,7 +16,10 @@ enum {
 };
 
 struct sweep_counts {
-	uint64_t listed, objects, ledger_records, unclaimed, adopted;
+	uint64_t listed, objects, ledger_records;
+	uint64_t unclaimed; /* those that were cached, and those adopted now: */
+	uint64_t found;
+	uint64_t read; /* GET by id, whatever for */
 };
 struct sweep_options {
 	const char *what; /* for the log */

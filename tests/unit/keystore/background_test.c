@@ -149,6 +149,26 @@ Test(background, watches_the_root_key)
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
 }
 
+static bool is_dead(struct world *in)
+{
+	struct object object;
+
+	return world_object(in, &in->uid, &object) && object.dead;
+}
+
+/* Shows that a running node learns by asking that the owner deleted a key, and serves it no more.
+ */
+Test(background, sees_a_deletion)
+{
+	world.settings.reconcile_s = 0;
+	world_start(&world);
+	cr_assert_eq(world_create(&world, material), ERR_OK);
+	fake_service_delete(&world.service, &world.uid, clock_wall_seconds());
+	world_until(&world, is_dead);
+	cr_assert_eq(kek_table_count(world.table), 0);
+	cr_assert_eq(world.service.calls[FAKE_DELETE], 0);
+}
+
 static void on_checked(void *ctx, enum err err, const char *why)
 {
 	struct world *in = ctx;

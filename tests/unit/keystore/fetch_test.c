@@ -257,3 +257,40 @@ Test(fetch, keeps_the_rewrapped_form)
 	forget_unwrapped();
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
 }
+
+static void on_merged(void *ctx, enum err err)
+{
+	struct world *in = ctx;
+
+	in->answered = true;
+	in->err = err;
+}
+
+/* Shows that a record about whose material the nodes disagree is served by nobody but the key
+ * manager: it is read and opened again for each request. */
+Test(fetch, reads_a_quarantined_key_again)
+{
+	struct record record = { .kind = RECORD_OBJECT };
+	struct keystore_pending *pending;
+	struct slice bytes;
+	struct buf buf;
+
+	make_key();
+	cr_assert(world_object(&world, &world.uid, &record.object));
+	record.object.attribute_count = 0;
+	record.object.wrapped = (struct object_wrapped){ .ciphertext = SLICE_LITERAL("other") };
+	record.object.envelope_hash[0] ^= 1;
+	buf_init(&buf, RECORD_LEN_MAX);
+	cr_assert_eq(record_encode(&buf, &record), ERR_OK);
+	bytes = buf_slice(&buf);
+	struct keystore_merge merge = { .records = &bytes, .record_count = 1 };
+	world.answered = false;
+	cr_assert_eq(
+		keystore_merge_start(&pending, world.keystore, &merge, on_merged, &world), ERR_OK);
+	buf_free(&buf);
+	world_until(&world, world_is_answered);
+	cr_assert_eq(world.err, ERR_OK);
+	cr_assert_eq(world_get_warm(&world, &world.uid), ERR_AGAIN);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+	cr_assert_eq(world_get_warm(&world, &world.uid), ERR_AGAIN);
+}
