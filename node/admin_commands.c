@@ -138,7 +138,7 @@ static void command_reload(struct admin_call *call)
 	if (err == ERR_OK)
 		admin_answer(call, NULL);
 	else
-		admin_refuse(call, "nothing was changed: %s", why[0] == '\0' ? err_text(err) : why);
+		admin_refuse(call, "the reload was refused: %s", why[0] == '\0' ? err_text(err) : why);
 }
 
 static void peer_cut(struct admin_call *call, bool cut)

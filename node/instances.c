@@ -36,6 +36,20 @@ enum err instances_for_keystore(struct keystore_instance_options **out, const st
 	return ERR_OK;
 }
 
+enum err instances_add(
+	struct keystore *keystore, const struct config *config, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct keystore_instance_options *instances = NULL;
+	TRY(instances_for_keystore(&instances, config, why));
+	for (size_t i = 0; i < config->instance_count; i++)
+		if (keystore_instance_find(keystore, config->instances[i].id) == NULL)
+			TRY(keystore_add_instance(keystore, &instances[i], why));
+out:
+	free(instances);
+	return err;
+}
+
 enum err instances_for_peer(struct replication_instance **out, const struct config *config)
 {
 	enum err err = ERR_OK;

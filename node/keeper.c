@@ -289,17 +289,20 @@ static void keeper_on_gap(void *ctx, uint64_t gap_ms)
 		replication_drop_lease(keeper->replication);
 }
 
+/* Instances are only ever added by a reload; the link compares the new list at once. */
 static enum err keeper_add_instances(
 	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
-	struct keystore_instance_options *instances = NULL;
-	TRY(instances_for_keystore(&instances, config, why));
-	for (size_t i = 0; i < config->instance_count; i++)
-		if (keystore_instance_find(keeper->keystore, config->instances[i].id) == NULL)
-			TRY(keystore_add_instance(keeper->keystore, &instances[i], why));
+	struct replication_instance *for_peer = NULL;
+	size_t before = keystore_instance_count(keeper->keystore);
+	TRY(instances_add(keeper->keystore, config, why));
+	if (keeper->replication == NULL || keystore_instance_count(keeper->keystore) == before)
+		goto out;
+	TRY(instances_for_peer(&for_peer, config));
+	TRY(replication_set_instances(keeper->replication, for_peer, config->instance_count));
 out:
-	free(instances);
+	free(for_peer);
 	return err;
 }
 

@@ -153,7 +153,6 @@ static void worker_take_config(struct worker *worker)
 {
 	const struct config_kmip *kmip = &worker->config->kmip;
 	log_set_level(worker->config->top.log_level);
-	worker->host.frame_len_max = kmip->message_size_max;
 	worker->host.handshake_timeout_s = kmip->handshake_timeout_s;
 	worker->host.message_timeout_s = kmip->message_timeout_s;
 	worker->host.idle_timeout_s = kmip->idle_timeout_s;
@@ -198,6 +197,8 @@ static enum err worker_begin(struct worker *worker, struct slice body, char why[
 	snprintf(worker->name, sizeof(worker->name), "worker-%d", worker->number);
 	log_start(STDERR_FILENO, worker->name);
 	worker_take_config(worker);
+	/* Not reloadable: the channel to the keeper is measured for it. */
+	worker->host.frame_len_max = worker->config->kmip.message_size_max;
 	TRY(worker_open_store(worker, key, why));
 	TRY(server_tls_new(&worker->host.tls, worker->config, worker_accept_client, worker, why));
 	TRY(listener_new(&worker->listener, worker->loop, IPC_FD_LISTEN, worker_on_accept, worker));
@@ -214,7 +215,9 @@ static void worker_reload(struct worker *worker)
 	struct config *config = NULL;
 	struct tls_context *tls = NULL;
 	if (config_load(&config, worker->config_path, why) != ERR_OK ||
-		server_tls_new(&tls, config, worker_accept_client, worker, why) != ERR_OK) {
+		server_tls_new(&tls, config, worker_accept_client, worker, why) != ERR_OK ||
+		instances_add(worker->host.keystore, config, why) != ERR_OK) {
+		tls_context_free(tls);
 		log_error("reload-failed", "why=%s", log_quoted(slice_text(why)));
 		config_free(config);
 		return;

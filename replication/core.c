@@ -132,6 +132,14 @@ static bool has_instance(struct slice instances, struct slice one)
 }
 
 /* Both nodes come to the same scope, since both lists are in the order of id. */
+void core_set_instances(struct core *core, struct slice instances)
+{
+	ASSERT(core->state == CORE_DOWN || core->state == CORE_REFUSED);
+	ASSERT(instances.len <= (size_t) WIRE_INSTANCES_MAX * WIRE_INSTANCE_LEN);
+	core->options.instances = instances;
+	core->common_count = 0;
+}
+
 static void compare_instances(struct core *core, struct slice theirs)
 {
 	struct slice own = core->options.instances;

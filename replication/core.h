@@ -184,6 +184,9 @@ void core_step(struct core *core, const struct core_event *event, struct core_ac
 void core_cancel(struct core *core, struct keystore_hold *hold);
 struct keystore_hold *core_take_released(struct core *core);
 
+/* Other instances to compare at the next HELLO; only while there is no link. Borrowed. */
+void core_set_instances(struct core *core, struct slice instances);
+
 struct core_status {
 	enum core_state state;
 	const char *why; /* borrowed until the next step */

@@ -442,3 +442,8 @@ void link_cut(struct link *link, bool cut)
 	else
 		retry_later(link, false);
 }
+
+bool link_is_cut(const struct link *link)
+{
+	return link->cut;
+}

@@ -63,5 +63,6 @@ void link_close(struct link *link, bool slow);
 void link_settle(struct link *link);
 /* Ends everything at once, and opens nothing until cut is false again. */
 void link_cut(struct link *link, bool cut);
+bool link_is_cut(const struct link *link);
 
 #endif

@@ -32,16 +32,17 @@ static int instance_compare(const void *a, const void *b)
 		slice_of(right->id.text, INSTANCE_ID_LEN_MAX));
 }
 
-static enum err instances_encode(struct buf *out, const struct replication_options *options)
+static enum err instances_encode(
+	struct buf *out, const struct replication_instance *instances, size_t instance_count)
 {
-	size_t size = options->instance_count * sizeof(*options->instances);
+	size_t size = instance_count * sizeof(*instances);
 	struct replication_instance *sorted = malloc(size + 1);
 	enum err err = sorted == NULL ? ERR_NOMEM : ERR_OK;
 
 	TRY(err);
-	bytes_copy(sorted, options->instances, size);
-	qsort(sorted, options->instance_count, sizeof(*sorted), instance_compare);
-	for (size_t i = 0; i < options->instance_count; i++) {
+	bytes_copy(sorted, instances, size);
+	qsort(sorted, instance_count, sizeof(*sorted), instance_compare);
+	for (size_t i = 0; i < instance_count; i++) {
 		TRY(buf_append(out, slice_of(sorted[i].id.text, INSTANCE_ID_LEN_MAX)));
 		TRY(buf_append(out, slice_of(sorted[i].digest, sizeof(sorted[i].digest))));
 	}
@@ -62,7 +63,8 @@ static enum err make_core(struct replication *replication)
 	};
 	enum err err;
 
-	TRY(instances_encode(&replication->instances, &replication->options));
+	TRY(instances_encode(&replication->instances, replication->options.instances,
+		replication->options.instance_count));
 	options.instances = buf_slice(&replication->instances);
 	TRY(core_new(&replication->core, &options));
 out:
@@ -220,13 +222,41 @@ enum err replication_reload(struct replication *replication, char why[REPLICATIO
 	return link_reload(replication->link, why);
 }
 
+static void link_down(struct replication *replication, const char *why)
+{
+	struct core_event event = { .kind = CORE_EVENT_LINK_DOWN, .why = why };
+
+	link_cut(replication->link, true);
+	replication_step(replication, &event);
+}
+
+enum err replication_set_instances(struct replication *replication,
+	const struct replication_instance *instances, size_t instance_count)
+{
+	enum err err;
+	struct buf encoded;
+	bool was_cut = link_is_cut(replication->link);
+
+	buf_init(&encoded, (size_t) WIRE_INSTANCES_MAX * WIRE_INSTANCE_LEN);
+	TRY(instance_count > WIRE_INSTANCES_MAX ? ERR_LIMIT : ERR_OK);
+	TRY(instances_encode(&encoded, instances, instance_count));
+	link_down(replication, "the instances were changed");
+	buf_free(&replication->instances);
+	replication->instances = encoded;
+	buf_init(&encoded, 0);
+	core_set_instances(replication->core, buf_slice(&replication->instances));
+	link_cut(replication->link, was_cut);
+out:
+	buf_free(&encoded);
+	return err;
+}
+
 void replication_cut(struct replication *replication, bool cut)
 {
-	struct core_event event = { .kind = CORE_EVENT_LINK_DOWN, .why = "cut by the operator" };
-
-	link_cut(replication->link, cut);
 	if (cut)
-		replication_step(replication, &event);
+		link_down(replication, "cut by the operator");
+	else
+		link_cut(replication->link, false);
 }
 
 void replication_drop_lease(struct replication *replication)

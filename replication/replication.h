@@ -50,6 +50,9 @@ void replication_free(struct replication *replication);
 /* Reads the link's certificate, key and pin again; an error keeps the old ones. */
 MUST_USE enum err replication_reload(
 	struct replication *replication, char why[REPLICATION_WHY_MAX]);
+/* The instances were changed by a reload: the link is made anew and compares these. Copied. */
+MUST_USE enum err replication_set_instances(struct replication *replication,
+	const struct replication_instance *instances, size_t instance_count);
 /* Test and operator switch: closes the link and does not open it until resumed (kmipctl peer
  * cut|heal). */
 void replication_cut(struct replication *replication, bool cut);
