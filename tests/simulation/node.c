@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/simulation/world.h"
+/* The shell around a core: clock, connection, reads, the keeper's commits. Mirrors
+ * replication/replication_step.c, replication_store.c and keystore/commit.c. */
 #include <stdlib.h>
-#include "base/crypt.h"
+#include "tests/simulation/world.h"
 
-static const struct instance_id tenant = { .text = "tenant-one" };
+enum { NODE_ARENA_LEN = 8 * 1048576, NODE_GAP_MS = 250, NODE_READ_MAX = 8 };
+
 static const uint8_t instances[WIRE_INSTANCE_LEN] = "tenant-one";
 
 uint64_t node_now(const struct world_node *node)
 {
-	uint64_t now = node->world->now;
+	int64_t now = (int64_t) node->world->now;
 
-	return node->offset + now + (uint64_t) ((int64_t) now * node->drift_permille / 1000);
+	return (uint64_t) (node->offset + now + now * node->drift_permille / 1000);
+}
+
+uint64_t node_wall_ms(const struct world_node *node)
+{
+	int64_t wall_ms = 1700000000000 + (int64_t) node->world->now * WORLD_WALL_SPEED;
+
+	return (uint64_t) (wall_ms + node->wall_offset);
+}
+
+bool node_is_vouched(const struct world_node *node)
+{
+	return node->core != NULL && node->vouch_until > node_now(node);
 }
 
 struct world_node *node_peer(struct world_node *node)
@@ -18,96 +32,24 @@ struct world_node *node_peer(struct world_node *node)
 	return &node->world->nodes[node->number == 1 ? 1 : 0];
 }
 
-static void fail(struct world_node *node, const char *violation)
+/* ---- the link ---- */
+
+static void frame_push(struct world_node *from, const struct wire_frame *frame)
 {
-	if (node->world->violation == NULL)
-		node->world->violation = violation;
-}
-
-/* ---- disk ---- */
-
-static struct wire_position own_position(const struct world_node *node)
-{
-	struct wire_position position = { .seq = node->disk.seq };
-
-	bytes_copy(position.incarnation, node->disk.incarnation, 16);
-	if (position.seq > 0)
-		bytes_copy(position.hash, node->disk.log_hash[position.seq], 32);
-	return position;
-}
-
-static void new_incarnation(struct world_node *node)
-{
-	for (size_t i = 0; i < 16; i++)
-		node->disk.incarnation[i] = (uint8_t) world_random(node->world, 256);
-	node->disk.seq = 0;
-	node->disk.log_base = 0;
-}
-
-static void disk_log(struct world_disk *disk, uint8_t key)
-{
-	struct slice parts[] = {
-		slice_of(disk->log_hash[disk->seq], 32),
-		slice_of(&key, 1),
-		slice_of(&disk->keys[key], sizeof(disk->keys[key])),
-	};
-
-	ASSERT(disk->seq + 1 < WORLD_LOG_MAX);
-	disk->seq++;
-	disk->log_key[disk->seq] = key;
-	ASSERT(crypt_sha256_parts(disk->log_hash[disk->seq], parts, 3) == ERR_OK);
-}
-
-static struct slice record_of(struct world_node *node, uint8_t key, uint8_t *out)
-{
-	out[0] = key;
-	out[1] = node->disk.keys[key].exists;
-	out[2] = node->disk.keys[key].dead;
-	return slice_of(out, WORLD_RECORD_LEN);
-}
-
-void node_change(struct world_node *node, uint8_t key, bool destroy)
-{
-	struct core_event event = { .kind = CORE_EVENT_COMMITTED };
-	struct world_hold *hold = NULL;
-
-	for (size_t i = 0; i < WORLD_HOLDS && hold == NULL; i++)
-		if (!node->holds[i].used)
-			hold = &node->holds[i];
-	if (node->core == NULL || hold == NULL || node->renewing)
-		return;
-	node->disk.keys[key].exists = true;
-	node->disk.keys[key].dead |= destroy;
-	disk_log(&node->disk, key);
-	*hold = (struct world_hold){ .used = true, .destroy = destroy, .key = key };
-	hold->world = node->world;
-	hold->hold.seq = node->disk.seq;
-	hold->hold.class = destroy ? KEYSTORE_GATE_CHANGE : KEYSTORE_GATE_CREATE;
-	event.committed_seq = node->disk.seq;
-	if (world_random(node->world, 2) == 0)
-		node_step(node, &event);
-	event = (struct core_event){ .kind = CORE_EVENT_HOLD, .hold = &hold->hold };
-	node_step(node, &event);
-}
-
-/* ---- actions ---- */
-
-static void frame_push(struct world_node *to, const struct wire_frame *frame)
-{
-	struct world *world = to->world;
+	struct world *world = from->world;
+	struct world_node *to = node_peer(from);
 	uint64_t due = world->now + 1 + world_random(world, 5);
 	struct world_frame *entry;
 	struct buf bytes;
 
-	if (world->severed)
+	if (from->conn <= world->conn_severed || to->in_count == WORLD_FRAMES)
 		return;
-	ASSERT(to->in_count < WORLD_FRAMES);
 	if (to->in_count > 0) {
 		entry = &to->in[(to->in_first + to->in_count - 1) % WORLD_FRAMES];
 		due = due > entry->due ? due : entry->due;
 	}
 	entry = &to->in[(to->in_first + to->in_count++) % WORLD_FRAMES];
-	*entry = (struct world_frame){ .due = due };
+	*entry = (struct world_frame){ .due = due, .conn = from->conn };
 	if (frame == NULL)
 		return;
 	buf_init(&bytes, WIRE_BODY_MAX + WIRE_HEAD_LEN);
@@ -129,45 +71,95 @@ void node_drop_frames(struct world_node *node)
 	node->in_bytes = 0;
 }
 
+/* ---- actions ---- */
+
+struct world_job *node_add_job(struct world_node *node)
+{
+	struct world_job *last =
+		&node->jobs[(node->job_first + node->job_count + WORLD_JOBS - 1) % WORLD_JOBS];
+	uint64_t due = node->world->now + 1 + world_random(node->world, 8);
+	struct world_job *job;
+
+	ASSERT(node->job_count < WORLD_JOBS);
+	if (node->job_count > 0 && last->due > due)
+		due = last->due;
+	job = &node->jobs[(node->job_first + node->job_count++) % WORLD_JOBS];
+	*job = (struct world_job){ .due = due };
+	return job;
+}
+
+static void note_snapshot(struct world_node *node, const struct wire_frame *frame)
+{
+	if (frame->type == WIRE_SNAP_BEGIN) {
+		node->in_snapshot = true;
+		bytes_zero(node->snapshot_has, sizeof(node->snapshot_has));
+	}
+	if (frame->type == WIRE_SNAP_END)
+		node->world->counts.snapshots++;
+}
+
+static void perform_merge(struct world_node *node, const struct core_merge *action)
+{
+	struct world_job *job = node_add_job(node);
+	size_t len = 0;
+
+	job->link = action->link;
+	job->count = action->record_count;
+	job->has_position = action->has_position;
+	job->is_snapshot_end = action->has_position && node->in_snapshot;
+	job->applied = action->applied;
+	job->fails = world_chance(node->world, 700);
+	node->in_snapshot &= !action->has_position;
+	for (size_t i = 0; i < action->record_count; i++)
+		len += 2 + action->records[i].len;
+	job->bytes = malloc(len + 1);
+	ASSERT(job->bytes != NULL);
+	len = 0;
+	for (size_t i = 0; i < action->record_count; i++) {
+		be16_put(job->bytes + len, (uint16_t) action->records[i].len);
+		bytes_copy(job->bytes + len + 2, action->records[i].data, action->records[i].len);
+		len += 2 + action->records[i].len;
+	}
+}
+
 static void perform_send(struct world_node *node, const struct wire_frame *frame)
 {
 	const struct wire_position *durable = &node->disk.applied.position;
 
 	if (frame->type == WIRE_ACK && (!wire_incarnation_equal(&frame->position, durable) ||
 					       frame->position.seq > durable->seq))
-		fail(node, "acknowledged what is not durable");
-	if (node->connected)
-		frame_push(node_peer(node), frame);
+		world_fail(node->world, "acknowledged what is not durable");
+	if (node->conn != 0)
+		frame_push(node, frame);
 }
 
-static void perform_merge(struct world_node *node, const struct core_merge *action)
+static void perform_close(struct world_node *node, const char *why)
 {
-	struct world_merge *merge;
+	world_say(node->world, node, "closes %llu: %s", (unsigned long long) node->conn, why);
+	if (node->conn != 0)
+		frame_push(node, NULL);
+	node->conn = 0;
+}
 
-	ASSERT(node->merge_count < WORLD_MERGES);
-	merge = &node->merges[(node->merge_first + node->merge_count++) % WORLD_MERGES];
-	merge->due = node->world->now + 1 + world_random(node->world, 8);
-	merge->link = action->link;
-	merge->count = action->record_count;
-	merge->has_position = action->has_position;
-	merge->applied = action->applied;
-	for (size_t i = 0; i < action->record_count; i++)
-		bytes_copy(merge->records[i], action->records[i].data, WORLD_RECORD_LEN);
+static void perform_vouch(struct world_node *node, uint64_t until_ms)
+{
+	if (!MUTANT(stop_keeps_vouch) || until_ms != 0)
+		node->vouch_until = until_ms;
 }
 
 static void perform(struct world_node *node, const struct core_action *action)
 {
 	switch (action->kind) {
 	case CORE_ACTION_STATE:
+		world_say(node->world, node, "%s: %s", core_state_name(action->move.state),
+			action->move.why);
 		node->state = action->move.state;
 		break;
 	case CORE_ACTION_SEND:
 		perform_send(node, &action->frame);
 		break;
 	case CORE_ACTION_CLOSE:
-		if (node->connected)
-			frame_push(node_peer(node), NULL);
-		node->connected = false;
+		perform_close(node, action->close.why);
 		break;
 	case CORE_ACTION_PAUSE:
 		node->paused = action->pause;
@@ -181,13 +173,13 @@ static void perform(struct world_node *node, const struct core_action *action)
 		node->reading = true;
 		break;
 	case CORE_ACTION_NEW_INCARNATION:
-		node->renewing = true;
+		node_add_job(node)->is_renewal = true;
 		break;
 	case CORE_ACTION_RELEASE:
 		node->releasing = true;
 		break;
 	case CORE_ACTION_VOUCH:
-		node->vouch_until = action->until_ms;
+		perform_vouch(node, action->until_ms);
 		break;
 	case CORE_ACTION_TIMER:
 		node->timer_at = action->at_ms;
@@ -198,106 +190,222 @@ static void perform(struct world_node *node, const struct core_action *action)
 void node_step(struct world_node *node, struct core_event *event)
 {
 	struct core_actions *actions = malloc(sizeof(*actions));
+	uint64_t stalled_until = node->world->stalled_until;
 
 	ASSERT(actions != NULL);
 	event->now_ms = node_now(node);
-	event->unsent =
-		node->world->stalled_until > node->world->now ? node_peer(node)->in_bytes : 0;
+	event->unsent = stalled_until > node->world->now ? node_peer(node)->in_bytes : 0;
 	core_step(node->core, event, actions);
-	for (size_t i = 0; i < actions->count; i++)
-		perform(node, &actions->items[i]);
+	for (size_t i = 0; i < actions->count && !node->dying; i++) {
+		node->dying = world_chance(node->world, 20000);
+		if (!node->dying)
+			perform(node, &actions->items[i]);
+	}
 	free(actions);
 }
 
-/* ---- events ---- */
-
-static void read_log(struct world_node *node, struct core_event *event,
-	struct core_log_entry *entries, uint8_t (*bytes)[WORLD_RECORD_LEN])
+void node_step_kind(struct world_node *node, enum core_event_kind kind)
 {
+	struct core_event event = { .kind = kind };
+
+	node_step(node, &event);
+}
+
+void node_link_up(struct world_node *node)
+{
+	struct core_event event = { .kind = CORE_EVENT_LINK_UP };
+
+	node->conn = node->world->conn_last;
+	node->paused = false;
+	event.up.own = disk_position(&node->disk);
+	event.up.applied = node->disk.applied;
+	node_step(node, &event);
+}
+
+/* ---- reads ---- */
+
+static void read_log(
+	struct world_node *node, struct core_event *event, struct core_log_entry *entries)
+{
+	const struct world_disk *disk = &node->disk;
 	uint64_t first = node->read.log_first;
-	size_t max = 1 + world_random(node->world, 8);
+	size_t max = 1 + world_random(node->world, NODE_READ_MAX);
 	size_t count = 0;
 
 	event->kind = CORE_EVENT_LOG_READ;
-	event->log.own = own_position(node);
-	event->log.trimmed = first <= node->disk.log_base;
-	for (uint64_t seq = first; !event->log.trimmed && seq <= node->disk.seq && count < max;
+	event->log.own = disk_position(disk);
+	event->log.trimmed = first <= disk->log_base && first <= disk->seq;
+	for (uint64_t seq = first; !event->log.trimmed && seq <= disk->seq && count < max;
 		seq++, count++) {
+		const struct world_slot *slot = &disk->slots[disk->log_slot[seq]];
+
 		entries[count].seq = seq;
-		bytes_copy(entries[count].hash, node->disk.log_hash[seq], 32);
-		entries[count].record = (struct core_record){
-			record_of(node, node->disk.log_key[seq], bytes[count]), tenant
-		};
+		bytes_copy(entries[count].hash, disk->log_hash[seq], 32);
+		entries[count].record =
+			(struct core_record){ slice_of(slot->bytes, slot->len), world_tenant };
 	}
 	event->log.entries = entries;
 	event->log.entry_count = count;
-	event->log.more = !event->log.trimmed && first + count <= node->disk.seq;
+	event->log.more = !event->log.trimmed && first + count <= disk->seq;
 }
 
-static void read_snapshot(struct world_node *node, struct core_event *event,
-	struct core_record *records, uint8_t (*bytes)[WORLD_RECORD_LEN])
+static void read_snapshot(
+	struct world_node *node, struct core_event *event, struct core_record *records)
 {
 	struct core_cursor at = node->read.cursor;
-	size_t key = at.after_len > 0 ? (size_t) at.after[0] + 1 : 0;
+	size_t from = at.kind == RECORD_CLIENT ? MODEL_OBJECTS : 0;
+	size_t end = at.kind == RECORD_CLIENT ? MODEL_SLOTS : MODEL_OBJECTS;
+	size_t slot = at.after_len > 0 ? (size_t) at.after[0] + 1 : from;
 	size_t count = 0;
 
 	event->kind = CORE_EVENT_SNAPSHOT_READ;
-	event->snapshot.own = own_position(node);
+	event->snapshot.own = disk_position(&node->disk);
 	event->snapshot.records = records;
-	if (at.kind == RECORD_CLIENT) {
-		event->snapshot.at = (struct core_cursor){ .kind = RECORD_OBJECT };
-		return;
-	}
-	for (; key < WORLD_KEYS && count < 4; key++) {
-		at.after[0] = (uint8_t) key;
+	for (; slot < end && count < NODE_READ_MAX; slot++) {
+		const struct world_slot *stored = &node->disk.slots[slot];
+
+		at.after[0] = (uint8_t) slot;
 		at.after_len = 1;
-		if (node->disk.keys[key].exists || node->disk.keys[key].dead)
-			records[count] =
-				(struct core_record){ record_of(node, (uint8_t) key, bytes[count]),
-					tenant },
-			count++;
+		if (stored->len > 0)
+			records[count++] =
+				(struct core_record){ slice_of(stored->bytes, stored->len),
+					world_tenant };
 	}
+	if (slot == end && at.kind == RECORD_CLIENT)
+		at = (struct core_cursor){ .kind = RECORD_OBJECT };
+	else
+		event->snapshot.end = slot == end;
 	event->snapshot.record_count = count;
 	event->snapshot.at = at;
-	event->snapshot.end = key == WORLD_KEYS;
 }
 
 static void tick_read(struct world_node *node)
 {
 	struct core_event event = { 0 };
-	struct core_log_entry entries[8] = { 0 };
-	struct core_record records[8] = { 0 };
-	uint8_t bytes[8][WORLD_RECORD_LEN];
+	struct core_log_entry entries[NODE_READ_MAX] = { 0 };
+	struct core_record records[NODE_READ_MAX] = { 0 };
 
 	if (!node->reading)
 		return;
 	node->reading = false;
 	if (node->read.kind == CORE_ACTION_READ_LOG)
-		read_log(node, &event, entries, bytes);
+		read_log(node, &event, entries);
 	else
-		read_snapshot(node, &event, records, bytes);
+		read_snapshot(node, &event, records);
 	node_step(node, &event);
 }
 
-static void tick_merges(struct world_node *node)
-{
-	while (node->merge_count > 0 && node->merges[node->merge_first].due <= node->world->now) {
-		struct world_merge *merge = &node->merges[node->merge_first];
-		struct core_event event = { .kind = CORE_EVENT_MERGED };
+/* ---- commits ---- */
 
-		for (size_t i = 0; i < merge->count; i++) {
-			node->disk.keys[merge->records[i][0]].exists |= merge->records[i][1] != 0;
-			node->disk.keys[merge->records[i][0]].dead |= merge->records[i][2] != 0;
-		}
-		if (merge->has_position)
-			node->disk.applied = merge->applied;
-		event.merged.link = merge->link;
-		event.merged.ok = true;
-		event.merged.has_position = merge->has_position;
-		event.merged.position = merge->applied.position;
-		node->merge_first = (node->merge_first + 1) % WORLD_MERGES;
-		node->merge_count--;
+static void finish_merge(struct world_node *node, const struct world_job *job)
+{
+	struct core_event event = { .kind = CORE_EVENT_MERGED };
+
+	event.merged.link = job->link;
+	event.merged.ok = !job->fails;
+	event.merged.has_position = job->has_position;
+	event.merged.position = job->applied.position;
+	node_step(node, &event);
+}
+
+static void finish_renewal(struct world_node *node)
+{
+	struct core_event event = { .kind = CORE_EVENT_INCARNATION };
+
+	node->last_seq = 0;
+	event.incarnation = disk_position(&node->disk);
+	node_step(node, &event);
+}
+
+static void finish_flow(struct world_node *node, struct world_flow *flow, bool logged)
+{
+	struct core_event event = { .kind = CORE_EVENT_COMMITTED, .committed_seq = node->disk.seq };
+	bool first = world_random(node->world, 2) == 0;
+
+	if (logged && first)
 		node_step(node, &event);
+	if (!node->dying)
+		flow_on_job(node, flow);
+	if (logged && !first && !node->dying)
+		node_step(node, &event);
+}
+
+/* What is done here is durable; who waits for it hears of it unless the node dies before. */
+static void run_job(struct world_node *node, const struct world_job *job)
+{
+	uint64_t seq = node->disk.seq;
+
+	arena_reset(node->arena);
+	if (job->is_renewal)
+		disk_new_incarnation(node);
+	else if (job->flow != NULL)
+		ASSERT(job->flow->apply(node, job->flow) == ERR_OK);
+	else if (!job->fails)
+		ASSERT(disk_merge(node, job) == ERR_OK);
+	if (!job->is_renewal && node->disk.seq != seq)
+		node->last_seq = node->disk.seq;
+	node->dying = world_chance(node->world, 3000);
+	if (node->dying)
+		return;
+	if (job->is_renewal)
+		finish_renewal(node);
+	else if (job->flow != NULL)
+		finish_flow(node, job->flow, node->disk.seq != seq);
+	else
+		finish_merge(node, job);
+}
+
+static void tick_jobs(struct world_node *node)
+{
+	while (!node->dying && node->job_count > 0 &&
+		node->jobs[node->job_first].due <= node->world->now) {
+		struct world_job job = node->jobs[node->job_first];
+
+		node->job_first = (node->job_first + 1) % WORLD_JOBS;
+		node->job_count--;
+		run_job(node, &job);
+		free(job.bytes);
+	}
+}
+
+/* ---- frames ---- */
+
+static struct slice *note_records(
+	struct world_node *node, struct core_event *event, struct slice *parts)
+{
+	const struct wire_frame *frame = event->frame.frame;
+
+	note_snapshot(node, frame);
+	if (frame->type == WIRE_DATA && frame->data.record.len > 0) {
+		parts[0] = frame->data.record;
+		event->frame.record_count = 1;
+	} else if (frame->type == WIRE_SNAP) {
+		event->frame.record_count = frame->snap.record_count;
+	}
+	return parts;
+}
+
+static void note_hello(struct world_node *node, struct core_event *event)
+{
+	const struct world_disk *disk = &node->disk;
+	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
+
+	event->frame.own = disk_position(disk);
+	if (applied->seq > disk->log_base && applied->seq <= disk->seq &&
+		wire_incarnation_equal(applied, &event->frame.own))
+		event->frame.hash_at = disk->log_hash[applied->seq];
+}
+
+static void take_records(struct world_node *node, struct core_event *event,
+	struct core_record *records, const struct slice *parts)
+{
+	struct record record;
+
+	arena_reset(node->arena);
+	for (size_t i = 0; i < event->frame.record_count; i++) {
+		ASSERT(record_decode(&record, node->arena, parts[i]) == ERR_OK);
+		records[i] = (struct core_record){ parts[i], world_tenant };
+		node->snapshot_has[disk_slot_of(&record)] = true;
 	}
 }
 
@@ -312,7 +420,7 @@ static void take_frame(struct world_node *node, const struct world_frame *entry)
 	uint8_t type;
 
 	if (entry->bytes == NULL) {
-		node->connected = false;
+		node->conn = 0;
 		node_step(node, &event);
 		return;
 	}
@@ -321,38 +429,40 @@ static void take_frame(struct world_node *node, const struct world_frame *entry)
 	event = (struct core_event){ .kind = CORE_EVENT_FRAME };
 	event.frame.frame = &frame;
 	event.frame.records = records;
-	if (type == WIRE_DATA && frame.data.record.len > 0) {
-		parts[0] = frame.data.record;
-		event.frame.record_count = 1;
-	} else if (type == WIRE_SNAP) {
-		event.frame.record_count = frame.snap.record_count;
-	} else if (type == WIRE_HELLO) {
-		uint64_t seq = frame.hello.applied.position.seq;
-
-		event.frame.own = own_position(node);
-		if (seq > node->disk.log_base && seq <= node->disk.seq)
-			event.frame.hash_at = node->disk.log_hash[seq];
-	}
-	for (size_t i = 0; i < event.frame.record_count; i++)
-		records[i] = (struct core_record){ parts[i], tenant };
+	if (type == WIRE_HELLO)
+		note_hello(node, &event);
+	else
+		take_records(node, &event, records, note_records(node, &event, parts));
 	node_step(node, &event);
+}
+
+/* Frames of the connection that is not up here yet wait; those of an older one are gone. */
+static bool must_wait(const struct world_node *node, const struct world_frame *entry)
+{
+	const struct world *world = node->world;
+
+	if (entry->due > world->now || world->stalled_until > world->now)
+		return true;
+	if (entry->conn == world->conn_last && world->conn_due[node->number - 1] != 0)
+		return true;
+	return entry->conn == node->conn && node->paused;
 }
 
 static void tick_frames(struct world_node *node)
 {
-	while (node->in_count > 0 && node->in[node->in_first].due <= node->world->now) {
+	while (!node->dying && node->in_count > 0 && !must_wait(node, &node->in[node->in_first])) {
 		struct world_frame entry = node->in[node->in_first];
 
-		if (node->paused || node->world->stalled_until > node->world->now)
-			return;
 		node->in_first = (node->in_first + 1) % WORLD_FRAMES;
 		node->in_count--;
 		node->in_bytes -= entry.len;
-		if (node->core != NULL && node->connected)
+		if (entry.conn == node->conn)
 			take_frame(node, &entry);
 		free(entry.bytes);
 	}
 }
+
+/* ---- time ---- */
 
 static void tick_releases(struct world_node *node)
 {
@@ -361,48 +471,47 @@ static void tick_releases(struct world_node *node)
 	if (!node->releasing)
 		return;
 	node->releasing = false;
-	while ((hold = core_take_released(node->core)) != NULL) {
-		struct world_hold *one = (struct world_hold *) hold;
-
-		one->used = false;
-		if (one->destroy) {
-			node->world->gone[one->key] = true;
-			node->world->destroys++;
-		}
-	}
+	while (!node->dying && (hold = core_take_released(node->core)) != NULL)
+		flow_release(node, (struct world_flow *) hold);
 }
 
-static void tick_renewal(struct world_node *node)
+static void tick_gap(struct world_node *node)
 {
-	struct core_event event = { .kind = CORE_EVENT_INCARNATION };
+	uint64_t now = node_now(node);
 
-	if (!node->renewing || world_random(node->world, 4) != 0)
-		return;
-	node->renewing = false;
-	new_incarnation(node);
-	event.incarnation = own_position(node);
-	node_step(node, &event);
+	if (node->last_tick != 0 && now > node->last_tick + NODE_GAP_MS)
+		node_step_kind(node, CORE_EVENT_GAP);
+	node->last_tick = now;
 }
+
+static void (*const ticks[])(struct world_node *node) = {
+	tick_gap,
+	tick_jobs,
+	tick_frames,
+	flow_tick,
+	tick_read,
+	tick_releases,
+};
 
 void node_tick(struct world_node *node)
 {
-	struct core_event event = { .kind = CORE_EVENT_TIMER };
+	uint64_t now = node->world->now;
 
 	if (node->core == NULL) {
-		node_drop_frames(node);
-		if (node->world->now >= node->restart_at)
+		if (now >= node->restart_at)
 			node_start(node);
 		return;
 	}
-	tick_merges(node);
-	tick_frames(node);
-	tick_read(node);
-	tick_releases(node);
-	tick_renewal(node);
-	if (node_now(node) >= node->timer_at) {
+	if (node->frozen_until > now)
+		return;
+	for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]) && !node->dying; i++)
+		ticks[i](node);
+	if (!node->dying && node_now(node) >= node->timer_at) {
 		node->timer_at = UINT64_MAX;
-		node_step(node, &event);
+		node_step_kind(node, CORE_EVENT_TIMER);
 	}
+	if (node->dying || (node->exit_at != 0 && now >= node->exit_at))
+		node_crash(node);
 }
 
 /* ---- life ---- */
@@ -419,24 +528,49 @@ void node_start(struct world_node *node)
 		.now_ms = node_now(node),
 	};
 
+	if (node->arena == NULL)
+		ASSERT(arena_new(&node->arena, NODE_ARENA_LEN) == ERR_OK);
 	if (node->disk.incarnation[0] == 0)
-		new_incarnation(node);
+		disk_new_incarnation(node);
 	ASSERT(core_new(&node->core, &options) == ERR_OK);
+	stamp_clock_init(&node->clock, (uint16_t) node->number, node->disk.stamp);
+	node->last_seq = node->disk.seq;
 	node->timer_at = UINT64_MAX;
 	node->state = CORE_DOWN;
+	node->last_tick = 0;
+	world_say(node->world, node, "starts");
+	background_start(node);
+}
+
+static void end_flows(struct world_node *node)
+{
+	for (size_t i = 0; i < WORLD_FLOWS; i++) {
+		if (node->flows[i].state != FLOW_FREE)
+			model_on_crash(node, &node->flows[i]);
+		node->flows[i].state = FLOW_FREE;
+	}
 }
 
 void node_crash(struct world_node *node)
 {
+	struct world *world = node->world;
+
+	world_say(world, node, "is gone");
+	end_flows(node);
 	core_free(node->core);
 	node->core = NULL;
-	node->merge_count = 0;
-	node->reading = node->releasing = node->renewing = node->paused = false;
-	node->vouch_until = 0;
-	if (node->connected && world_random(node->world, 2) == 0)
-		frame_push(node_peer(node), NULL);
-	node->connected = false;
-	for (size_t i = 0; i < WORLD_HOLDS; i++)
-		node->holds[i].used = false;
-	node->restart_at = node->world->now + 50 + world_random(node->world, 4000);
+	for (; node->job_count > 0; node->job_count--) {
+		free(node->jobs[node->job_first].bytes);
+		node->job_first = (node->job_first + 1) % WORLD_JOBS;
+	}
+	node->reading = node->releasing = node->paused = node->in_snapshot = false;
+	node->dying = node->listed = node->stopping = false;
+	node->vouch_until = node->exit_at = node->frozen_until = 0;
+	bytes_zero(node->resident, sizeof(node->resident));
+	if (node->conn != 0 && world_random(world, 2) == 0)
+		frame_push(node, NULL);
+	node->conn = 0;
+	node->restart_at = world->now + 50 + world_random(world, 3000);
+	if (world_chance(world, 6))
+		node->restart_at += 3000 + world_random(world, 5000);
 }

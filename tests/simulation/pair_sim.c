@@ -1,89 +1,312 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pair_sim [--seeds N] [--seed S]: shows that two cores keep their promises in seeded worlds of
- * faults: no key is served after its destroy was answered, only what is durable is acknowledged,
- * both nodes agree when the faults are over. Prints the seed of the first failure; --seed replays
- * it.
+ * pair_sim: shows that two nodes keep their promises in seeded worlds of faults.
+ *
+ *	--seeds N [--first S] [--jobs J] [--progress]	N worlds; stops at the first that fails
+ *	--seed S [--trace]				one world again; with its whole transcript
+ *	--mutant NAME, --list				pair_sim_mutant: a rule that is broken
+ *
+ * Status 0: no promise was broken; 1: one was, and its seed and last events were printed.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 #include "base/crypt.h"
 #include "tests/simulation/world.h"
 
-enum { STORM_MS = 20000, CALM_MS = 12000 };
+enum { STORM_MS = 16000, CALM_MS = 18000, JOBS_MAX = 64, PROGRESS_S = 10 };
 
-static const char *judge_end(const struct world *world)
+#ifdef PAIR_MUTANTS
+enum mutant mutant_chosen;
+
+static const struct {
+	const char *name;
+	unsigned seeds;
+	const char *rule;
+} mutants[MUTANT_COUNT] = { [MUTANT_none] = { "none", 0, "" },
+#define X(name, seeds, rule) [MUTANT_##name] = { #name, seeds, rule },
+	MUTANTS(X)
+#undef X
+};
+#endif
+
+/* One job's, in memory that all share; the last of it is known even when the job dies. */
+struct job {
+	pid_t pid;
+	uint64_t seed; /* under way, or the one that failed */
+	uint64_t done;
+	bool failed;
+	char violation[160];
+	struct world_counts counts;
+};
+
+struct run {
+	uint64_t seeds, first, seed;
+	unsigned jobs;
+	bool progress, trace;
+	struct job *job; /* JOBS_MAX of them */
+};
+
+/* ---- one world ---- */
+
+static void add_counts(struct world_counts *to, const struct world_counts *from)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		const struct world_node *node = &world->nodes[i];
-
-		if (node->state != CORE_STREAMING)
-			return "not streaming after the faults were over";
-		for (size_t j = 0; j < WORLD_HOLDS; j++)
-			if (node->holds[j].used)
-				return "an answer was never released";
-	}
-	for (size_t key = 0; key < WORLD_KEYS; key++) {
-		const struct world_key *a = &world->nodes[0].disk.keys[key];
-		const struct world_key *b = &world->nodes[1].disk.keys[key];
-
-		if (a->exists != b->exists || a->dead != b->dead)
-			return "the nodes disagree after the faults were over";
-	}
-	return NULL;
+	to->operations += from->operations;
+	to->answered += from->answered;
+	to->crashes += from->crashes;
+	to->rollbacks += from->rollbacks;
+	to->stops += from->stops;
+	to->freezes += from->freezes;
+	to->snapshots += from->snapshots;
+	to->restores += from->restores;
+	to->vouched_ms += from->vouched_ms;
 }
 
-static const char *run(uint64_t seed, struct world *total)
+static const char *run_world(uint64_t seed, struct world_counts *counts, struct world_trace *trace)
 {
 	struct world *world;
 	const char *violation;
 
-	if (world_new(&world, seed) != ERR_OK)
+	if (world_new(&world, seed, trace) != ERR_OK)
 		return "no memory";
-	while (world->now < STORM_MS && world->violation == NULL)
+	while (world->now < STORM_MS && world_violation(world) == NULL)
 		world_tick(world);
 	world->calm = true;
-	world->cut = false;
-	while (world->now < STORM_MS + CALM_MS && world->violation == NULL)
+	while (world->now < STORM_MS + CALM_MS && world_violation(world) == NULL)
 		world_tick(world);
-	violation = world->violation != NULL ? world->violation : judge_end(world);
-	total->destroys += world->destroys;
-	total->rollbacks += world->rollbacks;
-	total->crashes += world->crashes;
-	total->vouched_ticks += world->vouched_ticks;
+	violation = world_violation(world);
+	if (violation == NULL)
+		violation = world_judge_end(world);
+	add_counts(counts, &world->counts);
 	world_free(world);
 	return violation;
 }
 
+/* The same world again, for its transcript. */
+static int tell(uint64_t seed, bool loud)
+{
+	struct world_trace *trace = calloc(1, sizeof(*trace));
+	struct world_counts counts = { 0 };
+	uint64_t from;
+	const char *violation;
+
+	if (trace == NULL)
+		return 2;
+	trace->loud = loud;
+	violation = run_world(seed, &counts, trace);
+	from = trace->count > TRACE_LINES ? trace->count - TRACE_LINES : 0;
+	for (uint64_t i = from; !loud && violation != NULL && i < trace->count; i++)
+		puts(trace->lines[i % TRACE_LINES]);
+	printf("seed %llu: %s\n", (unsigned long long) seed,
+		violation == NULL ? "no promise was broken" : violation);
+	free(trace);
+	return violation == NULL ? 0 : 1;
+}
+
+/* ---- many ---- */
+
+static void work(const struct run *run, unsigned number)
+{
+	struct job *job = &run->job[number];
+
+	for (uint64_t i = number; i < run->seeds && !job->failed; i += run->jobs) {
+		const char *violation;
+
+		job->seed = run->first + i;
+		violation = run_world(job->seed, &job->counts, NULL);
+		if (violation != NULL) {
+			(void) snprintf(job->violation, sizeof(job->violation), "%s", violation);
+			job->failed = true;
+		}
+		job->done++;
+	}
+}
+
+static uint64_t sum(const struct run *run, struct world_counts *counts)
+{
+	uint64_t done = 0;
+
+	*counts = (struct world_counts){ 0 };
+	for (unsigned i = 0; i < run->jobs; i++) {
+		add_counts(counts, &run->job[i].counts);
+		done += run->job[i].done;
+	}
+	return done;
+}
+
+static void print_counts(const struct run *run, time_t begun)
+{
+	struct world_counts counts;
+	uint64_t done = sum(run, &counts);
+	uint64_t seconds = (uint64_t) (time(NULL) - begun);
+
+	printf("%llu of %llu seeds from %llu, %llu operations (%llu a second), %llu answered, %llu "
+	       "crashes, %llu rollbacks, %llu stops, %llu freezes, %llu snapshots, %llu restores, "
+	       "%llu s under lease\n",
+		(unsigned long long) done, (unsigned long long) run->seeds,
+		(unsigned long long) run->first, (unsigned long long) counts.operations,
+		(unsigned long long) (counts.operations / (seconds > 0 ? seconds : 1)),
+		(unsigned long long) counts.answered, (unsigned long long) counts.crashes,
+		(unsigned long long) counts.rollbacks, (unsigned long long) counts.stops,
+		(unsigned long long) counts.freezes, (unsigned long long) counts.snapshots,
+		(unsigned long long) counts.restores,
+		(unsigned long long) (counts.vouched_ms / 1000));
+	(void) fflush(stdout);
+}
+
+static struct job *find_job(const struct run *run, pid_t pid)
+{
+	unsigned i = 0;
+
+	while (i + 1 < run->jobs && run->job[i].pid != pid)
+		i++;
+	return &run->job[i];
+}
+
+/* The job that ended badly, if one did; the others are then told to end, too. */
+static struct job *wait_for_jobs(const struct run *run, time_t begun)
+{
+	struct job *bad = NULL;
+	unsigned left = run->jobs;
+	time_t told = begun;
+
+	while (left > 0) {
+		int status;
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+		struct job *job;
+
+		if (pid <= 0) {
+			if (run->progress && time(NULL) - told >= PROGRESS_S) {
+				told = time(NULL);
+				print_counts(run, begun);
+			}
+			(void) usleep(20000);
+			continue;
+		}
+		left--;
+		job = find_job(run, pid);
+		if (bad != NULL || (WIFEXITED(status) && !job->failed))
+			continue;
+		bad = job;
+		if (!job->failed)
+			(void) snprintf(job->violation, sizeof(job->violation),
+				"the process was ended by signal %d", WTERMSIG(status));
+		for (unsigned i = 0; i < run->jobs; i++)
+			(void) kill(run->job[i].pid, SIGKILL);
+	}
+	return bad;
+}
+
+static int run_jobs(const struct run *run)
+{
+	time_t begun = time(NULL);
+	struct job *bad;
+
+	(void) fflush(stdout);
+	for (unsigned i = 0; i < run->jobs; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return 2;
+		if (pid == 0) {
+			work(run, i);
+			_exit(0);
+		}
+		run->job[i].pid = pid;
+	}
+	bad = wait_for_jobs(run, begun);
+	print_counts(run, begun);
+	if (bad == NULL)
+		return 0;
+	printf("seed %llu: %s\n", (unsigned long long) bad->seed, bad->violation);
+	return bad->failed && run->trace ? tell(bad->seed, false) : 1;
+}
+
+/* ---- options ---- */
+
+#ifdef PAIR_MUTANTS
+static bool choose_mutant(const char *name)
+{
+	for (unsigned i = 0; i < MUTANT_COUNT; i++)
+		if (strcmp(mutants[i].name, name) == 0) {
+			mutant_chosen = (enum mutant) i;
+			return true;
+		}
+	return false;
+}
+
+static void list_mutants(void)
+{
+	for (unsigned i = 1; i < MUTANT_COUNT; i++)
+		printf("%s %u %s\n", mutants[i].name, mutants[i].seeds, mutants[i].rule);
+}
+#else
+static bool choose_mutant(const char *name)
+{
+	(void) name;
+	return false;
+}
+
+static void list_mutants(void)
+{
+}
+#endif
+
+static bool parse_value(struct run *run, const char *name, const char *value)
+{
+	uint64_t number = strtoull(value, NULL, 10);
+
+	if (strcmp(name, "--seeds") == 0)
+		run->seeds = number;
+	else if (strcmp(name, "--first") == 0)
+		run->first = number;
+	else if (strcmp(name, "--seed") == 0)
+		run->seed = number;
+	else if (strcmp(name, "--jobs") == 0)
+		run->jobs = number == 0 || number > JOBS_MAX ? 1 : (unsigned) number;
+	else
+		return strcmp(name, "--mutant") == 0 && choose_mutant(value);
+	return true;
+}
+
+static bool parse(struct run *run, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--trace") == 0)
+			run->trace = true;
+		else if (strcmp(argv[i], "--progress") == 0)
+			run->progress = true;
+		else if (i + 1 == argc || !parse_value(run, argv[i], argv[i + 1]))
+			return false;
+		else
+			i++;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t seeds = 200, first = 1;
-	struct world *total = calloc(1, sizeof(*total));
+	struct run run = { .seeds = 200, .first = 1, .jobs = 1 };
 
-	if (total == NULL || crypt_start() != ERR_OK)
+	if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+		list_mutants();
+		return 0;
+	}
+	if (!parse(&run, argc, argv)) {
+		(void) fprintf(stderr, "usage: pair_sim [--seeds N] [--first S] [--jobs J] "
+				       "[--progress] | --seed S [--trace]\n");
 		return 2;
-	for (int i = 1; i + 1 < argc; i += 2) {
-		uint64_t value = strtoull(argv[i + 1], NULL, 10);
-
-		if (strcmp(argv[i], "--seeds") == 0)
-			seeds = value;
-		else if (strcmp(argv[i], "--seed") == 0)
-			first = value, seeds = 1;
 	}
-	for (uint64_t seed = first; seed < first + seeds; seed++) {
-		const char *violation = run(seed, total);
-
-		if (violation != NULL) {
-			printf("seed %llu: %s\n", (unsigned long long) seed, violation);
-			return 1;
-		}
-	}
-	printf("%llu seeds from %llu: %llu destroys, %llu crashes, %llu rollbacks, %llu vouched "
-	       "ms\n",
-		(unsigned long long) seeds, (unsigned long long) first,
-		(unsigned long long) total->destroys, (unsigned long long) total->crashes,
-		(unsigned long long) total->rollbacks, (unsigned long long) total->vouched_ticks);
-	free(total);
-	return 0;
+	if (crypt_start() != ERR_OK)
+		return 2;
+	if (run.seed != 0)
+		return tell(run.seed, run.trace);
+	run.job = mmap(NULL, JOBS_MAX * sizeof(*run.job), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return run.job == MAP_FAILED ? 2 : run_jobs(&run);
 }

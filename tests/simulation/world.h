@@ -1,58 +1,170 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two real cores in a seeded world: drifting clocks, a network that delays, stalls and cuts, stores
- * that forget what was not durable, crashes, a rolled-back disk. One tick is a millisecond. The
- * same seed gives the same run.
+ * Two nodes, a key manager and clients in a seeded world: drifting and jumping clocks, a network
+ * that delays, stalls, cuts and leaves connections half open, disks that forget what was not
+ * durable or fall back to an old copy, processes that crash or stand still, a key manager that each
+ * node may lose by itself. Cores and merges are the product's own object code; the flows mirror
+ * keystore/. One tick is a millisecond. The same seed gives the same run.
+ *
+ * world.c: time, faults, network. node.c: the shell around a core. disk.c: what survives. flow.c,
+ * fetch.c, background.c: what nodes do. manager.c: the key manager. model.c: what was promised.
  */
 #ifndef SIMULATION_WORLD_H
 #define SIMULATION_WORLD_H
 
+#include "keystore/record.h"
 #include "replication/core.h"
+#include "replication/mutant.h"
+#include "tests/simulation/model.h"
+
+struct world;
+struct world_node;
+struct world_flow;
 
 enum {
-	WORLD_KEYS = 24,
-	WORLD_LOG_MAX = 8192,
-	WORLD_HOLDS = 128,
+	WORLD_RECORD_LEN_MAX = 1400,
+	WORLD_LOG_MAX = 4096,
+	WORLD_FLOWS = 64,
+	WORLD_JOBS = 2 * WORLD_FLOWS + CORE_MERGES_MAX,
 	WORLD_FRAMES = 4096,
-	WORLD_MERGES = CORE_MERGES_MAX,
-	WORLD_MERGE_RECORDS = WIRE_RECORDS_MAX,
-	WORLD_RECORD_LEN = 3,
+	WORLD_INTENTS = 96,
+	WORLD_LEDGER = 256,
+	WORLD_WALL_SPEED = 10, /* wall clocks run so much faster than lease clocks, so that
+				  deletion, restoration and listing fit into one run */
 };
 
-/* Life of a key only goes up, as in the real merge. */
-struct world_key {
-	bool exists, dead;
+/* ---- disk ---- */
+
+/* What matters of a record, decoded. */
+struct world_view {
+	bool exists, dead, compromised, quarantined, unclaimed, removed;
+	enum object_life life;
+	uint64_t epoch;
+	uint32_t note; /* the write that the register shows; 0: none */
+	uint32_t adds; /* bit n: the n-th addition is there */
+	struct stamp written; /* of a client */
+};
+
+struct world_slot {
+	uint16_t len; /* 0: none */
+	uint8_t bytes[WORLD_RECORD_LEN_MAX];
+	struct world_view view;
+};
+
+enum world_intent_kind { INTENT_NONE, INTENT_CREATE, INTENT_DESTROY, INTENT_LEDGER };
+struct world_intent {
+	enum world_intent_kind kind;
+	uint64_t nonce;
+	size_t slot;
+	int64_t time;
+	uint16_t len; /* of a record for the ledger */
+	uint8_t bytes[256];
 };
 
 /* What survives a crash. */
 struct world_disk {
-	struct world_key keys[WORLD_KEYS];
+	struct world_slot slots[MODEL_SLOTS];
 	uint8_t incarnation[16];
 	uint64_t seq, log_base; /* entries log_base+1..seq can be read */
-	uint8_t log_key[WORLD_LOG_MAX];
+	uint8_t log_slot[WORLD_LOG_MAX];
 	uint8_t log_hash[WORLD_LOG_MAX][32];
 	struct wire_applied applied;
+	uint64_t stamp;
+	struct world_intent intents[WORLD_INTENTS];
+	bool ledger_read[WORLD_LEDGER];
 };
 
-struct world_merge {
+/* ---- flows ---- */
+
+typedef void flow_next(struct world_node *node, struct world_flow *flow);
+
+enum flow_kind {
+	FLOW_CREATE,
+	FLOW_ACTIVATE,
+	FLOW_ADD,
+	FLOW_NOTE,
+	FLOW_REVOKE,
+	FLOW_DESTROY,
+	FLOW_GET,
+	FLOW_CLIENT_ADD,
+	FLOW_CLIENT_REMOVE,
+	FLOW_BACKGROUND,
+	FLOW_KIND_COUNT
+};
+enum call_verb {
+	CALL_WRAP,
+	CALL_UNWRAP,
+	CALL_POST,
+	CALL_GET,
+	CALL_DELETE,
+	CALL_LOOKUP,
+	CALL_LIST,
+	CALL_LEDGER
+};
+
+struct manager_key {
+	bool used, dead;
+	int64_t created, updated, deletion;
+	uint64_t nonce;
+	unsigned deletions, restores;
+};
+
+struct world_fetch {
+	bool background, unclaimed, has_fresh, restored, unwrapped, by_outage;
+	struct world_view cached;
+	uint64_t epoch;
+	flow_next *done;
+};
+
+struct world_flow {
+	struct keystore_hold hold; /* first: a hold is its flow */
+	enum {
+		FLOW_FREE,
+		FLOW_CALLING,
+		FLOW_COMMITTING,
+		FLOW_HOLDING,
+		FLOW_SLEEPING,
+		FLOW_RUNNING
+	} state;
+	enum flow_kind kind;
+	flow_next *next;
+	uint64_t begun, due;
+	size_t slot;
+	uint32_t write; /* note or addition */
+	bool compromise;
+	uint64_t seq;
+	enum err err;
+	/* a call to the key manager */
+	enum call_verb verb;
+	uint64_t effect_due;
+	bool effective, lost;
+	struct manager_key got;
+	uint64_t nonce;
+	bool troubled; /* the key manager failed it, or it waited behind a node that stood still */
+	bool vouched; /* at its begin */
+	enum err (*apply)(struct world_node *node, struct world_flow *flow);
+	struct world_fetch fetch;
+	struct model_seen seen; /* promises as they were at its begin */
+	size_t at; /* where a listing or a list of intents has come to */
+	size_t listed_count, ledger_count; /* what the listing showed */
+	struct manager_key listed[MODEL_OBJECTS];
+	uint16_t len;
+	uint8_t bytes[256]; /* a client's record for the ledger */
+};
+
+/* What waits for the next commit, in order. */
+struct world_job {
 	uint64_t due;
+	struct world_flow *flow; /* NULL: a merge */
 	uint32_t link;
-	uint8_t records[WORLD_MERGE_RECORDS][WORLD_RECORD_LEN];
+	uint8_t *bytes; /* records, each behind its length in two bytes */
 	size_t count;
-	bool has_position;
+	bool has_position, is_snapshot_end, is_renewal, fails;
 	struct wire_applied applied;
-};
-
-struct world_hold {
-	struct keystore_hold hold;
-	struct world *world;
-	bool used;
-	bool destroy;
-	uint8_t key;
 };
 
 struct world_frame {
-	uint64_t due;
+	uint64_t due, conn;
 	uint8_t *bytes; /* NULL: the other side closed */
 	size_t len;
 };
@@ -61,21 +173,43 @@ struct world_node {
 	struct world *world;
 	unsigned number; /* 1 or 2 */
 	struct core *core; /* NULL: crashed */
-	uint64_t restart_at;
-	int64_t drift_permille;
-	uint64_t offset;
+	bool dying; /* crashes at the end of this tick; nothing is performed any more */
+	uint64_t restart_at, exit_at, frozen_until, last_tick;
+	int64_t drift_permille, offset, wall_offset;
 	struct world_disk disk, backup;
-	struct world_merge merges[WORLD_MERGES]; /* in the order of their start */
-	size_t merge_first, merge_count;
+	struct stamp_clock clock;
+	struct arena *arena;
+	struct world_job jobs[WORLD_JOBS];
+	size_t job_first, job_count;
 	struct core_action read;
-	bool reading, releasing, renewing;
-	uint64_t timer_at, vouch_until;
-	struct world_hold holds[WORLD_HOLDS];
+	bool reading, releasing, stopping;
+	uint64_t timer_at, vouch_until, last_seq;
+	/* unwrapped keys: until when fresh, resident ever after */
+	uint64_t fresh_until[MODEL_OBJECTS];
+	bool resident[MODEL_OBJECTS];
+	struct world_flow flows[WORLD_FLOWS];
+	bool listed;
+	uint64_t settled; /* listings that came to their end in this life */
+	uint64_t outage_until;
 	/* bytes on their way to this node */
 	struct world_frame in[WORLD_FRAMES];
 	size_t in_first, in_count, in_bytes;
-	bool connected, paused;
+	uint64_t conn; /* 0: none */
+	bool paused;
+	bool in_snapshot, snapshot_has[MODEL_SLOTS];
 	enum core_state state;
+};
+
+struct world_counts {
+	uint64_t operations, answered, crashes, rollbacks, stops, freezes, snapshots, restores;
+	uint64_t vouched_ms;
+};
+
+enum { TRACE_LINES = 240, TRACE_LINE_LEN = 160 };
+struct world_trace {
+	char lines[TRACE_LINES][TRACE_LINE_LEN];
+	uint64_t count;
+	bool loud;
 };
 
 struct world {
@@ -83,30 +217,93 @@ struct world {
 	uint64_t now;
 	struct world_node nodes[2];
 	bool cut; /* no connection can be made */
-	bool severed; /* what is sent on this connection vanishes from now on, nobody is told */
+	uint64_t conn_last, conn_severed; /* what is sent on the severed ones vanishes */
+	uint64_t conn_due[2]; /* when each side learns of the newest one; 0: it has */
 	uint64_t stalled_until; /* frames wait */
 	bool calm; /* no more faults */
-	bool gone[WORLD_KEYS]; /* a destroy was answered */
-	const char *violation; /* what went wrong first; NULL: nothing */
-	uint64_t destroys, rollbacks, crashes, vouched_ticks;
+	struct manager_key keys[MODEL_OBJECTS];
+	size_t key_count;
+	struct {
+		uint16_t len;
+		uint8_t bytes[256];
+	} ledger[WORLD_LEDGER];
+	size_t ledger_count;
+	struct model model;
+	struct world_counts counts;
+	struct world_trace *trace; /* may be NULL */
 };
 
-MUST_USE enum err world_new(struct world **out, uint64_t seed);
+MUST_USE enum err world_new(struct world **out, uint64_t seed, struct world_trace *trace);
 void world_free(struct world *world);
 /* One millisecond. */
 void world_tick(struct world *world);
 /* Below bound; bound > 0. */
 uint64_t world_random(struct world *world, uint64_t bound);
+bool world_chance(struct world *world, uint64_t one_in); /* never while calm */
+void world_fail(struct world *world, const char *violation);
+/* What went wrong first; NULL: nothing. */
+const char *world_violation(const struct world *world);
+void world_say(struct world *world, const struct world_node *node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+const char *world_judge_end(struct world *world);
 
 void node_start(struct world_node *node);
 void node_crash(struct world_node *node);
 /* Feeds the core and performs what it says. */
 void node_step(struct world_node *node, struct core_event *event);
+void node_step_kind(struct world_node *node, enum core_event_kind kind);
 void node_tick(struct world_node *node);
+void node_link_up(struct world_node *node);
 uint64_t node_now(const struct world_node *node);
+uint64_t node_wall_ms(const struct world_node *node);
+bool node_is_vouched(const struct world_node *node);
 struct world_node *node_peer(struct world_node *node);
-/* An own change: committed, logged, held. */
-void node_change(struct world_node *node, uint8_t key, bool destroy);
 void node_drop_frames(struct world_node *node);
+/* The work of the keeper's commit: a flow's write, a merge, a new incarnation. */
+struct world_job *node_add_job(struct world_node *node);
+
+struct wire_position disk_position(const struct world_disk *disk);
+void disk_new_incarnation(struct world_node *node);
+/* Merges and stores; logged: an own change. *seq is its number, 0 when nothing changed. */
+MUST_USE enum err disk_put(
+	struct world_node *node, const struct record *record, bool logged, uint64_t *seq);
+/* Decoded into the node's arena; ERR_MISS. */
+MUST_USE enum err disk_get(struct world_node *node, size_t slot, struct record *out);
+MUST_USE enum err disk_merge(struct world_node *node, const struct world_job *job);
+size_t disk_slot_of(const struct record *record);
+void disk_uid(struct uid *out, size_t slot);
+void disk_fingerprint(struct fingerprint *out, size_t slot);
+struct world_intent *disk_intent(
+	struct world_disk *disk, enum world_intent_kind kind, uint64_t nonce);
+void disk_drop_intent(struct world_disk *disk, uint64_t nonce);
+extern const struct instance_id world_tenant;
+
+void flow_begin(struct world_node *node, enum flow_kind kind, size_t slot);
+struct world_flow *flow_take(struct world_node *node, enum flow_kind kind, size_t slot);
+void flow_tick(struct world_node *node);
+void flow_on_job(struct world_node *node, struct world_flow *flow);
+void flow_release(struct world_node *node, struct world_flow *flow);
+void flow_end(struct world_node *node, struct world_flow *flow, enum err err);
+void flow_call(
+	struct world_node *node, struct world_flow *flow, enum call_verb verb, flow_next *next);
+void flow_commit(struct world_node *node, struct world_flow *flow,
+	enum err (*apply)(struct world_node *, struct world_flow *), flow_next *next);
+void flow_hold(struct world_node *node, struct world_flow *flow, enum keystore_gate_class class,
+	flow_next *next);
+void flow_sleep(struct world_flow *flow, uint64_t until, flow_next *next);
+struct stamp flow_stamp(struct world_node *node);
+void flow_see(struct world_node *node, const struct record *record);
+MUST_USE enum err flow_put(
+	struct world_node *node, struct world_flow *flow, const struct record *record);
+
+void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *done);
+void fetch_object(struct object *out, const struct manager_key *key, size_t slot);
+void background_start(struct world_node *node);
+
+/* The effect of a call on the key manager, at its time. */
+void manager_effect(struct world_node *node, struct world_flow *flow);
+int64_t manager_seconds(const struct world *world);
+bool manager_is_out(const struct world_node *node);
+void manager_restore(struct world *world);
 
 #endif

@@ -4,11 +4,23 @@ unit_test(replication/wire_test replication_core)
 unit_test(replication/core_test replication_core)
 unit_test(replication/pair_test replication)
 
-# The pair's core in seeded worlds: pair_sim --seeds N, and --seed S to replay one.
-add_executable(pair_sim
+# The pair in seeded worlds, and the same with one rule broken: tests/simulation.
+set(simulation
+	${CMAKE_SOURCE_DIR}/tests/simulation/background.c
+	${CMAKE_SOURCE_DIR}/tests/simulation/disk.c
+	${CMAKE_SOURCE_DIR}/tests/simulation/fetch.c
+	${CMAKE_SOURCE_DIR}/tests/simulation/flow.c
+	${CMAKE_SOURCE_DIR}/tests/simulation/manager.c
+	${CMAKE_SOURCE_DIR}/tests/simulation/model.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/node.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/pair_sim.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/world.c)
-target_link_libraries(pair_sim PRIVATE replication_core)
-set_target_properties(pair_sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/simulation)
+add_executable(pair_sim ${simulation})
+target_link_libraries(pair_sim PRIVATE replication_core keystore)
+get_target_property(replication_core_sources replication_core SOURCES)
+list(TRANSFORM replication_core_sources PREPEND ${CMAKE_SOURCE_DIR}/replication/)
+add_executable(pair_sim_mutant ${simulation} ${replication_core_sources})
+target_compile_definitions(pair_sim_mutant PRIVATE PAIR_MUTANTS)
+target_link_libraries(pair_sim_mutant PRIVATE keystore)
+set_target_properties(pair_sim pair_sim_mutant PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/simulation)
 add_test(NAME pair_sim COMMAND pair_sim --seeds 200)

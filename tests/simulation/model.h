@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients were promised by the answers that they got, and whether it is kept. */
+#ifndef SIMULATION_MODEL_H
+#define SIMULATION_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+
+struct world;
+struct world_node;
+struct world_flow;
+
+enum {
+	MODEL_OBJECTS = 40,
+	MODEL_CLIENTS = 4,
+	MODEL_SLOTS = MODEL_OBJECTS + MODEL_CLIENTS, /* objects first */
+	MODEL_ADDS = 6,
+	MODEL_NOTES = 2048,
+};
+
+struct model_key {
+	bool created; /* the creation was answered */
+	bool gone; /* a destroy was answered, and the owner did not restore it */
+	bool lost; /* a disk with the only copy of something fell back: no promise but the key
+		      manager's */
+	unsigned life; /* enum object_life, as answered */
+	bool compromised;
+	uint32_t adds, adds_begun;
+	bool noted;
+};
+
+struct model_client {
+	bool added, removed; /* answered, and nothing to the contrary began since */
+	bool lost, doubtful; /* an addition failed: it may come back from the ledger */
+	uint64_t add_begun, remove_begun;
+	unsigned adding;
+};
+
+struct model {
+	struct model_key keys[MODEL_OBJECTS];
+	struct model_client clients[MODEL_CLIENTS];
+	uint32_t note_parent[MODEL_NOTES];
+	bool note_superseded[MODEL_NOTES];
+	uint32_t note_count;
+	const char *violation;
+};
+
+/* Of the moment when a flow began. */
+struct model_seen {
+	bool gone, created, died;
+};
+
+void model_on_begin(struct world *world, struct world_flow *flow);
+void model_on_end(struct world_node *node, struct world_flow *flow, enum err err);
+/* A flow ended with its process. */
+void model_on_crash(struct world_node *node, struct world_flow *flow);
+/* A disk is about to fall back to its copy. */
+void model_on_rollback(struct world_node *node);
+/* At every tick: what could be served under a lease. */
+void model_check(struct world_node *node);
+/* When the faults are long over; NULL: all is well. */
+const char *model_judge_end(struct world *world);
+
+#endif
