@@ -16,6 +16,7 @@ enum { CLIENT_WHY_MAX = 200 };
 struct client_flow {
 	struct keystore_pending flow;
 	struct record record;
+	struct stamp seen; /* of the stored registration, which ours must beat */
 	struct buf bytes; /* the record, encoded */
 	struct ledger_wait wait;
 	char why[CLIENT_WHY_MAX];
@@ -60,8 +61,10 @@ static enum err client_judge(struct client_flow *client, struct cache_read *read
 
 	if (err != ERR_OK && err != ERR_MISS)
 		return err;
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
 		stamps_see(client->flow.keystore, &stored);
+		client->seen = stored.client.written;
+	}
 	if (installed && !instance_id_equal(&stored.client.instance, &wanted->instance)) {
 		snprintf(client->why, sizeof(client->why),
 			"this certificate is installed in instance %s",
@@ -73,9 +76,14 @@ static enum err client_judge(struct client_flow *client, struct cache_read *read
 
 static enum err client_encode(struct client_flow *client)
 {
+	enum err err;
+
 	buf_clear(&client->bytes);
-	client->record.client.written = flow_stamp(&client->flow);
-	return record_encode(&client->bytes, &client->record);
+	/* A clock far ahead of ours does not drag it along, but what it wrote can be changed. */
+	TRY(stamp_beat(&client->record.client.written, flow_stamp(&client->flow), client->seen));
+	TRY(record_encode(&client->bytes, &client->record));
+out:
+	return err;
 }
 
 static void client_on_committed(void *ctx, enum err err)

@@ -169,18 +169,6 @@ static enum err draft_begin(struct draft *draft, const struct object *object, si
 	return ERR_OK;
 }
 
-/* Our stamp, or the first one that beats what is there already. */
-static enum err stamp_beating(struct stamp *out, struct stamp ours, struct stamp there)
-{
-	*out = ours;
-	if (stamp_compare(ours, there) > 0)
-		return ERR_OK;
-	if (there.time == UINT64_MAX)
-		return ERR_LIMIT;
-	out->time = there.time + 1;
-	return ERR_OK;
-}
-
 static enum err draft_write(
 	struct draft *draft, struct object_attribute *attribute, const struct object_edit *edit)
 {
@@ -190,7 +178,7 @@ static enum err draft_write(
 	enum err err;
 
 	TRY(value.data == NULL ? ERR_NOMEM : ERR_OK);
-	TRY(stamp_beating(&written, draft->stamp, attribute->written));
+	TRY(stamp_beat(&written, draft->stamp, attribute->written));
 	attribute->value = value;
 	attribute->written = written;
 	attribute->deleted = deleted;

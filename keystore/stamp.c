@@ -29,6 +29,17 @@ void stamp_see(struct stamp_clock *clock, struct stamp seen, uint64_t wall_ms)
 		clock->last = seen.time;
 }
 
+enum err stamp_beat(struct stamp *out, struct stamp ours, struct stamp seen)
+{
+	*out = ours;
+	if (stamp_compare(ours, seen) > 0)
+		return ERR_OK;
+	if (seen.time == UINT64_MAX)
+		return ERR_LIMIT;
+	out->time = seen.time + 1;
+	return ERR_OK;
+}
+
 int stamp_compare(struct stamp a, struct stamp b)
 {
 	if (a.time != b.time)

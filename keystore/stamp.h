@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/err.h"
 
 struct stamp {
 	uint64_t time; /* upper 48 bits: milliseconds since 1970; lower 16: counter */
@@ -26,6 +27,9 @@ void stamp_clock_init(struct stamp_clock *clock, uint16_t node, uint64_t last);
 struct stamp stamp_next(struct stamp_clock *clock, uint64_t wall_ms);
 /* Learns of a stamp made elsewhere. */
 void stamp_see(struct stamp_clock *clock, struct stamp seen, uint64_t wall_ms);
+/* Our stamp, or the first one that beats what the write saw: also when that was stamped by a clock
+ * ahead of ours. ERR_LIMIT: there is none. */
+MUST_USE enum err stamp_beat(struct stamp *out, struct stamp ours, struct stamp seen);
 /* By time, then node: <0, 0, >0. */
 int stamp_compare(struct stamp a, struct stamp b);
 

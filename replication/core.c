@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "replication/core_private.h"
+#include "replication/mutant.h"
 #include "base/crypt.h"
 
 static const char *const state_names[CORE_STATE_COUNT] = {
@@ -225,8 +226,8 @@ static bool was_rolled_back(const struct core_event *event)
 	if (applied->seq == 0 || !wire_incarnation_equal(applied, own))
 		return false;
 	if (applied->seq > own->seq)
-		return true;
-	return event->frame.hash_at != NULL &&
+		return !MUTANT(rollback_not_compared);
+	return !MUTANT(hash_not_compared) && event->frame.hash_at != NULL &&
 	       !slice_equal(slice_of(event->frame.hash_at, 32), slice_of(applied->hash, 32));
 }
 
@@ -333,9 +334,9 @@ static void on_frame(struct core *core, const struct core_event *event)
 
 static void on_hold(struct core *core, struct keystore_hold *hold)
 {
-	uint64_t deadline_ms = hold->class == KEYSTORE_GATE_CREATE
-				       ? core->now_ms + core->options.ack_wait_ms
-				       : lease_until(&core->lease);
+	bool waits_shortly = hold->class == KEYSTORE_GATE_CREATE || MUTANT(no_leases);
+	uint64_t deadline_ms = waits_shortly ? core->now_ms + core->options.ack_wait_ms
+					     : lease_until(&core->lease);
 
 	gate_hold(&core->gate, hold, deadline_ms);
 	/* The hold may be heard of before the commit that it waits for. */
@@ -435,7 +436,12 @@ static void release_holds(struct core *core)
 		.now_ms = core->now_ms,
 		.acked_seq = core_is_up(core) ? core->feed.acked_seq : 0,
 		.creates = !core_is_up(core),
+		.changes = MUTANT(released_when_down) && !core_is_up(core),
 	};
+	if (MUTANT(released_when_sent) && core_is_up(core))
+		pass.acked_seq = core->feed.sent.seq;
+	if (MUTANT(released_one_early) && core_is_up(core))
+		pass.acked_seq++;
 
 	gate_release(&core->gate, &pass);
 	if (core->gate.released.first != NULL)

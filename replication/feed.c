@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stream to the peer: tail or snapshot (design D20), and the grants that follow it (D19). */
 #include "replication/core_private.h"
+#include "replication/mutant.h"
 
 static void start_snapshot(struct feed *feed)
 {
@@ -15,11 +16,13 @@ static bool may_resume(const struct core *core, const struct core_event *event)
 {
 	const struct wire_applied *applied = &event->frame.frame->hello.applied;
 
-	if (!wire_incarnation_equal(&applied->position, &event->frame.own))
+	if (!wire_incarnation_equal(&applied->position, &event->frame.own) &&
+		!MUTANT(incarnation_not_compared))
 		return false;
 	if (!slice_equal(slice_of(applied->scope, 32), slice_of(core->scope, 32)))
 		return false;
-	return applied->position.seq == 0 || event->frame.hash_at != NULL;
+	return applied->position.seq == 0 || event->frame.hash_at != NULL ||
+	       MUTANT(incarnation_not_compared);
 }
 
 void feed_start(struct core *core, const struct core_event *event)
@@ -56,9 +59,12 @@ static void send_grant_if_due(struct core *core)
 	struct feed *feed = &core->feed;
 	struct wire_frame *frame;
 
-	if (!feed->grant_owed || feed->mode != FEED_TAIL || feed->reading || feed->dirty)
+	if (!feed->grant_owed || feed->mode != FEED_TAIL)
 		return;
-	ASSERT(feed->sent.seq == feed->own.seq);
+	if ((feed->reading || feed->dirty) && !MUTANT(grant_overtakes_log))
+		return;
+	ASSERT(feed->sent.seq == feed->own.seq || MUTANT(grant_overtakes_log) ||
+		MUTANT(rollback_not_compared) || MUTANT(incarnation_not_compared));
 	frame = core_send(core, WIRE_GRANT);
 	frame->grant = (struct wire_grant){ feed->grant_asked_ms, LEASE_LENGTH_MS };
 	lease_grant(&core->lease, core->now_ms);
@@ -127,6 +133,10 @@ void feed_on_log(struct core *core, const struct core_event *event)
 		return;
 	}
 	feed->own = event->log.own;
+	if (event->log.trimmed && MUTANT(trimmed_skipped)) {
+		feed->sent = event->log.own;
+		return;
+	}
 	if (event->log.trimmed) {
 		start_snapshot(feed);
 		return;
@@ -179,6 +189,8 @@ void feed_on_snapshot(struct core *core, const struct core_event *event)
 	feed->cursor = event->snapshot.at;
 	if (!event->snapshot.end)
 		return;
+	if (MUTANT(snapshot_base_late))
+		feed->base = event->snapshot.own;
 	core_send(core, WIRE_SNAP_END)->position = feed->base;
 	feed->mode = FEED_TAIL;
 	feed->sent = feed->base;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stream from the peer: in order, merged, durable, acknowledged (design D17, D20). */
 #include "replication/core_private.h"
+#include "replication/mutant.h"
 
 void intake_start(struct core *core, const struct wire_position *applied)
 {
@@ -70,6 +71,8 @@ void intake_on_data(struct core *core, const struct core_event *event)
 	if (data->seq > intake->peer.seq)
 		intake->peer.seq = data->seq;
 	start_merge(core, pick_common(core, event), true);
+	if (MUTANT(acknowledged_early))
+		core_send(core, WIRE_ACK)->position = intake->received;
 	intake_pause_if_full(core);
 }
 
@@ -110,8 +113,12 @@ static void take_grants(struct core *core)
 {
 	struct intake *intake = &core->intake;
 
-	while (intake->grant_waits && intake->done >= intake->grant_behind) {
-		if (lease_take(&core->lease, intake->grant.asked_ms, intake->grant.length_ms))
+	while (intake->grant_waits &&
+		(intake->done >= intake->grant_behind || MUTANT(grant_overtakes_merge))) {
+		uint64_t from_ms =
+			MUTANT(lease_from_receipt) ? core->now_ms : intake->grant.asked_ms;
+
+		if (lease_take(&core->lease, from_ms, intake->grant.length_ms))
 			core_add(core, CORE_ACTION_VOUCH)->until_ms = core->lease.held_until_ms;
 		intake->taken = true;
 		intake->grant_waits = intake->next_waits;
@@ -164,7 +171,7 @@ void intake_on_merged(struct core *core, const struct core_event *event)
 	intake->done++;
 	if (!event->merged.ok) {
 		/* Later merges under way may move the stored position past this one. */
-		core->full_wanted = true;
+		core->full_wanted = !MUTANT(failed_merge_forgotten);
 		core_close(core, "what the peer sent could not be stored");
 		return;
 	}

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/lease.h"
+#include "replication/mutant.h"
+
+static uint64_t granted_ms(void)
+{
+	return MUTANT(no_drift_margin) ? LEASE_LENGTH_MS : LEASE_GRANTED_MS;
+}
 
 void lease_init(struct lease *lease, uint64_t now_ms)
 {
-	*lease = (struct lease){ .granted_until_ms = now_ms + LEASE_GRANTED_MS };
+	*lease = (struct lease){ .granted_until_ms = now_ms + granted_ms() };
+	if (MUTANT(grant_forgotten))
+		lease->granted_until_ms = 0;
 }
 
 void lease_grant(struct lease *lease, uint64_t now_ms)
 {
-	if (now_ms + LEASE_GRANTED_MS > lease->granted_until_ms)
-		lease->granted_until_ms = now_ms + LEASE_GRANTED_MS;
+	if (now_ms + granted_ms() > lease->granted_until_ms)
+		lease->granted_until_ms = now_ms + granted_ms();
 }
 
 void lease_give_back(struct lease *lease, uint64_t now_ms)

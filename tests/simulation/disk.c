@@ -46,7 +46,7 @@ void disk_new_incarnation(struct world_node *node)
 	bytes_zero(node->disk.log_hash[0], 32);
 }
 
-static void log_append(struct world_disk *disk, size_t slot)
+void disk_log(struct world_disk *disk, size_t slot)
 {
 	uint8_t key = (uint8_t) slot;
 	struct slice parts[] = {
@@ -81,6 +81,7 @@ static struct world_view view_of(const struct record *record)
 	if (record->kind == RECORD_CLIENT) {
 		view.removed = record->client.removed;
 		view.written = record->client.written;
+		view.note = (uint32_t) record->client.added_at;
 		return view;
 	}
 	view.dead = object->dead;
@@ -163,12 +164,13 @@ enum err disk_put(struct world_node *node, const struct record *record, bool log
 	bytes = buf_slice(&buf);
 	if (slice_equal(bytes, slice_of(stored->bytes, stored->len)))
 		goto out;
+	/* What was merged still points into the stored bytes. */
+	stored->view = view_of(&after);
 	bytes_copy(stored->bytes, bytes.data, bytes.len);
 	stored->len = (uint16_t) bytes.len;
-	stored->view = view_of(&after);
 	check_move(node, &before, &stored->view);
 	if (logged) {
-		log_append(&node->disk, slot);
+		disk_log(&node->disk, slot);
 		*seq = node->disk.seq;
 	}
 	world_say(node->world, node, "store slot %zu life %d dead %d epoch %llu seq %llu%s", slot,

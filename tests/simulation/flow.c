@@ -63,10 +63,28 @@ void flow_call(
 		flow->due = flow->effect_due;
 }
 
+static bool is_change(enum flow_kind kind)
+{
+	return kind == FLOW_DESTROY || kind == FLOW_REVOKE || kind == FLOW_NOTE;
+}
+
+/* A mutant's: the change has its number before it is made. */
+static void number_early(struct world_node *node, struct world_flow *flow)
+{
+	struct core_event event = { .kind = CORE_EVENT_COMMITTED };
+
+	disk_log(&node->disk, flow->slot);
+	flow->seq = node->last_seq = event.committed_seq = node->disk.seq;
+	node_step(node, &event);
+}
+
 void flow_commit(struct world_node *node, struct world_flow *flow,
 	enum err (*apply)(struct world_node *, struct world_flow *), flow_next *next)
 {
 	flow->state = FLOW_COMMITTING;
+	if (MUTANT(sequence_outside) && is_change(flow->kind) &&
+		node->disk.slots[flow->slot].len > 0)
+		number_early(node, flow);
 	flow->apply = apply;
 	flow->next = next;
 	node_add_job(node)->flow = flow;
@@ -87,6 +105,7 @@ void flow_hold(struct world_node *node, struct world_flow *flow, enum keystore_g
 	flow->next = next;
 	flow->hold = (struct keystore_hold){ .seq = flow->seq != 0 ? flow->seq : node->last_seq,
 		.class = class };
+	flow->own = disk_position(&node->disk);
 	node_step(node, &event);
 }
 
@@ -94,11 +113,10 @@ void flow_release(struct world_node *node, struct world_flow *flow)
 {
 	const struct world_node *peer = node_peer(node);
 	const struct wire_position *applied = &peer->disk.applied.position;
-	struct wire_position own = disk_position(&node->disk);
 
 	ASSERT(flow->state == FLOW_HOLDING);
 	if (flow->hold.class == KEYSTORE_GATE_CHANGE && node_is_vouched(peer) &&
-		wire_incarnation_equal(applied, &own) && applied->seq < flow->hold.seq)
+		wire_incarnation_equal(applied, &flow->own) && applied->seq < flow->hold.seq)
 		world_fail(node->world, "an answer was released while the peer may contradict it");
 	flow_on_job(node, flow);
 }
@@ -144,7 +162,8 @@ void flow_see(struct world_node *node, const struct record *record)
 enum err flow_put(struct world_node *node, struct world_flow *flow, const struct record *record)
 {
 	uint64_t seq;
-	enum err err = disk_put(node, record, true, &seq);
+	bool numbered = MUTANT(sequence_outside) && flow->seq != 0;
+	enum err err = disk_put(node, record, !numbered, &seq);
 
 	if (seq > flow->seq)
 		flow->seq = seq;
@@ -397,6 +416,8 @@ static enum err client_record(struct world_node *node, struct world_flow *flow, 
 	disk_fingerprint(&out->client.fingerprint, flow->slot);
 	out->client.instance = world_tenant;
 	out->client.removed = removing;
+	out->client.added_at = flow->write;
+	node->world->model.note_parent[flow->write] = stored->note;
 	if (disk_get(node, flow->slot, &before) == ERR_OK)
 		flow_see(node, &before);
 	if (removing && (!stored->exists || stored->removed))
@@ -409,9 +430,7 @@ static enum err client_stamp(
 {
 	const struct world_view *stored = &node->disk.slots[flow->slot].view;
 
-	record->client.written = flow_stamp(node);
-	(void) stored;
-	return ERR_OK;
+	return stamp_beat(&record->client.written, flow_stamp(node), stored->written);
 }
 
 static enum err client_keep(struct world_flow *flow, const struct record *record)

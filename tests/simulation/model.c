@@ -14,18 +14,10 @@ static struct model_client *client_of(struct world *world, const struct world_fl
 
 /* ---- a flow begins ---- */
 
-static void begin_client(struct world *world, struct world_flow *flow)
+static uint32_t new_note(struct model *model)
 {
-	struct model_client *client = client_of(world, flow);
-
-	if (flow->kind == FLOW_CLIENT_ADD) {
-		client->removed = false;
-		client->add_begun = world->now;
-		client->adding++;
-	} else {
-		client->added = false;
-		client->remove_begun = world->now;
-	}
+	ASSERT(model->note_count + 1 < MODEL_NOTES);
+	return ++model->note_count;
 }
 
 void model_on_begin(struct world *world, struct world_flow *flow)
@@ -33,21 +25,15 @@ void model_on_begin(struct world *world, struct world_flow *flow)
 	struct model *model = &world->model;
 	struct model_key *key = is_object(flow->slot) ? &model->keys[flow->slot] : NULL;
 
-	if (flow->kind == FLOW_CLIENT_ADD || flow->kind == FLOW_CLIENT_REMOVE) {
-		begin_client(world, flow);
-		return;
-	}
+	if (flow->kind == FLOW_CLIENT_ADD || flow->kind == FLOW_CLIENT_REMOVE ||
+		flow->kind == FLOW_NOTE)
+		flow->write = new_note(model);
 	if (key == NULL)
 		return;
-	flow->seen = (struct model_seen){ .gone = key->gone,
-		.created = world->keys[flow->slot].used,
-		.died = world->keys[flow->slot].deletions > 0 };
+	flow->seen =
+		(struct model_seen){ .gone = key->gone, .created = world->keys[flow->slot].used };
 	if (flow->kind == FLOW_ADD)
 		flow->write = key->adds_begun++;
-	if (flow->kind == FLOW_NOTE) {
-		ASSERT(model->note_count + 1 < MODEL_NOTES);
-		flow->write = ++model->note_count;
-	}
 }
 
 /* ---- a flow ends ---- */
@@ -99,22 +85,9 @@ static void end_destroy(struct world *world, const struct world_flow *flow)
 		world_fail(world, "a destroy was answered that did not happen");
 }
 
-static void end_client(struct world *world, const struct world_flow *flow, enum err err)
-{
-	struct model_client *client = client_of(world, flow);
-
-	if (flow->kind == FLOW_CLIENT_ADD) {
-		client->adding--;
-		client->doubtful |= err != ERR_OK;
-		client->added = err == ERR_OK && client->remove_begun < flow->begun;
-	} else if (err == ERR_OK) {
-		client->removed = client->adding == 0 && client->add_begun < flow->begun;
-	}
-}
-
 static void end_good(struct world *world, const struct world_flow *flow)
 {
-	struct model_key *key = &world->model.keys[flow->slot];
+	struct model_key *key = &world->model.keys[is_object(flow->slot) ? flow->slot : 0];
 
 	world->counts.answered++;
 	switch (flow->kind) {
@@ -140,6 +113,11 @@ static void end_good(struct world *world, const struct world_flow *flow)
 	case FLOW_DESTROY:
 		end_destroy(world, flow);
 		break;
+	case FLOW_CLIENT_ADD:
+	case FLOW_CLIENT_REMOVE:
+		client_of(world, flow)->written = true;
+		supersede(&world->model, flow->write);
+		break;
 	default:
 		break;
 	}
@@ -149,21 +127,10 @@ void model_on_end(struct world_node *node, struct world_flow *flow, enum err err
 {
 	struct world *world = node->world;
 
-	if (flow->kind == FLOW_CLIENT_ADD || flow->kind == FLOW_CLIENT_REMOVE) {
-		world->counts.answered += err == ERR_OK;
-		end_client(world, flow, err);
-		return;
-	}
 	if (flow->kind == FLOW_GET)
 		end_get(node, flow, err);
 	if (err == ERR_OK)
 		end_good(world, flow);
-}
-
-void model_on_crash(struct world_node *node, struct world_flow *flow)
-{
-	if (flow->kind == FLOW_CLIENT_ADD)
-		end_client(node->world, flow, ERR_CLOSED);
 }
 
 /* ---- rollback ---- */
@@ -206,14 +173,11 @@ static const char *judge_key(
 	return NULL;
 }
 
-static const char *judge_client(const struct model_client *client, const struct world_view *view)
+static const char *judge_client(
+	const struct model *model, const struct model_client *client, const struct world_view *view)
 {
-	bool installed = view->exists && !view->removed;
-
-	if (client->removed && !client->doubtful && installed)
-		return "a removed client can be served under a lease";
-	if (client->added && !installed)
-		return "an installed client is not known under a lease";
+	if (view->exists ? model->note_superseded[view->note] : client->written)
+		return "an answered change of a client is not seen under a lease";
 	return NULL;
 }
 
@@ -232,7 +196,7 @@ void model_check(struct world_node *node)
 		if (is_object(i) && !model->keys[i].lost)
 			violation = judge_key(model, &model->keys[i], view);
 		else if (!is_object(i) && !model->clients[i - MODEL_OBJECTS].lost)
-			violation = judge_client(&model->clients[i - MODEL_OBJECTS], view);
+			violation = judge_client(model, &model->clients[i - MODEL_OBJECTS], view);
 		if (violation != NULL)
 			world_say(world, node, "slot %zu: %s", i, violation);
 	}

@@ -32,15 +32,15 @@ struct model_key {
 };
 
 struct model_client {
-	bool added, removed; /* answered, and nothing to the contrary began since */
-	bool lost, doubtful; /* an addition failed: it may come back from the ledger */
-	uint64_t add_begun, remove_begun;
-	unsigned adding;
+	bool written; /* an installation or removal was answered */
+	bool lost;
 };
 
 struct model {
 	struct model_key keys[MODEL_OBJECTS];
 	struct model_client clients[MODEL_CLIENTS];
+	/* Every write to a register (x-note, a client) has a number; what it saw; and whether a
+	 * write that saw it was answered: then it must not be shown any more. */
 	uint32_t note_parent[MODEL_NOTES];
 	bool note_superseded[MODEL_NOTES];
 	uint32_t note_count;
@@ -49,13 +49,11 @@ struct model {
 
 /* Of the moment when a flow began. */
 struct model_seen {
-	bool gone, created, died;
+	bool gone, created;
 };
 
 void model_on_begin(struct world *world, struct world_flow *flow);
 void model_on_end(struct world_node *node, struct world_flow *flow, enum err err);
-/* A flow ended with its process. */
-void model_on_crash(struct world_node *node, struct world_flow *flow);
 /* A disk is about to fall back to its copy. */
 void model_on_rollback(struct world_node *node);
 /* At every tick: what could be served under a lease. */

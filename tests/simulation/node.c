@@ -542,21 +542,13 @@ void node_start(struct world_node *node)
 	background_start(node);
 }
 
-static void end_flows(struct world_node *node)
-{
-	for (size_t i = 0; i < WORLD_FLOWS; i++) {
-		if (node->flows[i].state != FLOW_FREE)
-			model_on_crash(node, &node->flows[i]);
-		node->flows[i].state = FLOW_FREE;
-	}
-}
-
 void node_crash(struct world_node *node)
 {
 	struct world *world = node->world;
 
 	world_say(world, node, "is gone");
-	end_flows(node);
+	for (size_t i = 0; i < WORLD_FLOWS; i++)
+		node->flows[i].state = FLOW_FREE;
 	core_free(node->core);
 	node->core = NULL;
 	for (; node->job_count > 0; node->job_count--) {

@@ -202,11 +202,11 @@ static bool can_begin(const struct world *world, enum flow_kind kind, size_t slo
 
 	if (kind == FLOW_GET || kind == FLOW_CREATE)
 		return true;
-	if (slot >= world->key_count)
+	if (slot >= world->key_count && slot < MODEL_OBJECTS)
 		return false;
 	if (kind == FLOW_ADD)
 		return key->adds_begun < MODEL_ADDS;
-	return kind != FLOW_NOTE || world->model.note_count + 2 < MODEL_NOTES;
+	return world->model.note_count + 2 < MODEL_NOTES;
 }
 
 static void use(struct world *world)
@@ -219,8 +219,8 @@ static void use(struct world *world)
 		node->frozen_until > world->now)
 		return;
 	if (kind == FLOW_CLIENT_ADD || kind == FLOW_CLIENT_REMOVE)
-		flow_begin(node, kind, MODEL_OBJECTS + world_random(world, MODEL_CLIENTS));
-	else if (can_begin(world, kind, slot))
+		slot = MODEL_OBJECTS + world_random(world, MODEL_CLIENTS);
+	if (can_begin(world, kind, slot))
 		flow_begin(node, kind, slot);
 }
 

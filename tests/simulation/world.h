@@ -42,7 +42,7 @@ struct world_view {
 	uint64_t epoch;
 	uint32_t note; /* the write that the register shows; 0: none */
 	uint32_t adds; /* bit n: the n-th addition is there */
-	struct stamp written; /* of a client */
+	struct stamp written; /* of a client, whose note is in its date */
 };
 
 struct world_slot {
@@ -133,6 +133,7 @@ struct world_flow {
 	uint32_t write; /* note or addition */
 	bool compromise;
 	uint64_t seq;
+	struct wire_position own; /* when it was held */
 	enum err err;
 	/* a call to the key manager */
 	enum call_verb verb;
@@ -263,6 +264,8 @@ void node_drop_frames(struct world_node *node);
 struct world_job *node_add_job(struct world_node *node);
 
 struct wire_position disk_position(const struct world_disk *disk);
+/* A new entry of the log of own changes. */
+void disk_log(struct world_disk *disk, size_t slot);
 void disk_new_incarnation(struct world_node *node);
 /* Merges and stores; logged: an own change. *seq is its number, 0 when nothing changed. */
 MUST_USE enum err disk_put(
