@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include "base/clock.h"
 #include "tests/harness/store_world.h"
 
 static struct world world;
@@ -100,6 +101,57 @@ Test(client_flow, removes_for_good)
 	world_start(&world);
 	cr_assert_eq(world_client_find(&world, 7), ERR_NOT_FOUND);
 	cr_assert_eq(world_client(&world, 1, 7, false), ERR_OK);
+	cr_assert_eq(world_client_find(&world, 7), ERR_OK);
+}
+
+static bool merged;
+
+static void on_merged(void *ctx, enum err err)
+{
+	(void) ctx;
+	cr_assert_eq(err, ERR_OK);
+	merged = true;
+}
+
+static bool is_merged(struct world *in)
+{
+	(void) in;
+	return merged;
+}
+
+/* As the peer sends it, stamped by a clock that is an hour ahead. */
+static void merge_from_ahead(uint8_t number)
+{
+	struct record record = { .kind = RECORD_CLIENT,
+		.client = { .instance = world.instances[0].id, .name = "vcenter" } };
+	struct keystore_pending *pending;
+	struct keystore_merge merge = { .record_count = 1 };
+	struct slice bytes;
+	struct buf buf;
+
+	record.client.fingerprint.bytes[0] = number;
+	record.client.written.time = (clock_wall_ms() + 3600 * 1000) << 16;
+	record.client.written.node = 2;
+	buf_init(&buf, RECORD_LEN_MAX);
+	cr_assert_eq(record_encode(&buf, &record), ERR_OK);
+	bytes = buf_slice(&buf);
+	merge.records = &bytes;
+	merged = false;
+	cr_assert_eq(
+		keystore_merge_start(&pending, world.keystore, &merge, on_merged, NULL), ERR_OK);
+	world_until(&world, is_merged);
+	buf_free(&buf);
+}
+
+/* Shows that a registration written by a node whose clock is far ahead can be removed, and
+ * installed again. */
+Test(client_flow, removes_what_a_clock_ahead_installed)
+{
+	merge_from_ahead(7);
+	cr_assert_eq(world_client_find(&world, 7), ERR_OK);
+	cr_assert_eq(world_client(&world, 0, 7, true), ERR_OK);
+	cr_assert_eq(world_client_find(&world, 7), ERR_NOT_FOUND);
+	cr_assert_eq(world_client(&world, 0, 7, false), ERR_OK);
 	cr_assert_eq(world_client_find(&world, 7), ERR_OK);
 }
 

@@ -44,6 +44,21 @@ Test(stamp, sees_others)
 	cr_assert_gt(stamp_compare(stamp_next(&clock, 1000), near), 0);
 }
 
+/* A write beats what it saw, however far ahead that is. */
+Test(stamp, beats)
+{
+	struct stamp ours = { 5, 1 }, before = { 4, 9 }, ahead = { 900, 9 },
+		     last = { UINT64_MAX, 9 };
+	struct stamp out;
+
+	cr_assert_eq(stamp_beat(&out, ours, before), ERR_OK);
+	cr_assert_eq(stamp_compare(out, ours), 0);
+	cr_assert_eq(stamp_beat(&out, ours, ahead), ERR_OK);
+	cr_assert_gt(stamp_compare(out, ahead), 0);
+	cr_assert_eq(out.node, 1);
+	cr_assert_eq(stamp_beat(&out, ours, last), ERR_LIMIT);
+}
+
 /* By time, then by node. */
 Test(stamp, order)
 {
