@@ -93,7 +93,7 @@ static enum err apply_tombstone(struct world_node *node, struct world_flow *flow
 	if (err == ERR_MISS)
 		return apply_settled(node, flow);
 	TRY(err);
-	change.dates[OBJECT_DATE_DESTROYED] = node->disk.intents[flow->at].time;
+	change.dates[OBJECT_DATE_DESTROYED] = flow->got.deletion;
 	flow_see(node, &record);
 	TRY(object_apply(&record.object, node->arena, &change, flow_stamp(node), NULL));
 	TRY(flow_put(node, flow, &record));
@@ -108,6 +108,14 @@ static void on_tombstone(struct world_node *node, struct world_flow *flow)
 	on_settled(node, flow);
 }
 
+static void on_dated(struct world_node *node, struct world_flow *flow)
+{
+	if (flow->err != ERR_OK || !flow->got.dead)
+		back_off(node, flow);
+	else
+		flow_commit(node, flow, apply_tombstone, on_tombstone);
+}
+
 static void on_deleted(struct world_node *node, struct world_flow *flow)
 {
 	if (flow->err == ERR_NOT_FOUND)
@@ -115,7 +123,7 @@ static void on_deleted(struct world_node *node, struct world_flow *flow)
 	else if (flow->err != ERR_OK)
 		back_off(node, flow);
 	else
-		flow_commit(node, flow, apply_tombstone, on_tombstone);
+		flow_call(node, flow, CALL_GET, on_dated);
 }
 
 static void on_ledger_written(struct world_node *node, struct world_flow *flow)

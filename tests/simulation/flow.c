@@ -343,7 +343,7 @@ static enum err destroy_apply_tombstone(struct world_node *node, struct world_fl
 	enum err err;
 
 	TRY(disk_get(node, flow->slot, &record));
-	change.dates[OBJECT_DATE_DESTROYED] = change.now;
+	change.dates[OBJECT_DATE_DESTROYED] = flow->got.deletion;
 	flow_see(node, &record);
 	TRY(object_apply(&record.object, node->arena, &change, flow_stamp(node), NULL));
 	TRY(flow_put(node, flow, &record));
@@ -358,12 +358,21 @@ static void destroy_on_recorded(struct world_node *node, struct world_flow *flow
 	flow_hold(node, flow, KEYSTORE_GATE_CHANGE, on_released);
 }
 
+/* Without the key manager's date the intent stays, and is settled later. */
+static void destroy_on_dated(struct world_node *node, struct world_flow *flow)
+{
+	if (flow->err != ERR_OK || !flow->got.dead)
+		flow_end(node, flow, ERR_UNAVAILABLE);
+	else
+		flow_commit(node, flow, destroy_apply_tombstone, destroy_on_recorded);
+}
+
 static void destroy_on_deleted(struct world_node *node, struct world_flow *flow)
 {
 	if (flow->err != ERR_OK)
 		give_up(node, flow);
 	else
-		flow_commit(node, flow, destroy_apply_tombstone, destroy_on_recorded);
+		flow_call(node, flow, CALL_GET, destroy_on_dated);
 }
 
 static void destroy_on_intent(struct world_node *node, struct world_flow *flow)

@@ -80,6 +80,8 @@ struct world_job *node_add_job(struct world_node *node)
 	uint64_t due = node->world->now + 1 + world_random(node->world, 8);
 	struct world_job *job;
 
+	if (node->slow_until > node->world->now)
+		due += world_random(node->world, 400);
 	ASSERT(node->job_count < WORLD_JOBS);
 	if (node->job_count > 0 && last->due > due)
 		due = last->due;

@@ -152,6 +152,11 @@ static void cause_network_faults(struct world *world)
 		world->conn_severed = world->conn_last;
 	if (world_chance(world, 2500))
 		world->stalled_until = world->now + world_random(world, 3000);
+	if (world_chance(world, 1500))
+		world->stalled_until = world->now + world_random(world, 800);
+	/* What came through late was the last that came through. */
+	if (world->stalled_until == world->now && world_chance(world, 3))
+		world->conn_severed = world->conn_last;
 }
 
 static void cause_faults(struct world *world)
@@ -177,6 +182,8 @@ static void cause_faults(struct world *world)
 		node->wall_offset = (int64_t) world_random(world, 180000) - 90000;
 		world_say(world, node, "wall clock jumps to %lld", (long long) node->wall_offset);
 	}
+	if (world_chance(world, 4000))
+		node->slow_until = world->now + world_random(world, 2000);
 	if (world_chance(world, 100))
 		manager_restore(world);
 }

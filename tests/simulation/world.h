@@ -191,7 +191,7 @@ struct world_node {
 	struct world_flow flows[WORLD_FLOWS];
 	bool listed;
 	uint64_t settled; /* listings that came to their end in this life */
-	uint64_t outage_until;
+	uint64_t outage_until, slow_until; /* the disk is slow */
 	/* bytes on their way to this node */
 	struct world_frame in[WORLD_FRAMES];
 	size_t in_first, in_count, in_bytes;
