@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Destroy (design D10), in the order of time: intent committed -> standard key deleted -> tombstone
- * committed, intent cleared -> unwrapped copies dropped -> gate -> answer. Only a key whose record
- * is in the cache is deleted: it got there by being made here or by being opened as ours.
+ * Destroy (design D10), in the order of time: intent committed -> standard key deleted -> its
+ * deletion date read -> tombstone committed, intent cleared -> unwrapped copies dropped -> gate ->
+ * answer. Only a key whose record is in the cache is deleted: it got there by being made here or by
+ * being opened as ours.
  */
 #include "base/clock.h"
 #include "base/rand.h"
@@ -146,9 +147,26 @@ static void destroy_on_recorded(void *ctx, enum err err)
 	flow_hold(&destroy->flow, KEYSTORE_GATE_CHANGE, destroy_on_released);
 }
 
+/* ---- its date: by our own clock a tombstone could be older than a restoration before it ---- */
+
+static void destroy_on_dated(void *ctx, const struct keymanager_got *result)
+{
+	struct destroy *destroy = ctx;
+	enum err err;
+
+	destroy->flow.call = NULL;
+	TRY(flow_deletion_date(&destroy->edits.dates[OBJECT_DATE_DESTROYED], result));
+	TRY(flow_commit(&destroy->flow, destroy_write_tombstone, destroy_on_recorded));
+out:
+	/* It is deleted, and its intent stays until resolve.c has settled it. */
+	if (err != ERR_OK)
+		destroy_finish(destroy, err);
+}
+
 static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
 {
 	struct destroy *destroy = ctx;
+	struct keymanager_call call = flow_call(&destroy->flow, 100);
 	enum err err;
 
 	destroy->flow.call = NULL;
@@ -157,9 +175,10 @@ static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
 			result->err == ERR_NOT_FOUND ? ERR_MISSING : flow_error(result->err));
 		return;
 	}
-	err = flow_commit(&destroy->flow, destroy_write_tombstone, destroy_on_recorded);
+	err = keymanager_get_start(&destroy->flow.call, destroy->flow.instance->keymanager,
+		&destroy->intent.key_id, destroy_on_dated, &call);
 	if (err != ERR_OK)
-		destroy_finish(destroy, err);
+		destroy_finish(destroy, flow_error(err));
 }
 
 /* ---- start ---- */

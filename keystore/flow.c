@@ -201,6 +201,17 @@ enum err flow_error(enum err err)
 	}
 }
 
+enum err flow_deletion_date(int64_t *out, const struct keymanager_got *result)
+{
+	const struct keymanager_key *key = result->key;
+
+	if (key != NULL && flow_key_is_dead(key) && key->deletion > 0)
+		*out = key->deletion;
+	if (result->err == ERR_DESTROYED || result->err == ERR_NOT_FOUND)
+		return ERR_OK;
+	return flow_error(result->err);
+}
+
 bool flow_key_is_dead(const struct keymanager_key *key)
 {
 	enum { KEY_STATE_DESTROYED = 5 };

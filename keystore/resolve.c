@@ -154,9 +154,23 @@ static void resolve_on_tombstone(void *ctx, enum err err)
 	resolve_on_settled(resolve, err);
 }
 
+static void resolve_on_dated(void *ctx, const struct keymanager_got *result)
+{
+	struct resolve *resolve = ctx;
+	enum err err;
+
+	resolve->flow.call = NULL;
+	TRY(flow_deletion_date(&resolve_now(resolve)->dates[OBJECT_DATE_DESTROYED], result));
+	TRY(flow_commit(&resolve->flow, resolve_write_tombstone, resolve_on_tombstone));
+out:
+	if (err != ERR_OK)
+		resolve_finish(resolve, err);
+}
+
 static void resolve_on_deleted(void *ctx, const struct keymanager_done *result)
 {
 	struct resolve *resolve = ctx;
+	struct keymanager_call call = flow_call(&resolve->flow, 100);
 	enum err err = result->err;
 
 	resolve->flow.call = NULL;
@@ -165,7 +179,8 @@ static void resolve_on_deleted(void *ctx, const struct keymanager_done *result)
 		return;
 	}
 	TRY(err);
-	TRY(flow_commit(&resolve->flow, resolve_write_tombstone, resolve_on_tombstone));
+	TRY(keymanager_get_start(&resolve->flow.call, resolve->flow.instance->keymanager,
+		&resolve_now(resolve)->key_id, resolve_on_dated, &call));
 out:
 	if (err != ERR_OK)
 		resolve_finish(resolve, err);

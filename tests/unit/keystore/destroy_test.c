@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include "base/clock.h"
 #include "tests/harness/store_world.h"
 
 static struct world world;
@@ -65,6 +66,39 @@ Test(destroy, asks_the_key_manager_first)
 	cr_assert_not(is_dead(&world));
 	cr_assert_eq(world_intents(&world), 0);
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
+static bool has_no_intent(struct world *in)
+{
+	return world_intents(in) == 0;
+}
+
+/* Shows that a tombstone is dated by the key manager, not by our clock: else a node whose clock is
+ * behind would destroy a restored key in an earlier epoch than its restoration's. */
+Test(destroy, is_dated_by_the_key_manager)
+{
+	int64_t date = clock_wall_seconds() + 5000;
+	struct object object;
+
+	fake_service_delete(&world.service, &world.uid, date);
+	cr_assert_eq(world_destroy(&world, &world.uid), ERR_OK);
+	cr_assert(world_object(&world, &world.uid, &object));
+	cr_assert_eq(object.dates[OBJECT_DATE_DESTROYED], date);
+	cr_assert_eq(object.dead_epoch, object_epoch_of(date, true));
+}
+
+/* Shows that a deletion whose date cannot be read is not answered, and finished later. */
+Test(destroy, is_finished_later_without_a_date)
+{
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_GET, .repeat = 1, .err = ERR_UNAVAILABLE });
+	cr_assert_eq(world_destroy(&world, &world.uid), ERR_UNAVAILABLE);
+	cr_assert(fake_service_find(&world.service, &world.uid)->key.deleted);
+	cr_assert_eq(world_intents(&world), 1);
+	world_stop(&world);
+	world_start(&world);
+	world_until(&world, has_no_intent);
+	cr_assert(is_dead(&world));
 }
 
 static bool is_deleted_there(struct world *in)
