@@ -13,8 +13,10 @@ static void fetch_unwrap(struct world_node *node, struct world_flow *flow);
 static void fetch_commit(struct world_node *node, struct world_flow *flow);
 static void fetch_keep(struct world_node *node, struct world_flow *flow);
 
+/* The product's fetch is a flow of its own: what it logged is not what its caller waits for. */
 static void fetch_done(struct world_node *node, struct world_flow *flow, enum err err)
 {
+	flow->seq = 0;
 	flow->err = err;
 	flow->fetch.done(node, flow);
 }

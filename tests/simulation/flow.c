@@ -115,6 +115,11 @@ void flow_release(struct world_node *node, struct world_flow *flow)
 	const struct wire_position *applied = &peer->disk.applied.position;
 
 	ASSERT(flow->state == FLOW_HOLDING);
+	world_say(node->world, node,
+		"lets go %llu at %llu, due %llu; the peer has %llu and a lease for %lld",
+		(unsigned long long) flow->hold.seq, (unsigned long long) node_now(node),
+		(unsigned long long) flow->hold.deadline_ms, (unsigned long long) applied->seq,
+		(long long) (peer->vouch_until - node_now(peer)));
 	/* A number of an incarnation before the change's waits in vain, and long enough. */
 	if (flow->hold.class == KEYSTORE_GATE_CHANGE && node_is_vouched(peer) &&
 		wire_incarnation_equal(applied, &flow->own) && applied->seq < flow->hold.seq &&

@@ -303,6 +303,8 @@ static void finish_merge(struct world_node *node, const struct world_job *job)
 {
 	struct core_event event = { .kind = CORE_EVENT_MERGED };
 
+	if (job->fails)
+		world_say(node->world, node, "a merge failed");
 	event.merged.link = job->link;
 	event.merged.ok = !job->fails;
 	event.merged.has_position = job->has_position;
