@@ -226,7 +226,7 @@ static bool was_rolled_back(const struct core_event *event)
 	if (applied->seq == 0 || !wire_incarnation_equal(applied, own))
 		return false;
 	if (applied->seq > own->seq)
-		return !MUTANT(rollback_not_compared);
+		return !MUTANT(rollback_not_noticed);
 	return !MUTANT(hash_not_compared) && event->frame.hash_at != NULL &&
 	       !slice_equal(slice_of(event->frame.hash_at, 32), slice_of(applied->hash, 32));
 }
@@ -237,8 +237,8 @@ static bool is_unproven(const struct core *core, const struct core_event *event)
 {
 	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
 
-	return !core->full_wanted && applied->seq > 0 && event->frame.hash_at == NULL &&
-	       wire_incarnation_equal(applied, &event->frame.own);
+	return !MUTANT(rollback_not_noticed) && !core->full_wanted && applied->seq > 0 &&
+	       event->frame.hash_at == NULL && wire_incarnation_equal(applied, &event->frame.own);
 }
 
 static void on_hello(struct core *core, const struct core_event *event)

@@ -22,7 +22,7 @@ static bool may_resume(const struct core *core, const struct core_event *event)
 	if (!slice_equal(slice_of(applied->scope, 32), slice_of(core->scope, 32)))
 		return false;
 	return applied->position.seq == 0 || event->frame.hash_at != NULL ||
-	       MUTANT(incarnation_not_compared);
+	       MUTANT(incarnation_not_compared) || MUTANT(rollback_not_noticed);
 }
 
 void feed_start(struct core *core, const struct core_event *event)
@@ -64,7 +64,7 @@ static void send_grant_if_due(struct core *core)
 	if ((feed->reading || feed->dirty) && !MUTANT(grant_overtakes_log))
 		return;
 	ASSERT(feed->sent.seq == feed->own.seq || MUTANT(grant_overtakes_log) ||
-		MUTANT(rollback_not_compared) || MUTANT(incarnation_not_compared));
+		MUTANT(rollback_not_noticed) || MUTANT(incarnation_not_compared));
 	frame = core_send(core, WIRE_GRANT);
 	frame->grant = (struct wire_grant){ feed->grant_asked_ms, LEASE_LENGTH_MS };
 	lease_grant(&core->lease, core->now_ms);

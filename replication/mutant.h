@@ -22,7 +22,7 @@
 	X(released_one_early, 100, "an answer waits for its own change, not for the one before") \
 	X(released_when_down, 50, "a lost link does not let changes go") \
 	X(hash_not_compared, 1000, "HELLO compares the running hash") \
-	X(rollback_not_compared, 1000, "HELLO compares the last sequence") \
+	X(rollback_not_noticed, 400, "a peer that knows more than this node does means a rollback") \
 	X(incarnation_not_compared, 400, "positions of another incarnation mean nothing") \
 	X(trimmed_skipped, 200, "a log that does not reach back means a snapshot") \
 	X(snapshot_base_late, 400, "the stream goes on from where the snapshot began") \
