@@ -96,8 +96,8 @@ class Manager(Process):
 
     # ---- the control endpoint ----
 
-    def control(self, method, what, **body):
-        status, answer = self.raw(method, "/_control/" + what, json.dumps(body) if method == "POST" else None)
+    def control(self, verb, what, **body):
+        status, answer = self.raw(verb, "/_control/" + what, json.dumps(body) if verb == "POST" else None)
         assert status == 200, answer
         return json.loads(answer)
 

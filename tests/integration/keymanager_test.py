@@ -100,9 +100,12 @@ class Trouble(PairCase):
                 cold = self.on_a.create()
                 material = self.on_a.material(cold)
                 self.pair.manager.fault(path="^/api/v2/keys/", kind=kind)
-                item = self.answer_of(self.on_b, vsphere.get(cold))
+                try:
+                    item = self.answer_of(self.on_b, vsphere.get(cold))
+                finally:
+                    self.pair.manager.no_faults()
+                self.assertTrue(not item.ok or item.material == material, "a wrong key was served")
                 self.expect_reason(item, wire.GENERAL_FAILURE)
-                self.pair.manager.no_faults()
                 self.assertEqual(self.on_b.material(cold), material)
 
     def test_iam_down(self):

@@ -39,8 +39,9 @@ class Cut(PairCase):
         self.pair.heal()
         both, revoked = self.on_a.create(), self.on_a.create()
         self.pair.cut()
-        self.on_a.ask(vsphere.add_attributes(both, [("x-from-a", "a"), ("x-both", "a")]))
-        self.on_b.ask(vsphere.add_attributes(both, [("x-from-b", "b"), ("x-both", "b")]))
+        for client, side in ((self.on_a, "a"), (self.on_b, "b")):
+            for name in ("x-from-" + side, "x-both"):
+                client.ask(vsphere.add_attributes(both, [(name, side)]))
         self.on_a.activate(both)
         self.on_a.activate(revoked)
         self.on_b.ask(vsphere.revoke(revoked, 2))
