@@ -21,7 +21,6 @@ struct create {
 	void *ctx;
 
 	struct slice material;
-	struct slice one_time_key; /* empty when the material itself is wrapped */
 	struct object_change change;
 	struct object object; /* as it will be recorded */
 	struct envelope envelope;
@@ -46,17 +45,16 @@ static void create_finish(struct create *create, enum err err)
 
 static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result);
 
-/* What the root key is asked to wrap: the material, or the key that seals it. */
+/* What the root key is asked to wrap: the material with its check, or the key that seals it. */
 static enum err create_secret(struct create *create, struct slice *out)
 {
 	struct sealing sealing = { .instance = &create->envelope.instance,
 		.nonce = create->envelope.nonce };
 	uint8_t *key;
-	enum err err = ERR_OK;
+	enum err err;
 
-	*out = create->material;
-	if (create->material.len <= KEYMANAGER_WRAP_LEN_MAX)
-		return ERR_OK;
+	if (create->material.len <= KEYMANAGER_WRAP_LEN_MAX - SEALING_CHECK_LEN)
+		return sealing_add_check(out, create->flow.arena, create->material);
 	key = arena_alloc(create->flow.arena, FLOW_ONE_TIME_KEY_LEN);
 	TRY(key == NULL ? ERR_NOMEM : ERR_OK);
 	rand_bytes(key, FLOW_ONE_TIME_KEY_LEN);

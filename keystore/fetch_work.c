@@ -319,12 +319,14 @@ static enum err work_open(struct fetch_work *work, const struct keymanager_unwra
 	struct sealing sealing = { .instance = &work->flow.instance->id,
 		.nonce = wrapped->nonce,
 		.key = result->plaintext };
-	enum err err = ERR_OK;
+	struct slice material;
+	enum err err;
 
 	if (wrapped->sealed.len > 0) {
 		TRY(sealing_open(&work->found, work->flow.arena, &sealing, wrapped->sealed));
 	} else {
-		work->found = arena_copy(work->flow.arena, result->plaintext);
+		TRY(sealing_check(&material, result->plaintext));
+		work->found = arena_copy(work->flow.arena, material);
 		TRY(work->found.data == NULL ? ERR_NOMEM : ERR_OK);
 	}
 	if (result->rewrapped.len > 0) {
@@ -350,21 +352,35 @@ static void work_on_unopened(struct fetch_work *work)
 	}
 }
 
+/* The key manager opened it, but what came here is not what was wrapped: nothing is known of the
+ * key by that. */
+static void work_on_altered(struct fetch_work *work)
+{
+	work_log(work, "unwrapped-key-altered", "not served");
+	fetch_work_done(work, work_unreadable(work));
+}
+
 static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *result)
 {
 	struct fetch_work *work = ctx;
-	enum err err = result->err;
+	enum err err;
 
 	work->flow.call = NULL;
-	if (err == ERR_OK) {
-		instance_note_outage(work->flow.instance, false);
-		err = work_open(work, result);
-		work->unwrapped = err == ERR_OK;
-	}
-	if (err == ERR_CORRUPT)
+	if (result->err == ERR_CORRUPT) {
 		work_on_unopened(work);
+		return;
+	}
+	if (result->err != ERR_OK) {
+		work_fail(work, result->err, result->why);
+		return;
+	}
+	instance_note_outage(work->flow.instance, false);
+	err = work_open(work, result);
+	work->unwrapped = err == ERR_OK;
+	if (err == ERR_CORRUPT)
+		work_on_altered(work);
 	else if (err != ERR_OK)
-		work_fail(work, err, result->why);
+		fetch_work_done(work, err);
 	else
 		work_commit(work);
 }

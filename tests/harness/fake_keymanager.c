@@ -256,6 +256,8 @@ static void run_unwrap(struct keymanager_pending *pending, void *ctx)
 		result.err = root_usable(service);
 	if (result.err == ERR_OK)
 		result.err = unwrap_text(&plain, pending);
+	if (result.err == ERR_OK && pending->fault.alter)
+		plain.data[plain.start] ^= 1;
 	result.plaintext = buf_slice(&plain);
 	snprintf(version, sizeof(version), "%04x", service->root_version & 0xffffu);
 	if (result.err == ERR_OK &&

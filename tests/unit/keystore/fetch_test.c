@@ -75,6 +75,23 @@ Test(fetch, believes_the_root_key_only)
 	cr_assert_eq(world_fetch(&world, 0, &copy, false), ERR_NOT_FOUND);
 }
 
+/* Shows that an altered answer is never served as the key, nor taken for the key's absence. */
+Test(fetch, serves_no_wrong_key)
+{
+	struct fake_fault fault = { .call = FAKE_UNWRAP, .repeat = 1, .alter = true };
+
+	make_key();
+	forget_unwrapped();
+	fake_service_fault(&world.service, fault);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_UNAVAILABLE);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+	world_lose_cache(&world);
+	world_open(&world);
+	fake_service_fault(&world.service, fault);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_UNAVAILABLE);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
 /* Shows that a cold node says "not found" only after a complete listing. */
 Test(fetch, is_not_sure_before_the_listing)
 {
