@@ -13,7 +13,12 @@
 #include "node/server_tls.h"
 #include "node/session.h"
 
-enum { WORKER_STATS_MS = 1000, WORKER_STOP_MS = 3000, WORKER_SLOTS_FIRST = 64 };
+enum {
+	WORKER_STATS_MS = 1000,
+	WORKER_STOP_MS = 3000,
+	WORKER_SLOTS_FIRST = 64,
+	NODE_NAME_SIZE = 64 /* config.def */
+};
 
 /* A session's ticket is its slot and the slot's generation, so that a late answer finds nobody. */
 struct worker_slot {
@@ -38,6 +43,7 @@ struct worker {
 	uint32_t slot_count, slot_free; /* slot_free == slot_count: none */
 	int number;
 	char name[24];
+	char node_name[NODE_NAME_SIZE]; /* outlives a reload's change of config */
 };
 
 /* ---- slots ---- */
@@ -177,9 +183,11 @@ static enum err worker_open_store(struct worker *worker, struct slice key, char 
 		.node = (uint16_t) worker->config->top.node,
 		.reader = true };
 	TRY(keystore_new(&worker->host.keystore, &options, why));
+	TRY(text_copy(worker->node_name, sizeof(worker->node_name),
+		slice_text(worker->config->top.name)));
 	struct kmip_options kmip = { .keystore = worker->host.keystore,
 		.vendor = "kmip-pair " PAIR_VERSION,
-		.node_name = worker->config->top.name,
+		.node_name = worker->node_name,
 		.strict_activate = worker->config->kmip.strict_activate };
 	TRY(kmip_server_new(&worker->host.kmip, &kmip));
 out:
