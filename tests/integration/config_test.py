@@ -72,6 +72,8 @@ class Files(Case):
                 result = kmipd("--config", self.node.config, "--check")
                 self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
                 self.assertRegex(result.stdout + result.stderr, "instance tenant-one: .*[a-z]{3}")
+                if what == "role":
+                    self.assertIn("Manager", result.stdout)
 
     def test_mistakes_name_file_and_line(self):
         """Wrong values, unknown and missing options: one sentence with file:line for --check and for the start."""
