@@ -306,25 +306,38 @@ out:
 	return err;
 }
 
-enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+static enum err keeper_apply(
+	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
-	struct config *config = NULL;
-	struct keystore_settings settings;
-	TRY(config_load(&config, keeper->config_path, why));
-	TRY(keeper_judge_certificate(keeper, config, why));
+	struct keystore_settings settings = instances_settings(config);
 	if (keeper->replication != NULL)
 		TRY(replication_reload(keeper->replication, why));
 	TRY(keeper_add_instances(keeper, config, why));
-	settings = instances_settings(config);
 	keystore_reload(keeper->keystore, &settings);
 	log_set_level(config->top.log_level);
 	if (keeper->workers != NULL)
 		workers_reload(keeper->workers);
-	log_info("reloaded", "file=%s", keeper->config_path);
 out:
-	if (err != ERR_OK)
-		log_error("reload-refused", "why=%s", log_quoted(slice_text(why)));
+	return err;
+}
+
+enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct config *config = NULL;
+	if (config_load(&config, keeper->config_path, why) != ERR_OK ||
+		keeper_judge_certificate(keeper, config, why) != ERR_OK)
+		err = ERR_CONFIG;
+	else if (keeper_apply(keeper, config, why) != ERR_OK)
+		err = ERR_INTERNAL;
+	else
+		err = ERR_OK;
+	if (err == ERR_OK)
+		log_info("reloaded", "file=%s", keeper->config_path);
+	else
+		log_error("reload-refused", "applied=%s why=%s",
+			err == ERR_CONFIG ? "nothing" : "a-part", log_quoted(slice_text(why)));
 	config_free(config);
 	return err;
 }
