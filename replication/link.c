@@ -30,6 +30,8 @@ struct link {
 	struct loop_task parse;
 	unsigned failures;
 	bool started, cut, paused;
+	bool pin_differs; /* in the handshake that ends next */
+	char failure[LINK_WHY_MAX]; /* of the last attempt, until one succeeds */
 	struct slot slots[LINK_SLOTS];
 	struct slot *current;
 };
@@ -87,10 +89,29 @@ static void retry_later(struct link *link, bool slow)
 
 static bool pin_accept(void *ctx, const struct tls_peer *peer)
 {
-	const struct link *link = ctx;
+	struct link *link = ctx;
 
-	return slice_equal(slice_of(peer->fingerprint, TLS_FINGERPRINT_LEN),
+	link->pin_differs = !slice_equal(slice_of(peer->fingerprint, TLS_FINGERPRINT_LEN),
 		slice_of(link->pin.fingerprint, TLS_FINGERPRINT_LEN));
+	return !link->pin_differs;
+}
+
+/* Told once for each new reason. To the side that listens, strangers knock: of them it tells only
+ * that a certificate was not the peer's. */
+static void attempt_failed(struct link *link, const char *why)
+{
+	bool pin_differs = link->pin_differs;
+
+	link->pin_differs = false;
+	if (pin_differs)
+		why = "the other side's certificate is not the pinned one (peer-certificate)";
+	log_debug("peer-attempt-failed", "why=%s", log_quoted(slice_text(why)));
+	if (link->options.peer_address == NULL && !pin_differs)
+		return;
+	if (strcmp(link->failure, why) == 0)
+		return;
+	(void) snprintf(link->failure, sizeof(link->failure), "%s", why);
+	log_warning("peer-unreachable", "why=%s", log_quoted(slice_text(why)));
 }
 
 /* ---- bytes ---- */
@@ -159,6 +180,7 @@ static void stream_on_ready(void *ctx, struct stream *stream)
 
 	if (stream_peer(stream) == NULL || !pin_accept(link, stream_peer(stream))) {
 		slot_empty(slot);
+		attempt_failed(link, "the peer has no certificate");
 		retry_later(link, false);
 		return;
 	}
@@ -169,6 +191,7 @@ static void stream_on_ready(void *ctx, struct stream *stream)
 	log_info("peer-connected", "remote=%s cipher=%s", stream_remote(stream),
 		log_quoted(slice_text(stream_cipher(stream))));
 	slot->use = SLOT_CURRENT;
+	link->failure[0] = '\0';
 	link->current = slot;
 	link->paused = false;
 	handler->on_up(handler->ctx);
@@ -191,7 +214,7 @@ static void stream_on_closed(void *ctx, struct stream *stream, enum err err, con
 	if (use == SLOT_CURRENT)
 		link->options.handler.on_down(link->options.handler.ctx, why);
 	else
-		log_debug("peer-attempt-failed", "why=%s", log_quoted(slice_text(why)));
+		attempt_failed(link, why);
 	if (link->current == NULL)
 		retry_later(link, false);
 }
@@ -381,6 +404,11 @@ enum err link_reload(struct link *link, char why[LINK_WHY_MAX])
 	if (link->current == NULL)
 		retry_later(link, false);
 	return ERR_OK;
+}
+
+const char *link_failure(const struct link *link)
+{
+	return link->failure;
 }
 
 bool link_is_up(const struct link *link)

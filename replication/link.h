@@ -53,6 +53,8 @@ void link_free(struct link *link);
 MUST_USE enum err link_reload(struct link *link, char why[LINK_WHY_MAX]);
 
 bool link_is_up(const struct link *link);
+/* Why the last attempts to connect failed; "" once one succeeded. */
+const char *link_failure(const struct link *link);
 /* ERR_STATE without a connection; else as stream_send. */
 MUST_USE enum err link_send(struct link *link, struct slice bytes);
 size_t link_unsent(const struct link *link);
