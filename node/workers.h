@@ -23,7 +23,6 @@ struct workers_options {
 	const char *config_path;
 	int listen_fd; /* borrowed */
 	uint32_t count;
-	size_t frame_len_max;
 	/* All workers have gone after workers_stop. */
 	void (*on_stopped)(void *ctx);
 	void *ctx;
