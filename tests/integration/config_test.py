@@ -141,7 +141,7 @@ class Reload(PairCase):
         with self.assertRaises(CtlError) as raised:
             node.ctl("reload")
         self.assertIn(node.config, str(raised.exception))
-        self.assertIn("reload was refused", str(raised.exception))
+        self.assertIn("log-level", str(raised.exception))
         mark = node.log_mark()
         node.process.send_signal(signal.SIGHUP)
         node.wait_log("reload-refused", mark)
