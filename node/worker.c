@@ -282,7 +282,7 @@ static void worker_on_message(void *ctx, struct chan *chan, const struct chan_me
 		worker_stop(worker);
 		break;
 	default:
-		ASSERT(!"a message that the keeper sends");
+		ASSERT(false && "a message that the keeper sends");
 	}
 }
 
