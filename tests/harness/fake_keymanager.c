@@ -382,7 +382,8 @@ static void run_root(struct keymanager_pending *pending, void *ctx)
 
 static void run_prepare(struct keymanager_pending *pending, void *ctx)
 {
-	struct keymanager_done result = { .err = pending->fault.err, .why = "a policy" };
+	enum err err = pending->fault.err;
+	struct keymanager_done result = { .err = err, .why = err == ERR_OK ? "" : "a policy" };
 	void (*on)(void *, const struct keymanager_done *) = pending->on.done;
 
 	pending_free(pending);
