@@ -131,6 +131,8 @@ static enum err batch_open_item(struct batch *batch)
 	if (batch->operation == NULL)
 		return ERR_OPERATION;
 	codec = item_codec(item);
+	if (batch->request.is_newer)
+		codec.flags |= CODEC_SKIP_UNKNOWN;
 	err = kmip_payload_decode(&payload, &codec, batch->operation->request, entry->item.payload);
 	if (err == ERR_OK)
 		item->request = payload;

@@ -33,6 +33,7 @@ struct kmip_request_entry {
 struct kmip_request {
 	/* What the answer's header must say; valid even when decoding failed. */
 	enum kmip_version version;
+	bool is_newer; /* of a minor version that we do not know: skip unknown fields in payloads */
 	struct kmip_request_header header;
 	struct kmip_request_entry *entries;
 	size_t count;
