@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "replication/wire.h"
+#include "base/address.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -27,6 +28,7 @@ struct link {
 	int listen_fd;
 	struct listener *listener;
 	struct loop_timer *retry;
+	struct address_lookup *lookup; /* of the peer's address, under way */
 	struct loop_task parse;
 	unsigned failures;
 	bool started, cut, paused;
@@ -248,24 +250,44 @@ static void slot_open(struct slot *slot, struct stream *stream)
 	slot->since_ms = loop_now_ms(slot->link->options.loop);
 }
 
+/* Beside the loop, and for each attempt: a name server may be slow, and the peer may move. */
+static bool peer_is_found(struct link *link, char address[ADDRESS_TEXT_MAX])
+{
+	enum err err;
+
+	if (link->lookup == NULL)
+		TRY(address_lookup_start(&link->lookup, link->options.peer_address));
+	err = address_lookup_poll(link->lookup, address);
+	if (err == ERR_AGAIN) {
+		loop_timer_set(link->retry, LINK_LOOKUP_MS);
+		return false;
+	}
+	address_lookup_free(link->lookup);
+	link->lookup = NULL;
+out:
+	if (err != ERR_OK) {
+		attempt_failed(link, "its name has no address");
+		retry_later(link, false);
+	}
+	return err == ERR_OK;
+}
+
 static void link_dial(void *ctx)
 {
 	struct link *link = ctx;
-	struct slot *slot;
+	char address[ADDRESS_TEXT_MAX];
 	struct stream_options options = stream_options_of(link);
-	struct stream_handler handler;
 	struct stream *stream;
 
-	if (link->current != NULL || link->cut)
+	if (link->current != NULL || link->cut || !peer_is_found(link, address))
 		return;
-	slot = slot_take(link);
-	handler = stream_handler_of(slot);
+	struct slot *slot = slot_take(link);
+	struct stream_handler handler = stream_handler_of(slot);
 	link->options.handler.on_connecting(link->options.handler.ctx);
-	if (stream_connect(&stream, &options, &handler, link->options.peer_address) != ERR_OK) {
+	if (stream_connect(&stream, &options, &handler, address) == ERR_OK)
+		slot_open(slot, stream);
+	else
 		retry_later(link, false);
-		return;
-	}
-	slot_open(slot, stream);
 }
 
 static void listener_on_accept(void *ctx, int fd, const char *remote)
@@ -380,6 +402,7 @@ void link_free(struct link *link)
 		slot_empty(&link->slots[i]);
 	loop_task_cancel(&link->parse);
 	loop_timer_free(link->retry);
+	address_lookup_free(link->lookup);
 	listener_free(link->listener);
 	if (link->listen_fd >= 0)
 		(void) close(link->listen_fd);
