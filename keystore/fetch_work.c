@@ -87,6 +87,18 @@ void fetch_work_start(struct fetch_work *work)
 
 /* ---- the key manager does not answer ---- */
 
+/* While the key manager cannot be reached, calls that wait for it fill the queue: one that finds no
+ * place there fails for the same reason. */
+static bool work_is_outage(const struct fetch_work *work, enum err err)
+{
+	struct keymanager_health health;
+
+	if (err != ERR_LIMIT)
+		return flow_error(err) == ERR_UNAVAILABLE;
+	keymanager_health(work->flow.instance->keymanager, &health);
+	return !health.reachable;
+}
+
 /*
  * An outage lets the resident copy be served; a refusal only a fresh one; a disabled root key none
  * (design D13).
@@ -100,7 +112,7 @@ static void work_fail(struct fetch_work *work, enum err err, const char *why)
 		instance_close_root(instance, KEYMANAGER_ROOT_DISABLED);
 	else if (work->cached != NULL && !work->cached->dead && !work->cached->quarantined)
 		kept = work_table(work);
-	if (kept == ERR_OK || (kept == ERR_AGAIN && flow_error(err) == ERR_UNAVAILABLE)) {
+	if (kept == ERR_OK || (kept == ERR_AGAIN && work_is_outage(work, err))) {
 		instance_note_outage(instance, true);
 		fetch_work_done(work, ERR_OK);
 		return;

@@ -563,5 +563,6 @@ enum err keymanager_prepare_start(struct keymanager_pending **out, struct keyman
 
 void keymanager_health(const struct keymanager *keymanager, struct keymanager_health *out)
 {
-	*out = (struct keymanager_health){ .reachable = !keymanager->service->down };
+	*out = (struct keymanager_health){ .reachable = !keymanager->service->down &&
+							!keymanager->service->unheard };
 }
