@@ -12,7 +12,7 @@
 
 struct workers;
 
-enum { WORKERS_MAX = 256, WORKERS_REQUESTS_MAX = 4096 };
+enum { WORKERS_MAX = 256, WORKERS_REQUESTS_MAX = 1024 };
 
 struct workers_options {
 	struct loop *loop;
