@@ -3,6 +3,7 @@
 random, and walk on when one fails; what was acknowledged to them is written down and must be true afterwards, on the
 other node and on the killed one when it is back.
 """
+import itertools
 import os
 import signal
 import subprocess
@@ -14,16 +15,18 @@ import vsphere
 import wire
 from case import FreshPairCase
 from process import program, wait_until
+from vsphere import Refused
 
 CLIENTS = 3
 BEFORE, AFTER = 8, 15  # flows seen before the kill, and after it
 
 
 class Stream:
-    """Clients that create, fetch and activate keys until stopped, and the facts that were acknowledged to them."""
+    """Clients that create, fetch and activate keys until stopped, and destroy every third one instead; and the facts that
+    were acknowledged to them."""
 
     def __init__(self, pair):
-        self.facts = {}  # uid: {"material", "active"}
+        self.facts = {}  # uid: {"material": bytes, "active": True, "gone": it was asked for / answered}
         self.failures = []
         self.stopped = threading.Event()
         self.threads = [threading.Thread(target=self._run, args=(pair.client("vcenter", seed=seed),))
@@ -34,14 +37,30 @@ class Stream:
     def _run(self, client):
         client.patience_s = 60
         try:
-            while not self.stopped.is_set():
+            for number in itertools.count():
+                if self.stopped.is_set():
+                    return
                 uid = client.create()
                 fact = self.facts.setdefault(uid, {})
                 fact["material"] = client.material(uid)
-                client.activate(uid)
-                fact["active"] = True
+                if number % 3 == 2:
+                    fact["gone"] = False
+                    self._destroy(client, uid)
+                    fact["gone"] = True
+                else:
+                    client.activate(uid)
+                    fact["active"] = True
         except Exception as error:  # a thread has nobody above it: the test reads this
             self.failures.append(f"seed {client.seed}: {error!r}")
+
+    @staticmethod
+    def _destroy(client, uid):
+        """A client whose answer was lost asks again, and hears that it was done."""
+        try:
+            client.ask(vsphere.destroy(uid))
+        except Refused as refused:
+            if refused.reason not in (wire.PERMISSION_DENIED, wire.ITEM_NOT_FOUND):
+                raise
 
     def done(self):
         return sum("active" in fact for fact in self.facts.copy().values())
@@ -62,6 +81,10 @@ class Kill(FreshPairCase):
         self.assertEqual(stream.failures, [])
         client = self.pair.client("vcenter", node)
         for uid, fact in stream.facts.items():
+            if "gone" in fact:
+                if fact["gone"]:
+                    self.expect_refused(wire.ILLEGAL_OPERATION, client.material, uid)
+                continue
             material = client.material(uid)
             self.assertEqual(len(material), 32)
             self.assertEqual(material, fact.setdefault("material", material), uid)
@@ -88,9 +111,11 @@ class Kill(FreshPairCase):
         """While traffic goes on: what is known so far."""
         self.assertEqual(stream.failures, [])
         client = self.pair.client("vcenter", node)
-        known = {uid: dict(fact) for uid, fact in stream.facts.copy().items() if "active" in fact}
-        for uid, fact in known.items():
-            self.assertEqual(client.material(uid), fact["material"], uid)
+        for uid, fact in stream.facts.copy().items():
+            if "active" in fact:
+                self.assertEqual(client.material(uid), fact["material"], uid)
+            elif fact.get("gone"):
+                self.expect_refused(wire.ILLEGAL_OPERATION, client.material, uid)
 
     def test_kill_9_of_node_a(self):
         """The keeper of the node that dials dies in the stream; no acknowledged key is missing or different on B, then on A
