@@ -283,7 +283,7 @@ enum err kmip_payload_encode(struct slice *out, struct codec *codec,
 	enum err err;
 	struct buf buf;
 
-	buf_init(&buf, KMIP_FRAME_LEN_MAX);
+	buf_init(&buf, KMIP_RESPONSE_LEN_MAX);
 	TRY(codec_encode(&buf, codec->version, table, payload));
 	struct slice copy = arena_copy(codec->arena, buf_slice(&buf));
 	if (copy.data == NULL)
