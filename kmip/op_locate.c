@@ -77,7 +77,7 @@ static enum err scan_read(struct scan *scan, const struct uid *uid, struct objec
 	return err == ERR_AGAIN || err == ERR_MISS ? item_read(scan->item, uid, out) : err;
 }
 
-/* Object Group Member (4.9): freshness is not kept, so that each member of a group counts. */
+/* Object Group Member (4.9): every member of a group counts. */
 static bool is_member(const struct object *object)
 {
 	struct kmip_value group;
@@ -165,6 +165,9 @@ static enum err judge_request(struct kmip_item *item, struct locate_filters *fil
 	codec.flags = CODEC_PARTIAL;
 	if (request->items_max.value < 0 || request->offset_items.value < 0)
 		TRY(ERR_FIELD);
+	/* Freshness is not kept: a key in use must not be handed out as a fresh one. */
+	if (request->object_group_member.value == KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH)
+		TRY(ERR_FEATURE);
 	TRY(locate_filters_add(
 		filters, &codec, request->attributes.items, request->attributes.count));
 	if (request->template_attribute == NULL)

@@ -131,6 +131,9 @@ Test(op_locate, oddities)
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 0);
 	item = ONE(&served, LOCATE, locate,
 		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH));
+	assert_reason(item, FEATURE_NOT_SUPPORTED);
+	item = ONE(&served, LOCATE, locate,
+		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_DEFAULT));
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 1);
 
 	struct ask ask = ASK(LOCATE, locate, .attributes = { &group, 1 });
