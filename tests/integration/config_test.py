@@ -248,6 +248,17 @@ class Damage(FreshPairCase):
         self.pair.b.process.send_signal(signal.SIGINT)
         self.assertEqual(self.pair.b.wait(), 0)
 
+    def test_stopping_the_whole_group(self):
+        """A terminal and a service manager signal every process of the node: the workers leave the end to the keeper, so that
+        what is under way is answered."""
+        mark = self.pair.a.mark
+        os.killpg(os.getpgid(self.pair.a.process.pid), signal.SIGTERM)
+        self.assertEqual(self.pair.a.wait(), 0)
+        gone = self.pair.a.log_lines("worker-gone", mark)
+        self.assertEqual(len(gone), 2)
+        for line in gone:
+            self.assertIn("signal=0 status=0", line)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,11 +3,9 @@
 random, and walk on when one fails; what was acknowledged to them is written down and must be true afterwards, on the
 other node and on the killed one when it is back.
 """
-import itertools
 import os
 import signal
 import subprocess
-import threading
 import unittest
 
 import harness  # noqa: F401
@@ -15,82 +13,12 @@ import vsphere
 import wire
 from case import FreshPairCase
 from process import program, wait_until
-from vsphere import Refused
+from stream import Stream
 
-CLIENTS = 3
 BEFORE, AFTER = 8, 15  # flows seen before the kill, and after it
 
 
-class Stream:
-    """Clients that create, fetch and activate keys until stopped, and destroy every third one instead; and the facts that
-    were acknowledged to them."""
-
-    def __init__(self, pair):
-        self.facts = {}  # uid: {"material": bytes, "active": True, "gone": it was asked for / answered}
-        self.failures = []
-        self.stopped = threading.Event()
-        self.threads = [threading.Thread(target=self._run, args=(pair.client("vcenter", seed=seed),))
-                        for seed in range(CLIENTS)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self, client):
-        client.patience_s = 60
-        try:
-            for number in itertools.count():
-                if self.stopped.is_set():
-                    return
-                uid = client.create()
-                fact = self.facts.setdefault(uid, {})
-                fact["material"] = client.material(uid)
-                if number % 3 == 2:
-                    fact["gone"] = False
-                    self._destroy(client, uid)
-                    fact["gone"] = True
-                else:
-                    client.activate(uid)
-                    fact["active"] = True
-        except Exception as error:  # a thread has nobody above it: the test reads this
-            self.failures.append(f"seed {client.seed}: {error!r}")
-
-    @staticmethod
-    def _destroy(client, uid):
-        """A client whose answer was lost asks again, and hears that it was done."""
-        try:
-            client.ask(vsphere.destroy(uid))
-        except Refused as refused:
-            if refused.reason not in (wire.PERMISSION_DENIED, wire.ITEM_NOT_FOUND):
-                raise
-
-    def done(self):
-        return sum("active" in fact for fact in self.facts.copy().values())
-
-    def wait_more(self, count):
-        goal = self.done() + count
-        wait_until(lambda: self.failures or self.done() >= goal, f"{count} more keys are made")
-
-    def stop(self):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
-
-
 class Kill(FreshPairCase):
-    def verify(self, stream, node):
-        """Every acknowledged fact is true on this node."""
-        self.assertEqual(stream.failures, [])
-        client = self.pair.client("vcenter", node)
-        for uid, fact in stream.facts.items():
-            if "gone" in fact:
-                if fact["gone"]:
-                    self.expect_refused(wire.ILLEGAL_OPERATION, client.material, uid)
-                continue
-            material = client.material(uid)
-            self.assertEqual(len(material), 32)
-            self.assertEqual(material, fact.setdefault("material", material), uid)
-            if "active" in fact:
-                self.assertEqual(client.state(uid), wire.ACTIVE, uid)
-
     def kill_in_the_stream(self, node):
         other = self.pair.other(node)
         stream = Stream(self.pair)
@@ -98,24 +26,14 @@ class Kill(FreshPairCase):
         stream.wait_more(BEFORE)
         node.kill9()
         stream.wait_more(AFTER)
-        self.verify_now(stream, other)
+        stream.verify(self, other)
         node.start()
         stream.wait_more(BEFORE)
         stream.stop()
         self.pair.wait_streaming()
         for one in (node, other):
-            self.verify(stream, one)
+            stream.verify(self, one)
         self.pair.wait_same()
-
-    def verify_now(self, stream, node):
-        """While traffic goes on: what is known so far."""
-        self.assertEqual(stream.failures, [])
-        client = self.pair.client("vcenter", node)
-        for uid, fact in stream.facts.copy().items():
-            if "active" in fact:
-                self.assertEqual(client.material(uid), fact["material"], uid)
-            elif fact.get("gone"):
-                self.expect_refused(wire.ILLEGAL_OPERATION, client.material, uid)
 
     def test_kill_9_of_node_a(self):
         """The keeper of the node that dials dies in the stream; no acknowledged key is missing or different on B, then on A
@@ -142,7 +60,7 @@ class Kill(FreshPairCase):
         for node in self.pair.nodes:
             wait_until(lambda: node.status()["workers"]["running"] == 2, "the worker is replaced")
             self.assertEqual(node.status()["workers"]["restarts"], 1)
-            self.verify(stream, node)
+            stream.verify(self, node)
         self.assertEqual([node.process.pid for node in self.pair.nodes], keepers)
 
     def test_kill_9_of_all_at_once(self):
@@ -159,7 +77,7 @@ class Kill(FreshPairCase):
         stream.wait_more(BEFORE)
         stream.stop()
         for node in self.pair.nodes:
-            self.verify(stream, node)
+            stream.verify(self, node)
         self.pair.wait_same()
 
     def test_destroyed_keys_stay_destroyed(self):
