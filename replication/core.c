@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "replication/core_private.h"
-#include "base/crypt.h"
 
 static const char *const state_names[CORE_STATE_COUNT] = {
 	[CORE_DOWN] = "down",
