@@ -184,6 +184,10 @@ MUST_USE enum err keystore_client_start(struct keystore_pending **out, struct ke
  * callback comes. Unwrapped copies of keys that turn out dead are dropped before. The record bytes
  * and the fact are copied. */
 struct keystore_merge {
+	/* After one that failed, the later ones of its chain fail, too: else their fact would speak
+	 * for what is not there. Chains are numbered upwards, one failing the earlier ones as well;
+	 * 0: of none. */
+	uint32_t chain;
 	const struct slice *records;
 	size_t record_count;
 	const char *fact_name; /* may be NULL */

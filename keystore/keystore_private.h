@@ -23,6 +23,7 @@ struct keystore {
 	void (*on_logged)(void *ctx, uint64_t last_seq);
 	void *on_logged_ctx;
 	uint64_t last_seq; /* of the log of own changes */
+	uint32_t broken_chain; /* of the peer's merges: this one and all before; 0: none */
 
 	struct keystore_pending *flows;
 	size_t flow_count;

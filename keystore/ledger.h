@@ -23,7 +23,8 @@ enum {
 
 /* A record that somebody waits for; embedded, alive until on_written or ledger_forget. */
 struct ledger_wait {
-	struct slice record; /* encoded; at most LEDGER_PLAIN_LEN_MAX - 4 bytes */
+	struct slice record; /* encoded; at most LEDGER_PLAIN_LEN_MAX - 4 bytes. Empty: waits for
+				the intents that are committed by now */
 	void (*on_written)(void *ctx, enum err err);
 	void *ctx;
 	struct ledger_wait *next;

@@ -8,6 +8,7 @@ enum { MERGE_RECORDS_MAX = 4096 };
 struct merge {
 	struct keystore_pending flow;
 	struct arena *bytes; /* of records and fact, which may be more than a flow's own */
+	uint32_t chain;
 	struct slice *records;
 	size_t record_count;
 	const char *fact_name;
@@ -63,10 +64,20 @@ out:
 	return err;
 }
 
-/* All are decoded before the first is put. */
-static enum err merge_write(void *ctx, struct cache_write *write, struct arena *arena)
+static bool chain_is_broken(const struct keystore *keystore, uint32_t chain)
 {
-	struct merge *merge = ctx;
+	return chain != 0 && chain <= keystore->broken_chain;
+}
+
+static void chain_break(struct keystore *keystore, uint32_t chain)
+{
+	if (chain > keystore->broken_chain)
+		keystore->broken_chain = chain;
+}
+
+/* All are decoded before the first is put. */
+static enum err merge_write_all(struct merge *merge, struct cache_write *write, struct arena *arena)
+{
 	struct record *records = arena_array(merge->bytes, merge->record_count, sizeof(*records));
 	enum err err = records == NULL ? ERR_NOMEM : ERR_OK;
 
@@ -79,6 +90,21 @@ static enum err merge_write(void *ctx, struct cache_write *write, struct arena *
 		TRY(cache_put_fact(write, merge->fact_name, merge->fact_value));
 	TRY(stamps_save(merge->flow.keystore, write));
 out:
+	return err;
+}
+
+/* Writes run in the order of their start, within one transaction or several: no later one of the
+ * chain can have been kept. */
+static enum err merge_write(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct merge *merge = ctx;
+	struct keystore *keystore = merge->flow.keystore;
+	enum err err = ERR_STATE;
+
+	if (!chain_is_broken(keystore, merge->chain))
+		err = merge_write_all(merge, write, arena);
+	if (err != ERR_OK)
+		chain_break(keystore, merge->chain);
 	return err;
 }
 
@@ -111,6 +137,7 @@ static enum err merge_keep(struct merge *merge, const struct keystore_merge *opt
 	struct arena *bytes;
 	enum err err;
 
+	merge->chain = options->chain;
 	TRY(arena_new(&merge->bytes, merge_bytes(options)));
 	bytes = merge->bytes;
 	merge->record_count = options->record_count;
@@ -137,8 +164,7 @@ enum err keystore_merge_start(struct keystore_pending **out, struct keystore *ke
 	struct merge *merge;
 	enum err err;
 
-	if (options->record_count > MERGE_RECORDS_MAX)
-		return ERR_LIMIT;
+	TRY(options->record_count > MERGE_RECORDS_MAX ? ERR_LIMIT : ERR_OK);
 	TRY(flow_new(&flow, sizeof(*merge), keystore, NULL));
 	flow->on_end = merge_on_end;
 	merge = (struct merge *) flow;
@@ -149,6 +175,7 @@ enum err keystore_merge_start(struct keystore_pending **out, struct keystore *ke
 	*out = flow;
 	return ERR_OK;
 out:
+	chain_break(keystore, options->chain);
 	if (flow != NULL)
 		flow_end(flow);
 	return err;

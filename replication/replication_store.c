@@ -52,6 +52,7 @@ void replication_store_merge(struct replication *replication, const struct core_
 	struct merge_job *job = job_take(replication);
 	uint8_t fact[WIRE_APPLIED_LEN];
 	struct keystore_merge merge = {
+		.chain = action->link,
 		.records = action->records,
 		.record_count = action->record_count,
 	};

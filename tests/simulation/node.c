@@ -335,11 +335,15 @@ static void finish_flow(struct world_node *node, struct world_flow *flow, bool l
 }
 
 /* What is done here is durable; who waits for it hears of it unless the node dies before. */
-static void run_job(struct world_node *node, const struct world_job *job)
+static void run_job(struct world_node *node, struct world_job *job)
 {
 	uint64_t seq = node->disk.seq;
 
 	arena_reset(node->arena);
+	if (job->link != 0 && job->link <= node->broken_chain && !MUTANT(chain_not_broken))
+		job->fails = true;
+	if (job->fails && job->link > node->broken_chain)
+		node->broken_chain = job->link;
 	if (job->is_renewal)
 		disk_new_incarnation(node);
 	else if (job->flow != NULL)
@@ -560,6 +564,7 @@ void node_crash(struct world_node *node)
 		node->job_first = (node->job_first + 1) % WORLD_JOBS;
 	}
 	node->reading = node->releasing = node->paused = node->in_snapshot = false;
+	node->broken_chain = 0;
 	node->dying = node->listed = node->stopping = false;
 	node->vouch_until = node->exit_at = node->frozen_until = 0;
 	bytes_zero(node->resident, sizeof(node->resident));

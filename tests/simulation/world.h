@@ -196,6 +196,7 @@ struct world_node {
 	struct world_frame in[WORLD_FRAMES];
 	size_t in_first, in_count, in_bytes;
 	uint64_t conn; /* 0: none */
+	uint32_t broken_chain; /* link of a merge that failed, as in keystore/peer_merge.c */
 	bool paused;
 	bool in_snapshot, snapshot_has[MODEL_SLOTS];
 	enum core_state state;
