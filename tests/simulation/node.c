@@ -110,7 +110,7 @@ static void perform_merge(struct world_node *node, const struct core_merge *acti
 	job->has_position = action->has_position;
 	job->is_snapshot_end = action->has_position && node->in_snapshot;
 	job->applied = action->applied;
-	job->fails = world_chance(node->world, 700);
+	job->fails = world_chance(node->world, 500);
 	node->in_snapshot &= !action->has_position;
 	for (size_t i = 0; i < action->record_count; i++)
 		len += 2 + action->records[i].len;
@@ -344,6 +344,9 @@ static void run_job(struct world_node *node, struct world_job *job)
 		job->fails = true;
 	if (job->fails && job->link > node->broken_chain)
 		node->broken_chain = job->link;
+	/* What makes a merge fail often ends the process, too. */
+	if (job->fails && node->exit_at == 0 && world_chance(node->world, 3))
+		node->exit_at = node->world->now + 1 + world_random(node->world, 40);
 	if (job->is_renewal)
 		disk_new_incarnation(node);
 	else if (job->flow != NULL)
