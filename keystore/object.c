@@ -293,13 +293,16 @@ static enum err draft_check(const struct draft *draft, const struct object *befo
 	return ERR_OK;
 }
 
-/* Dead from now on: an even epoch above every earlier one, and no wrapped key any more. */
+/* Dead from now on: an even epoch above every earlier one, and no wrapped key any more. What is
+ * dead already dies again when the date is of a later deletion: a restoration in between, which we
+ * have not heard of yet, must not outlive it. */
 static void object_kill(struct object *object, const struct object_change *change)
 {
 	int64_t date = change->dates[OBJECT_DATE_DESTROYED];
 	uint64_t epoch;
 
-	if (object->dead)
+	epoch = object_epoch_of(date, true);
+	if (object->dead && epoch <= object->dead_epoch)
 		return;
 	if (date <= 0)
 		date = change->now;

@@ -171,7 +171,7 @@ void intake_on_merged(struct core *core, const struct core_event *event)
 	intake->done++;
 	if (!event->merged.ok) {
 		/* Later merges under way may move the stored position past this one. */
-		core->full_wanted = !MUTANT(failed_merge_forgotten);
+		core->full_wanted = true;
 		core_close(core, "what the peer sent could not be stored");
 		return;
 	}

@@ -26,7 +26,6 @@
 	X(incarnation_not_compared, 400, "positions of another incarnation mean nothing") \
 	X(trimmed_skipped, 200, "a log that does not reach back means a snapshot") \
 	X(snapshot_base_late, 400, "the stream goes on from where the snapshot began") \
-	X(failed_merge_forgotten, 400, "a merge that failed means a full exchange") \
 	X(chain_not_broken, 400, "after a merge that failed no later one moves the position") \
 	X(stop_keeps_vouch, 200, "a node that says that it stops has stopped serving") \
 	X(tombstone_unknown, 100, "a tombstone is stored also for a key never seen") \

@@ -283,3 +283,22 @@ Test(object, memory_runs_out)
 		arena_free(tiny);
 	}
 }
+
+/* Shows that a destroy of what is dead already counts by its own, later date: a restoration between
+ * the two deletions, heard of later, stays below it. */
+Test(object, dies_again_at_a_later_date)
+{
+	struct object twice = { .dead = true, .dead_epoch = object_epoch_of(1000, true) };
+	struct object_change change = { .destroy = true, .now = 5000 };
+	struct stamp stamp = { 1, 1 };
+
+	cr_assert_eq(object_apply(&twice, arena, &change, stamp, NULL), ERR_OK);
+	cr_assert_eq(twice.dead_epoch, object_epoch_of(1000, true));
+	change.dates[OBJECT_DATE_DESTROYED] = 900;
+	cr_assert_eq(object_apply(&twice, arena, &change, stamp, NULL), ERR_OK);
+	cr_assert_eq(twice.dead_epoch, object_epoch_of(1000, true));
+	change.dates[OBJECT_DATE_DESTROYED] = 2000;
+	cr_assert_eq(object_apply(&twice, arena, &change, stamp, NULL), ERR_OK);
+	cr_assert_eq(twice.dead_epoch, object_epoch_of(2000, true));
+	cr_assert_gt(twice.dead_epoch, object_epoch_of(1000, false));
+}
