@@ -111,7 +111,7 @@ Test(object, destroy_sets_the_epoch)
 	cr_assert_eq(object.wrapped.ciphertext.len, 0);
 	destroy.dates[OBJECT_DATE_DESTROYED] = 90;
 	cr_assert_eq(object_apply(&object, arena, &destroy, (struct stamp){ 2, 1 }, NULL), ERR_OK);
-	cr_assert_eq(object.dead_epoch, 120);
+	cr_assert_eq(object.dead_epoch, 180);
 	object.dead = false;
 	object.dead_epoch = 201;
 	destroy.dates[OBJECT_DATE_DESTROYED] = 0;
