@@ -93,7 +93,7 @@ static enum err absent_visit(void *ctx, const struct uid *uid)
 		return ERR_OK;
 	arena_reset(absent->arena);
 	if (cache_get_object(absent->read, absent->arena, uid, &object) == ERR_OK &&
-		!object->dead && object->dates[OBJECT_DATE_INITIAL] < absent->older_than &&
+		!object->dead && object->dates[OBJECT_DATE_INITIAL] <= absent->older_than &&
 		!absent_was_seen(absent, &object->key_id))
 		absent->add(absent->ctx, uid);
 	return ERR_OK;

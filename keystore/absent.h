@@ -12,7 +12,7 @@ struct absent;
 
 enum { ABSENT_PART = 500 }; /* cached keys looked at in one turn */
 
-/* Keys made since `older_than` (seconds) may be newer than the listing and are left alone. */
+/* Keys made after `older_than` (seconds) may be newer than the listing and are left alone. */
 MUST_USE enum err absent_new(struct absent **out, struct instance *instance, int64_t older_than);
 void absent_free(struct absent *absent);
 /* A key of the listing. absent may be NULL. */

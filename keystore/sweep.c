@@ -353,7 +353,7 @@ enum err sweep_start(struct keystore_pending **out, struct instance *instance,
 	sweep->options = *options;
 	sweep->told_ms = clock_boot_ms();
 	if (options->objects && !options->deletions && options->updated_since == 0)
-		TRY(absent_new(&sweep->absent, instance, clock_wall_seconds() - SWEEP_ADOPT_AGE_S));
+		TRY(absent_new(&sweep->absent, instance, clock_wall_seconds()));
 	flow_defer(flow, sweep_begin);
 	*out = flow;
 	return ERR_OK;
