@@ -12,6 +12,8 @@ from process import wait_until
 
 
 class Cut(PairCase):
+    options = {"top": {"max-stale": 0}}  # what one side destroys is served by the other at no time
+
     def setUp(self):
         self.pair.cut()
 
