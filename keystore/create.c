@@ -279,8 +279,10 @@ static void create_on_recorded(void *ctx, enum err err)
 		create_finish(create, err);
 		return;
 	}
-	/* Without the entry the first Get unwraps. */
-	if (kek_table_put(keystore->table, &entry) != ERR_OK)
+	/* Without the entry the first Get unwraps. What the owner disabled while the key manager
+	 * was asked must not come back. */
+	if (instance_root_is_usable(create->flow.instance) &&
+		kek_table_put(keystore->table, &entry) != ERR_OK)
 		log_debug("key-not-kept", "instance=%s", entry.instance.text);
 	flow_hold(&create->flow, KEYSTORE_GATE_CREATE, create_on_released);
 }

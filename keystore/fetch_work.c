@@ -450,9 +450,7 @@ static void work_keep(struct fetch_work *work)
 		fetch_work_done(work, err);
 		return;
 	}
-	if (work->unwrapped && !work->flow.background &&
-		instance->root != KEYMANAGER_ROOT_DISABLED &&
-		instance->root != KEYMANAGER_ROOT_DELETED &&
+	if (work->unwrapped && !work->flow.background && instance_root_is_usable(instance) &&
 		kek_table_put(keystore->table, &entry) != ERR_OK)
 		log_debug("key-not-kept", "instance=%s", instance->id.text);
 	fetch_work_done(work, ERR_OK);

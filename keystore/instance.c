@@ -90,11 +90,28 @@ void instance_free(struct instance *instance)
 
 /* ---- what the key manager's answers say ---- */
 
+/* While the key manager cannot be reached, calls that wait for it fill the queue: one that finds no
+ * place there fails for the same reason. */
+static bool instance_is_reachable(const struct instance *instance)
+{
+	struct keymanager_health health;
+
+	keymanager_health(instance->keymanager, &health);
+	return health.reachable;
+}
+
 bool instance_is_outage(const struct instance *instance, enum err err, bool is_poll)
 {
-	if (err == ERR_THROTTLED)
+	switch (err) {
+	case ERR_UNAVAILABLE:
+		return true;
+	case ERR_THROTTLED:
 		return is_poll || instance->outage_since_ms != 0;
-	return err == ERR_UNAVAILABLE;
+	case ERR_LIMIT:
+		return !instance_is_reachable(instance);
+	default:
+		return false;
+	}
 }
 
 void instance_note_good(struct instance *instance, bool is_poll)
@@ -145,6 +162,12 @@ uint64_t instance_missing(const struct instance *instance)
 out:
 	cache_read_end(read);
 	return err == ERR_OK ? count : 0;
+}
+
+bool instance_root_is_usable(const struct instance *instance)
+{
+	return instance->root != KEYMANAGER_ROOT_DISABLED &&
+	       instance->root != KEYMANAGER_ROOT_DELETED;
 }
 
 void instance_close_root(struct instance *instance, enum keymanager_root_state state)

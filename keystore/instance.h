@@ -44,6 +44,8 @@ bool instance_is_outage(const struct instance *instance, enum err err, bool is_p
 /* Resident copies may be served in an outage: outage-grace counts from the last good poll, too. */
 bool instance_in_grace(const struct instance *instance);
 uint64_t instance_missing(const struct instance *instance);
+/* Not known to be disabled or deleted. */
+bool instance_root_is_usable(const struct instance *instance);
 /* The root key may not be used: nothing of the instance stays unwrapped (design D13). */
 void instance_close_root(struct instance *instance, enum keymanager_root_state state);
 

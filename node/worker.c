@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/worker.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -282,7 +283,7 @@ static void worker_on_message(void *ctx, struct chan *chan, const struct chan_me
 		worker_stop(worker);
 		break;
 	default:
-		ASSERT(!"a message that the keeper sends");
+		ASSERT(false && "a message that the keeper sends");
 	}
 }
 
@@ -348,6 +349,10 @@ _Noreturn void worker_run(const char *config_path)
 	char why[CONFIG_WHY_MAX] = "";
 	struct worker worker = { .config_path = config_path };
 	log_start(STDERR_FILENO, "worker");
+	/* A terminal and a service manager signal the whole group: the keeper ends us, when what is
+	 * under way has been answered. */
+	(void) signal(SIGTERM, SIG_IGN);
+	(void) signal(SIGINT, SIG_IGN);
 	enum err err = worker_open(&worker, why);
 	if (err == ERR_OK)
 		err = loop_run(worker.loop);

@@ -48,6 +48,7 @@ struct fake_service {
 	size_t fault_count;
 	unsigned calls[FAKE_CALL_COUNT];
 	bool down; /* every call: ERR_UNAVAILABLE */
+	bool unheard; /* its health says that the last call got no answer */
 	enum keymanager_root_state root;
 	unsigned root_version;
 	char name[FAKE_NAME_LEN]; /* for keymanager_options.service_instance */

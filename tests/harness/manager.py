@@ -85,6 +85,11 @@ class Manager(Process):
         status, answer = self.call("DELETE", "/keys/" + key_id)
         assert status == 204, answer
 
+    def restore(self, key_id):
+        self.advance(31)  # the service allows it 30 s after the deletion
+        status, answer = self.call("POST", f"/keys/{key_id}/restore")
+        assert status == 201, answer
+
     def disable(self, key_id):
         status, answer = self.call("POST", f"/keys/{key_id}/actions/disable")
         assert status == 204, answer

@@ -9,6 +9,7 @@ import vsphere
 import wire
 from case import FreshPairCase, PairCase
 from process import wait_until
+from stream import Stream
 
 
 class Cut(PairCase):
@@ -69,6 +70,22 @@ class Cut(PairCase):
             states = node.keys()
             self.assertEqual({states[uid][0] for uid in made[:2]}, {"Destroyed"})
             self.assertEqual({states[uid][0] for uid in made[2:]}, {"Pre-Active"})
+
+    def test_traffic_through_cuts(self):
+        """Clients make and destroy keys, each step on any endpoint, while the link is cut and healed again and again: in the
+        end both nodes have everything that was acknowledged, and list the same."""
+        stream = Stream(self.pair)
+        self.addCleanup(stream.stop)
+        for _ in range(3):
+            stream.wait_more(4)
+            self.pair.heal()
+            stream.wait_more(4)
+            self.pair.cut()
+        stream.stop()
+        self.pair.heal()
+        self.pair.wait_same()
+        for node in self.pair.nodes:
+            stream.verify(self, node)
 
 
 class Handshake(FreshPairCase):

@@ -198,6 +198,22 @@ Test(fetch, serves_resident_copies_in_an_outage)
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_UNAVAILABLE);
 }
 
+/* Shows that a queue that is full of calls without an answer counts as the outage that it is, and
+ * one that is full of work does not. */
+Test(fetch, serves_resident_copies_when_an_outage_fills_the_queue)
+{
+	struct keystore_settings settings = world.settings;
+
+	settings.plaintext_ttl_s = 0;
+	keystore_reload(world.keystore, &settings);
+	make_key();
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_UNWRAP, .repeat = 2, .err = ERR_LIMIT });
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_LIMIT);
+	world.service.unheard = true;
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
 /* Shows that a refusal is no outage: stale copies stop. */
 Test(fetch, does_not_serve_stale_copies_when_refused)
 {
