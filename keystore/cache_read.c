@@ -261,3 +261,24 @@ out:
 		mdb_cursor_close(cursor);
 	return err;
 }
+
+enum err cache_walk_facts(struct cache_read *read, const char *prefix,
+	enum err (*visit)(void *ctx, struct slice name, struct slice value), void *ctx)
+{
+	struct slice start = slice_text(prefix);
+	MDB_cursor *cursor = NULL;
+	MDB_val key, value;
+	enum err err;
+	int code;
+
+	TRY(cache_err(mdb_cursor_open(read->txn, read->cache->tables[CACHE_FACT], &cursor)));
+	code = cursor_seek(cursor, start, &key, &value);
+	for (; code == MDB_SUCCESS && slice_equal(slice_cut(cache_slice(key), 0, start.len), start);
+		code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+		TRY(visit(ctx, cache_slice(key), cache_slice(value)));
+	err = code == MDB_SUCCESS || code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
+out:
+	if (cursor != NULL)
+		mdb_cursor_close(cursor);
+	return err;
+}
