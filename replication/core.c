@@ -183,14 +183,15 @@ static bool was_rolled_back(const struct core_event *event)
 	       !slice_equal(slice_of(event->frame.hash_at, 32), slice_of(applied->hash, 32));
 }
 
-/* The log does not reach back to where it could be compared: a rollback cannot be ruled out, so
- * this node, too, asks for everything, once. */
+/* The log does not reach back to where it could be compared, or the peer knows changes of another
+ * incarnation, perhaps a later one: a rollback cannot be ruled out, so this node, too, asks for
+ * everything, once. */
 static bool is_unproven(const struct core *core, const struct core_event *event)
 {
 	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
 
 	return !MUTANT(rollback_not_noticed) && !core->full_wanted && applied->seq > 0 &&
-	       event->frame.hash_at == NULL && wire_incarnation_equal(applied, &event->frame.own);
+	       event->frame.hash_at == NULL;
 }
 
 static void on_hello(struct core *core, const struct core_event *event)
