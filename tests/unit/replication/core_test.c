@@ -253,6 +253,24 @@ Test(core, rollback_by_hash)
 	EXPECT(&event, "down close:0 renew ");
 }
 
+/* The peer knows changes of another incarnation of ours, perhaps a later one than our disk's: this
+ * node, too, asks for everything. */
+Test(core, rollback_to_another_incarnation)
+{
+	struct wire_frame frame = peer_hello();
+	struct core_event event = frame_of(&frame);
+	struct core_event up = { .kind = CORE_EVENT_LINK_UP };
+
+	link_up();
+	frame.hello.applied.position = place(9, 3);
+	event.frame.hash_at = NULL;
+	EXPECT(&event, "down close:0 ");
+	up.up.own = place(1, 10);
+	up.up.applied.position = place(2, 20);
+	EXPECT(&up, "hello HELLO:0 ");
+	cr_assert_eq(actions.items[1].frame.hello.applied.position.seq, 0);
+}
+
 /* A snapshot, and behind it the stream from where it began. */
 Test(core, snapshot)
 {
