@@ -282,7 +282,7 @@ static void create_on_wrapped(struct world_node *node, struct world_flow *flow)
 
 static enum err change_edit(struct world_node *node, struct world_flow *flow, struct record *record)
 {
-	uint8_t value[4];
+	uint8_t value[4] = { 0 };
 	struct object_edit edit = { .value = slice_of(value, sizeof(value)) };
 	struct object_change change = { .now = wall_seconds(node), .edits = &edit };
 
