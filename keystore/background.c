@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "base/sm.h"
 #include "keystore/ledger.h"
+#include "keystore/ledger_care.h"
 #include "keystore/resolve.h"
 #include "keystore/root_watch.h"
 #include "keystore/sweep.h"
@@ -179,6 +180,7 @@ static void background_on_ledger_read(struct background *background)
 	instance->ledger_known = true;
 	background_put_fact(background, instance_fact_read);
 	ledger_poke(instance->ledger);
+	ledger_care_begin(instance->care);
 	keystore_poke_open(instance->keystore);
 }
 

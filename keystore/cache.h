@@ -120,6 +120,9 @@ MUST_USE enum err cache_log_read(struct cache_read *read, uint64_t first, size_t
 /* Facts: small named values ("peer-2" -> position, "stamp" -> ...). ERR_MISS. Valid until the read
  * ends. */
 MUST_USE enum err cache_get_fact(struct cache_read *read, const char *name, struct slice *out);
+/* Facts whose names begin with the prefix, in the order of names, behind `after` (empty: all). */
+MUST_USE enum err cache_walk_facts(struct cache_read *read, const char *prefix, struct slice after,
+	enum err (*visit)(void *ctx, struct slice name, struct slice value), void *ctx);
 
 /* Intents (design D9): work begun at the key manager whose end is not yet recorded; key = the
  * record nonce. */
@@ -148,6 +151,7 @@ struct cache_put {
 MUST_USE enum err cache_merge(
 	struct cache_write *write, struct arena *arena, struct cache_put *put);
 MUST_USE enum err cache_put_fact(struct cache_write *write, const char *name, struct slice value);
+MUST_USE enum err cache_delete_fact(struct cache_write *write, const char *name);
 MUST_USE enum err cache_put_intent(
 	struct cache_write *write, const uint8_t nonce[16], struct slice body);
 MUST_USE enum err cache_delete_intent(struct cache_write *write, const uint8_t nonce[16]);

@@ -203,6 +203,14 @@ enum err cache_put_fact(struct cache_write *write, const char *name, struct slic
 	return cache_store(write, CACHE_FACT, key, value);
 }
 
+enum err cache_delete_fact(struct cache_write *write, const char *name)
+{
+	MDB_val key = cache_val(slice_text(name));
+	int code = mdb_del(write->read.txn, write->cache->tables[CACHE_FACT], &key, NULL);
+
+	return code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
+}
+
 enum err cache_put_intent(struct cache_write *write, const uint8_t nonce[16], struct slice body)
 {
 	if (body.len > CACHE_INTENT_LEN_MAX)

@@ -122,7 +122,9 @@ static enum err work_absent(const struct fetch_work *work)
 
 static void work_on_missing(struct fetch_work *work)
 {
-	if (work->cached == NULL) {
+	/* What the ledger alone tells of may have been destroyed so long ago that the key manager
+	 * has forgotten it. */
+	if (work->cached == NULL || (!work->cached->has_material && !work->cached->dead)) {
 		fetch_work_done(work, work_absent(work));
 		return;
 	}

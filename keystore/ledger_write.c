@@ -6,6 +6,7 @@
 #include "keystore/ledger_write.h"
 #include "base/clock.h"
 #include "base/rand.h"
+#include "keystore/ledger_content.h"
 #include "keystore/sealing.h"
 
 /* ---- gather ---- */
@@ -150,17 +151,18 @@ static void write_on_created(void *ctx, const struct keymanager_created *result)
 		ledger_written(write, flow_error(result->err));
 }
 
-/* ---- commit ---- */
+/* ---- commit: whoever learns that a ledger record exists, merges it, so that a waiter that went
+ * away or a crash leaves no node behind the key manager ---- */
 
 static enum err write_write(void *ctx, struct cache_write *cache_write, struct arena *arena)
 {
 	struct ledger_write *write = ctx;
-	char fact[INSTANCE_FACT_LEN];
+	struct ledger_content content = {
+		.flow = &write->flow, .id = write->id, .plain = buf_slice(&write->plain)
+	};
 	enum err err;
 
-	(void) arena;
-	instance_fact_record(fact, &write->id);
-	TRY(cache_put_fact(cache_write, fact, slice_text("own")));
+	TRY(ledger_content_merge(&content, cache_write, arena));
 	for (size_t i = 0; i < write->nonce_count; i++)
 		TRY(cache_delete_intent(cache_write, write->nonces[i]));
 out:
@@ -169,7 +171,11 @@ out:
 
 static void write_on_committed(void *ctx, enum err err)
 {
-	ledger_written(ctx, err);
+	struct ledger_write *write = ctx;
+
+	for (struct ledger_wait *wait = write->waits; wait != NULL; wait = wait->next)
+		wait->id = write->id;
+	ledger_written(write, err);
 }
 
 static void write_record(struct ledger_write *write, const struct uid *id)

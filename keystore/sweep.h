@@ -12,6 +12,8 @@
 enum {
 	SWEEP_PARALLEL = 8,
 	SWEEP_PROGRESS_MS = 5000,
+	SWEEP_AGAIN_MAX = 3, /* new starts when ledger records went away under the listing */
+	SWEEP_GONE_MAX = 64, /* ledger records found destroyed; more: the next time */
 	SWEEP_ADOPT_AGE_S = 60, /* younger keys are still on their way from the peer */
 };
 

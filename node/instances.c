@@ -76,5 +76,6 @@ struct keystore_settings instances_settings(const struct config *config)
 	return (struct keystore_settings){ .plaintext_ttl_s = config->top.plaintext_ttl_s,
 		.outage_grace_s = config->top.outage_grace_s,
 		.root_poll_s = config->top.root_poll_s,
-		.reconcile_s = config->top.reconcile_s };
+		.reconcile_s = config->top.reconcile_s,
+		.checkpoint_s = config->top.checkpoint_s };
 }

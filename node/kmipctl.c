@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/chan.h"
@@ -320,6 +321,54 @@ static int run_key_show(const struct arguments *arguments, const char *uid)
 	return 0;
 }
 
+/* The number of a member; 0 without one. */
+static double number_of(const cJSON *answer, const char *name)
+{
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(answer, name);
+	return cJSON_IsNumber(number) ? number->valuedouble : 0;
+}
+
+static int end_checkpoint(const struct arguments *arguments, const cJSON *answer)
+{
+	bool failed = number_of(answer, "instances_failed") > 0;
+	if (arguments->json)
+		print_json(answer);
+	else if (!failed)
+		printf("checkpoint: %.0f changes looked at, %.0f records written\n",
+			number_of(answer, "looked"), number_of(answer, "written"));
+	if (failed)
+		fprintf(stderr,
+			"kmipctl: the checkpoint is not complete: %s; what is not written stays in "
+			"the "
+			"caches and comes with the next one\n",
+			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "error")));
+	return failed ? 1 : 0;
+}
+
+static int run_checkpoint(const struct arguments *arguments, const char *argument)
+{
+	struct timespec pause = { .tv_nsec = 200000000 };
+	cJSON *answer = ask(arguments, question_of(arguments, "checkpoint"));
+	bool told = false;
+	(void) argument;
+	while (answer != NULL &&
+		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "running"))) {
+		cJSON_Delete(answer);
+		nanosleep(&pause, NULL);
+		answer = ask(arguments, question_of(arguments, "checkpoint-status"));
+		if (answer == NULL || arguments->json || isatty(STDERR_FILENO) == 0)
+			continue;
+		fprintf(stderr, "\r%.0f changes looked at, %.0f records written",
+			number_of(answer, "looked"), number_of(answer, "written"));
+		told = true;
+	}
+	if (told)
+		fprintf(stderr, "\n");
+	int status = answer == NULL ? 1 : end_checkpoint(arguments, answer);
+	cJSON_Delete(answer);
+	return status;
+}
+
 static int run_reload(const struct arguments *arguments, const char *argument)
 {
 	(void) argument;
@@ -350,6 +399,9 @@ static const struct command commands[] = {
 		run_client_remove },
 	{ { "key", "list" }, NULL, "the keys [--instance INSTANCE] [--unclaimed]", run_key_list },
 	{ { "key", "show" }, "UID", "one key with its attributes (never its bytes)", run_key_show },
+	{ { "checkpoint", NULL }, NULL,
+		"write activations and attributes to the key manager, with progress",
+		run_checkpoint },
 	{ { "reload", NULL }, NULL, "read the configuration file again", run_reload },
 	{ { "peer", "cut" }, NULL, "close the link to the peer and keep it closed", run_peer_cut },
 	{ { "peer", "heal" }, NULL, "open it again", run_peer_heal },
