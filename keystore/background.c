@@ -56,6 +56,7 @@ struct background {
 	bool rebuilt; /* the whole ring was seen in this life */
 	int64_t window_begun; /* when the listing now under way began */
 	int64_t window_from; /* when the last good listing began */
+	uint64_t due_ms; /* resting: when the next listing is due at the latest */
 	uint64_t full_due_ms;
 	uint64_t backoff_ms;
 };
@@ -163,13 +164,29 @@ static enum err background_sweep(struct background *background, struct sweep_opt
 	return sweep_start(&background->work, background->instance, &options);
 }
 
+/* Nobody vouches for the cache: the peer may not be heard of, and what it took away is only in the
+ * key manager (design D19). */
+static bool background_is_alone(const struct background *background)
+{
+	return kek_table_vouch(background->instance->keystore->table) <= clock_boot_ms();
+}
+
+static void background_wait(struct background *background)
+{
+	uint64_t now_ms = clock_boot_ms(), step_ms = jittered(BACKGROUND_ALONE_MS);
+	uint64_t left_ms = background->due_ms > now_ms ? background->due_ms - now_ms : 0;
+
+	loop_timer_set(background->timer, left_ms < step_ms ? left_ms : step_ms);
+}
+
 static void background_rest(struct background *background)
 {
 	const struct keystore_settings *settings = &background->instance->keystore->settings;
 
 	background->backoff_ms = 0;
 	sm_move(&background->sm, BACKGROUND_RESTING, "listed");
-	loop_timer_set(background->timer, jittered(1000ull * settings->reconcile_s));
+	background->due_ms = clock_boot_ms() + jittered(1000ull * settings->reconcile_s);
+	background_wait(background);
 }
 
 static void background_on_ledger_read(struct background *background)
@@ -324,8 +341,13 @@ static void background_go(struct background *background)
 static void background_on_timer(void *ctx)
 {
 	struct background *background = ctx;
+	bool resting = background->sm.state == BACKGROUND_RESTING;
 
-	if (background->sm.state == BACKGROUND_RESTING)
+	if (resting && clock_boot_ms() < background->due_ms && !background_is_alone(background)) {
+		background_wait(background);
+		return;
+	}
+	if (resting)
 		sm_move(&background->sm, BACKGROUND_RESOLVING, "time");
 	else
 		sm_move(&background->sm, BACKGROUND_PREPARING, "time");

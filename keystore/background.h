@@ -13,6 +13,7 @@ struct background;
 enum {
 	BACKGROUND_BACKOFF_MS_MIN = 1000,
 	BACKGROUND_BACKOFF_MS_MAX = 60000,
+	BACKGROUND_ALONE_MS = 5000, /* between listings while nobody vouches for the cache */
 	BACKGROUND_FULL_LIST_MS = 3600000,
 	BACKGROUND_OVERLAP_S = 300, /* listing windows overlap: clocks differ, listings lag */
 };

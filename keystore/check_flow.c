@@ -80,9 +80,11 @@ static void check_on_prepared(void *ctx, const struct keymanager_done *result)
 		return;
 	}
 	check->finding = result->err;
-	if (result->err == ERR_FIELD)
-		snprintf(check->why, sizeof(check->why), "%s",
-			result->why == NULL ? "" : result->why);
+	if (result->why != NULL)
+		snprintf(check->why, sizeof(check->why), "%s", result->why);
+	/* Prepared all the same, but by a role that is not Manager: no key could be destroyed. */
+	if (result->err == ERR_OK && check->why[0] != '\0')
+		check->finding = ERR_REFUSED;
 	rand_bytes(check->plain, sizeof(check->plain));
 	rand_bytes(check->nonce, sizeof(check->nonce));
 	envelope_aad(&check->aad, check->aad_hex, &check->flow.instance->id, check->nonce);

@@ -5,6 +5,7 @@
  * ledger is retried until it has it, also after a restart.
  */
 #include <stdio.h>
+#include "base/log.h"
 #include "base/rand.h"
 #include "keystore/flow.h"
 #include "keystore/intent.h"
@@ -18,6 +19,7 @@ struct client_flow {
 	struct record record;
 	struct buf bytes; /* the record, encoded */
 	struct ledger_wait wait;
+	bool released; /* by the gate */
 	char why[CLIENT_WHY_MAX];
 	void (*on_stored)(void *ctx, enum err err, const char *why);
 	void *ctx;
@@ -43,9 +45,20 @@ static void client_finish(struct client_flow *client, enum err err)
 	on_stored(ctx, err, why);
 }
 
-static void client_on_released(void *ctx)
+static void client_on_late(void *ctx)
 {
 	client_finish(ctx, ERR_OK);
+}
+
+/* A removal waits for the ledger as long as an answer may take. */
+static void client_on_released(void *ctx)
+{
+	struct client_flow *client = ctx;
+
+	client->released = true;
+	if (!client->wait.waiting || flow_wait(&client->flow, flow_left_ms(&client->flow),
+					     client_on_late, client) != ERR_OK)
+		client_finish(client, ERR_OK);
 }
 
 /* ---- both ---- */
@@ -78,6 +91,27 @@ static enum err client_encode(struct client_flow *client)
 	return record_encode(&client->bytes, &client->record);
 }
 
+/* It acts here already, whether or not the ledger has it. */
+static void client_on_removal_written(void *ctx, enum err err)
+{
+	struct client_flow *client = ctx;
+
+	(void) err;
+	if (client->released)
+		client_finish(client, ERR_OK);
+}
+
+static void client_tell_ledger(struct client_flow *client)
+{
+	struct ledger *ledger = client->flow.instance->ledger;
+
+	ledger_poke(ledger);
+	client->wait =
+		(struct ledger_wait){ .on_written = client_on_removal_written, .ctx = client };
+	if (ledger_add(ledger, &client->wait) != ERR_OK)
+		log_warning("removal-not-awaited", "instance=%s", client->flow.instance->id.text);
+}
+
 static void client_on_committed(void *ctx, enum err err)
 {
 	struct client_flow *client = ctx;
@@ -87,7 +121,7 @@ static void client_on_committed(void *ctx, enum err err)
 		return;
 	}
 	if (client->record.client.removed)
-		ledger_poke(client->flow.instance->ledger);
+		client_tell_ledger(client);
 	flow_hold(&client->flow, KEYSTORE_GATE_CHANGE, client_on_released);
 }
 

@@ -21,7 +21,6 @@ struct create {
 	void *ctx;
 
 	struct slice material;
-	struct slice one_time_key; /* empty when the material itself is wrapped */
 	struct object_change change;
 	struct object object; /* as it will be recorded */
 	struct envelope envelope;
@@ -46,17 +45,16 @@ static void create_finish(struct create *create, enum err err)
 
 static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result);
 
-/* What the root key is asked to wrap: the material, or the key that seals it. */
+/* What the root key is asked to wrap: the material with its check, or the key that seals it. */
 static enum err create_secret(struct create *create, struct slice *out)
 {
 	struct sealing sealing = { .instance = &create->envelope.instance,
 		.nonce = create->envelope.nonce };
 	uint8_t *key;
-	enum err err = ERR_OK;
+	enum err err;
 
-	*out = create->material;
-	if (create->material.len <= KEYMANAGER_WRAP_LEN_MAX)
-		return ERR_OK;
+	if (create->material.len <= KEYMANAGER_WRAP_LEN_MAX - SEALING_CHECK_LEN)
+		return sealing_add_check(out, create->flow.arena, create->material);
 	key = arena_alloc(create->flow.arena, FLOW_ONE_TIME_KEY_LEN);
 	TRY(key == NULL ? ERR_NOMEM : ERR_OK);
 	rand_bytes(key, FLOW_ONE_TIME_KEY_LEN);
@@ -281,8 +279,10 @@ static void create_on_recorded(void *ctx, enum err err)
 		create_finish(create, err);
 		return;
 	}
-	/* Without the entry the first Get unwraps. */
-	if (kek_table_put(keystore->table, &entry) != ERR_OK)
+	/* Without the entry the first Get unwraps. What the owner disabled while the key manager
+	 * was asked must not come back. */
+	if (instance_root_is_usable(create->flow.instance) &&
+		kek_table_put(keystore->table, &entry) != ERR_OK)
 		log_debug("key-not-kept", "instance=%s", entry.instance.text);
 	flow_hold(&create->flow, KEYSTORE_GATE_CREATE, create_on_released);
 }

@@ -87,6 +87,18 @@ void fetch_work_start(struct fetch_work *work)
 
 /* ---- the key manager does not answer ---- */
 
+/* While the key manager cannot be reached, calls that wait for it fill the queue: one that finds no
+ * place there fails for the same reason. */
+static bool work_is_outage(const struct fetch_work *work, enum err err)
+{
+	struct keymanager_health health;
+
+	if (err != ERR_LIMIT)
+		return flow_error(err) == ERR_UNAVAILABLE;
+	keymanager_health(work->flow.instance->keymanager, &health);
+	return !health.reachable;
+}
+
 /*
  * An outage lets the resident copy be served; a refusal only a fresh one; a disabled root key none
  * (design D13).
@@ -100,7 +112,7 @@ static void work_fail(struct fetch_work *work, enum err err, const char *why)
 		instance_close_root(instance, KEYMANAGER_ROOT_DISABLED);
 	else if (work->cached != NULL && !work->cached->dead && !work->cached->quarantined)
 		kept = work_table(work);
-	if (kept == ERR_OK || (kept == ERR_AGAIN && flow_error(err) == ERR_UNAVAILABLE)) {
+	if (kept == ERR_OK || (kept == ERR_AGAIN && work_is_outage(work, err))) {
 		instance_note_outage(instance, true);
 		fetch_work_done(work, ERR_OK);
 		return;
@@ -321,12 +333,14 @@ static enum err work_open(struct fetch_work *work, const struct keymanager_unwra
 	struct sealing sealing = { .instance = &work->flow.instance->id,
 		.nonce = wrapped->nonce,
 		.key = result->plaintext };
-	enum err err = ERR_OK;
+	struct slice material;
+	enum err err;
 
 	if (wrapped->sealed.len > 0) {
 		TRY(sealing_open(&work->found, work->flow.arena, &sealing, wrapped->sealed));
 	} else {
-		work->found = arena_copy(work->flow.arena, result->plaintext);
+		TRY(sealing_check(&material, result->plaintext));
+		work->found = arena_copy(work->flow.arena, material);
 		TRY(work->found.data == NULL ? ERR_NOMEM : ERR_OK);
 	}
 	if (result->rewrapped.len > 0) {
@@ -352,21 +366,35 @@ static void work_on_unopened(struct fetch_work *work)
 	}
 }
 
+/* The key manager opened it, but what came here is not what was wrapped: nothing is known of the
+ * key by that. */
+static void work_on_altered(struct fetch_work *work)
+{
+	work_log(work, "unwrapped-key-altered", "not served");
+	fetch_work_done(work, work_unreadable(work));
+}
+
 static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *result)
 {
 	struct fetch_work *work = ctx;
-	enum err err = result->err;
+	enum err err;
 
 	work->flow.call = NULL;
-	if (err == ERR_OK) {
-		instance_note_outage(work->flow.instance, false);
-		err = work_open(work, result);
-		work->unwrapped = err == ERR_OK;
-	}
-	if (err == ERR_CORRUPT)
+	if (result->err == ERR_CORRUPT) {
 		work_on_unopened(work);
+		return;
+	}
+	if (result->err != ERR_OK) {
+		work_fail(work, result->err, result->why);
+		return;
+	}
+	instance_note_outage(work->flow.instance, false);
+	err = work_open(work, result);
+	work->unwrapped = err == ERR_OK;
+	if (err == ERR_CORRUPT)
+		work_on_altered(work);
 	else if (err != ERR_OK)
-		work_fail(work, err, result->why);
+		fetch_work_done(work, err);
 	else
 		work_commit(work);
 }
@@ -462,9 +490,7 @@ static void work_keep(struct fetch_work *work)
 		fetch_work_done(work, err);
 		return;
 	}
-	if (work->unwrapped && !work->flow.background &&
-		instance->root != KEYMANAGER_ROOT_DISABLED &&
-		instance->root != KEYMANAGER_ROOT_DELETED &&
+	if (work->unwrapped && !work->flow.background && instance_root_is_usable(instance) &&
 		kek_table_put(keystore->table, &entry) != ERR_OK)
 		log_debug("key-not-kept", "instance=%s", instance->id.text);
 	fetch_work_done(work, ERR_OK);

@@ -7,10 +7,12 @@
 enum err flow_new(struct keystore_pending **out, size_t size, struct keystore *keystore,
 	struct instance *instance)
 {
+	/* The peer's changes belong to no instance; clients may not crowd them out. */
+	size_t max = KEYSTORE_FLOWS_MAX + (instance == NULL ? FLOW_PEER_MAX : 0);
 	struct keystore_pending *flow;
 
 	ASSERT(keystore->loop != NULL && size >= sizeof(*flow));
-	if (keystore->flow_count == KEYSTORE_FLOWS_MAX)
+	if (keystore->flow_count >= max)
 		return ERR_LIMIT;
 	flow = calloc(1, size);
 	if (flow == NULL)

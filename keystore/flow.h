@@ -14,7 +14,8 @@
 enum {
 	FLOW_ARENA_LEN_MAX = 262144,
 	FLOW_BACKGROUND_MS = 30000, /* one call of background work */
-	FLOW_ONE_TIME_KEY_LEN = 32
+	FLOW_ONE_TIME_KEY_LEN = 32,
+	FLOW_PEER_MAX = 128, /* beyond KEYSTORE_FLOWS_MAX */
 };
 
 struct keystore_pending {

@@ -106,6 +106,12 @@ void instance_note_outage(struct instance *instance, bool outage)
 		log_info("outage-ends", "instance=%s", instance->id.text);
 }
 
+bool instance_root_is_usable(const struct instance *instance)
+{
+	return instance->root != KEYMANAGER_ROOT_DISABLED &&
+	       instance->root != KEYMANAGER_ROOT_DELETED;
+}
+
 void instance_close_root(struct instance *instance, enum keymanager_root_state state)
 {
 	if (instance->root != state)

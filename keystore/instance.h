@@ -33,6 +33,8 @@ MUST_USE enum err instance_new(struct instance **out, struct keystore *keystore,
 void instance_free(struct instance *instance);
 /* What the last calls say: for one log line when an outage begins, and one when it ends. */
 void instance_note_outage(struct instance *instance, bool outage);
+/* Not known to be disabled or deleted. */
+bool instance_root_is_usable(const struct instance *instance);
 /* The root key may not be used: nothing of the instance stays unwrapped (design D13). */
 void instance_close_root(struct instance *instance, enum keymanager_root_state state);
 

@@ -127,7 +127,7 @@ void ledger_written(struct ledger_write *write, enum err err)
 	} else {
 		ledger->backoff_ms = 0;
 		ledger->intents_seen -= write->nonce_count;
-		ledger->instance->ledger_records++;
+		ledger->instance->ledger_records += buf_slice(&write->plain).len > 0;
 	}
 	ledger_tell(write, err);
 	ledger->writing = NULL;

@@ -25,7 +25,8 @@ enum {
 
 /* A record that somebody waits for; embedded, alive until on_written or ledger_forget. */
 struct ledger_wait {
-	struct slice record; /* encoded; at most LEDGER_RECORD_LEN_MAX bytes */
+	struct slice record; /* encoded; at most LEDGER_RECORD_LEN_MAX bytes. Empty: waits for
+				the intents that are committed by now */
 	void (*on_written)(void *ctx, enum err err);
 	void *ctx;
 	bool later; /* gives way to what a client waits for */

@@ -71,6 +71,13 @@ static void resolve_settle(struct resolve *resolve)
 		resolve_finish(resolve, err);
 }
 
+/* It stays, and does not keep the others waiting. */
+static void resolve_skip(struct resolve *resolve)
+{
+	resolve->next++;
+	resolve_next(resolve);
+}
+
 /* ---- a creation ---- */
 
 static void resolve_on_adopted(void *ctx, enum err err)
@@ -82,6 +89,8 @@ static void resolve_on_adopted(void *ctx, enum err err)
 		resolve->flow.instance->id.text, resolve->lookup.name, err_name(err));
 	if (err == ERR_OK || err == ERR_NOT_FOUND || err == ERR_DESTROYED)
 		resolve_settle(resolve);
+	else if (err == ERR_CORRUPT)
+		resolve_skip(resolve);
 	else
 		resolve_finish(resolve, err);
 }
@@ -101,8 +110,7 @@ static void resolve_on_found(void *ctx, enum err err, const struct uid *id)
 	} else if (hopeless) {
 		resolve_settle(resolve);
 	} else {
-		resolve->next++;
-		resolve_next(resolve);
+		resolve_skip(resolve);
 	}
 }
 
@@ -160,7 +168,8 @@ static void resolve_on_deleted(void *ctx, const struct keymanager_done *result)
 	enum err err = result->err;
 
 	resolve->flow.call = NULL;
-	if (err == ERR_NOT_FOUND) {
+	/* Refused by a policy: the key lives on, as it does when a client is told so. */
+	if (err == ERR_NOT_FOUND || err == ERR_FIELD) {
 		resolve_settle(resolve);
 		return;
 	}

@@ -1,9 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/sealing.h"
 #include "base/crypt.h"
+#include "base/secret.h"
 
 /* One key seals once, so that the nonce may be constant. */
 static const uint8_t only_nonce[CRYPT_GCM_NONCE_LEN];
+
+enum err sealing_add_check(struct slice *out, struct arena *arena, struct slice material)
+{
+	uint8_t *bytes = arena_alloc(arena, material.len + SEALING_CHECK_LEN);
+	enum err err = bytes == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	bytes_copy(bytes, material.data, material.len);
+	TRY(crypt_sha256(bytes + material.len, material));
+	*out = slice_of(bytes, material.len + SEALING_CHECK_LEN);
+out:
+	return err;
+}
+
+enum err sealing_check(struct slice *out, struct slice unwrapped)
+{
+	uint8_t hash[CRYPT_SHA256_LEN];
+	struct slice material;
+	enum err err;
+
+	if (unwrapped.len <= SEALING_CHECK_LEN)
+		return ERR_CORRUPT;
+	material = slice_cut(unwrapped, 0, unwrapped.len - SEALING_CHECK_LEN);
+	TRY(crypt_sha256(hash, material));
+	if (!secret_equal(slice_of(hash, sizeof(hash)),
+		    slice_cut(unwrapped, material.len, SEALING_CHECK_LEN)))
+		err = ERR_CORRUPT;
+	*out = material;
+out:
+	secret_wipe(hash, sizeof(hash));
+	return err;
+}
 
 static enum err sealing_box(struct crypt_box *box, struct buf *aad, const struct sealing *sealing)
 {

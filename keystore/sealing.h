@@ -9,6 +9,12 @@
 #include "base/arena.h"
 #include "keystore/envelope.h"
 
+enum { SEALING_CHECK_LEN = 32 };
+/* Material and its check, to be wrapped. */
+MUST_USE enum err sealing_add_check(struct slice *out, struct arena *arena, struct slice material);
+/* The material of what was unwrapped (borrowed from it); ERR_CORRUPT when the check fails. */
+MUST_USE enum err sealing_check(struct slice *out, struct slice unwrapped);
+
 struct sealing {
 	const struct instance_id *instance; /* both go into the AAD */
 	const uint8_t *nonce; /* ENVELOPE_NONCE_LEN */

@@ -131,6 +131,8 @@ static enum err batch_open_item(struct batch *batch)
 	if (batch->operation == NULL)
 		return ERR_OPERATION;
 	codec = item_codec(item);
+	if (batch->request.is_newer)
+		codec.flags |= CODEC_SKIP_UNKNOWN;
 	err = kmip_payload_decode(&payload, &codec, batch->operation->request, entry->item.payload);
 	if (err == ERR_OK)
 		item->request = payload;
@@ -200,7 +202,7 @@ static enum err batch_answer(struct batch *batch, struct kmip_response_item *res
 	err = kmip_payload_encode(
 		&response->payload, &codec, batch->operation->response, batch->item->response);
 	if (err != ERR_OK)
-		return err;
+		return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
 	kmip_result_fill(response, ERR_OK, batch->request.version);
 	return batch_is_too_large(batch, response) ? ERR_TOO_LARGE : ERR_OK;
 }

@@ -168,6 +168,7 @@ enum err kmip_request_decode(struct kmip_request *out, struct arena *arena, stru
 	bytes_zero(out, sizeof(*out));
 	err = message_open(&opened, frame, KMIP_TAG_REQUEST_MESSAGE, KMIP_TAG_REQUEST_HEADER);
 	out->version = opened.codec.version;
+	out->is_newer = (opened.codec.flags & CODEC_SKIP_UNKNOWN) != 0;
 	TRY(err);
 	TRY(codec_decode(&opened.codec, &out->header, &kmip_request_header_table, opened.header));
 	TRY(count_check(&opened, out->header.batch_count));
@@ -282,7 +283,7 @@ enum err kmip_payload_encode(struct slice *out, struct codec *codec,
 	enum err err;
 	struct buf buf;
 
-	buf_init(&buf, KMIP_FRAME_LEN_MAX);
+	buf_init(&buf, KMIP_RESPONSE_LEN_MAX);
 	TRY(codec_encode(&buf, codec->version, table, payload));
 	struct slice copy = arena_copy(codec->arena, buf_slice(&buf));
 	if (copy.data == NULL)

@@ -13,6 +13,8 @@ enum {
 	KMIP_FRAME_HEAD_LEN = 8,
 	/* Ours; published clients stay below 64 KiB. */
 	KMIP_FRAME_LEN_MAX = 1024 * 1024,
+	/* Ours, of what we send: a Locate of everything. */
+	KMIP_RESPONSE_LEN_MAX = 16 * 1024 * 1024,
 	/* Ours; the Tape Library profile asks for 32. */
 	KMIP_BATCH_MAX = 256
 };
@@ -33,6 +35,7 @@ struct kmip_request_entry {
 struct kmip_request {
 	/* What the answer's header must say; valid even when decoding failed. */
 	enum kmip_version version;
+	bool is_newer; /* of a minor version that we do not know: skip unknown fields in payloads */
 	struct kmip_request_header header;
 	struct kmip_request_entry *entries;
 	size_t count;
@@ -80,7 +83,7 @@ const char *kmip_operation_name(uint32_t operation);
 MUST_USE enum err kmip_payload_decode(
 	void **out, struct codec *codec, const struct kmip_struct *table, struct slice payload);
 /* Encoded children in the arena, for the `payload` of an item; never NULL data with ERR_OK.
- * ERR_LIMIT beyond KMIP_FRAME_LEN_MAX. */
+ * ERR_LIMIT beyond KMIP_RESPONSE_LEN_MAX. */
 MUST_USE enum err kmip_payload_encode(struct slice *out, struct codec *codec,
 	const struct kmip_struct *table, const void *payload);
 /* The version that a header's Protocol Version says, and back. */

@@ -29,9 +29,9 @@ static enum err judge_object(const struct object *object)
 	if (object->dead || !object->has_material)
 		return ERR_ILLEGAL;
 	if (object_attributes_stored(object, KMIP_ATTRIBUTE_SENSITIVE, &value) && value.boolean)
-		return ERR_DENIED;
+		return ERR_SENSITIVE;
 	if (object_attributes_stored(object, KMIP_ATTRIBUTE_EXTRACTABLE, &value) && !value.boolean)
-		return ERR_DENIED;
+		return ERR_NOT_EXTRACTABLE;
 	return ERR_OK;
 }
 

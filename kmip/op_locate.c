@@ -9,7 +9,7 @@
 #include "kmip/operations.h"
 
 enum {
-	LOCATE_CANDIDATES_MAX = 200000, /* ours: 3 MB of identifiers */
+	LOCATE_CANDIDATES_MAX = 200000, /* ours: 6 MB of candidates */
 	LOCATE_CHUNK = 64, /* objects read between two clearings of their memory */
 	CANDIDATES_FIRST_CAP = 64
 };
@@ -17,6 +17,7 @@ enum {
 struct candidate {
 	struct uid uid;
 	int64_t initial_date;
+	uint64_t made; /* a stamp's time: tells apart what was made within one second */
 };
 
 struct candidates {
@@ -76,12 +77,22 @@ static enum err scan_read(struct scan *scan, const struct uid *uid, struct objec
 	return err == ERR_AGAIN || err == ERR_MISS ? item_read(scan->item, uid, out) : err;
 }
 
-/* Object Group Member (4.9): freshness is not kept, so that each member of a group counts. */
+/* Object Group Member (4.9): every member of a group counts. */
 static bool is_member(const struct object *object)
 {
 	struct kmip_value group;
 
 	return object_attributes_stored(object, KMIP_ATTRIBUTE_OBJECT_GROUP, &group);
+}
+
+/* The Digest is written with the object and never again. */
+static uint64_t made_at(const struct object *object)
+{
+	const char *digest = kmip_attribute_row(KMIP_ATTRIBUTE_DIGEST)->name;
+	const struct object_attribute *attribute =
+		object_attribute_find(object, slice_text(digest), 0);
+
+	return attribute != NULL ? attribute->added.time : 0;
 }
 
 static enum err scan_match(struct scan *scan, struct candidate *candidate, bool *matches)
@@ -101,6 +112,7 @@ static enum err scan_match(struct scan *scan, struct candidate *candidate, bool 
 		return ERR_OK;
 	seen.object = object;
 	candidate->initial_date = object->dates[OBJECT_DATE_INITIAL];
+	candidate->made = made_at(object);
 	TRY(locate_filters_match(matches, scan->filters, &seen));
 out:
 	return err;
@@ -138,6 +150,8 @@ static int candidate_compare(const void *a, const void *b)
 
 	if (left->initial_date != right->initial_date)
 		return left->initial_date > right->initial_date ? -1 : 1;
+	if (left->made != right->made)
+		return left->made > right->made ? -1 : 1;
 	return slice_compare(slice_of(left->uid.bytes, sizeof(left->uid.bytes)),
 		slice_of(right->uid.bytes, sizeof(right->uid.bytes)));
 }
@@ -151,6 +165,9 @@ static enum err judge_request(struct kmip_item *item, struct locate_filters *fil
 	codec.flags = CODEC_PARTIAL;
 	if (request->items_max.value < 0 || request->offset_items.value < 0)
 		TRY(ERR_FIELD);
+	/* Freshness is not kept: a key in use must not be handed out as a fresh one. */
+	if (request->object_group_member.value == KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH)
+		TRY(ERR_FEATURE);
 	TRY(locate_filters_add(
 		filters, &codec, request->attributes.items, request->attributes.count));
 	if (request->template_attribute == NULL)

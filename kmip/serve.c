@@ -127,7 +127,7 @@ static void pending_answer(struct kmip_pending *pending)
 	void *ctx = pending->ctx;
 	struct buf response;
 
-	buf_init(&response, KMIP_FRAME_LEN_MAX);
+	buf_init(&response, KMIP_RESPONSE_LEN_MAX);
 	if (batch_encode(&pending->batch, &response) == ERR_OK)
 		served.response = buf_slice(&response);
 	else

@@ -171,8 +171,9 @@ static void command_reload(struct admin_call *call)
 	if (err == ERR_OK)
 		admin_answer(call, NULL);
 	else
-		admin_refuse(
-			call, "the reload was refused: %s", why[0] == '\0' ? err_text(err) : why);
+		admin_refuse(call, "%s: %s",
+			err == ERR_CONFIG ? "nothing was changed" : "only a part was applied",
+			why[0] == '\0' ? err_text(err) : why);
 }
 
 static void peer_cut(struct admin_call *call, bool cut)

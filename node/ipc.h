@@ -21,6 +21,9 @@ enum { IPC_FD_LISTEN = 3, IPC_FD_CHAN = 4, IPC_FD_TABLE = 5 };
 
 enum {
 	IPC_BODY_EXTRA = 4096, /* room beside a KMIP message */
+	/* The highest max-message-size: a worker that is born after the file was changed may read
+	   longer requests than the keeper's own configuration says. */
+	IPC_REQUEST_LEN_MAX = 16777216,
 	IPC_RESPONSE_LEN_MAX = 16777216, /* the longest answer (a Locate of everything) */
 	IPC_OUT_MAX = 67108864, /* queued on one channel before requests are refused */
 };

@@ -52,25 +52,45 @@ struct keeper {
 
 /* ---- opening, bottom up ---- */
 
-static enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+/* Opened and every record's checksum seen to be right; ERR_CORRUPT else. */
+static enum err keeper_try_cache(
+	struct keeper *keeper, const struct cache_options *options, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
-	size_t records, bad;
-	char moved_to[CACHE_WHY_MAX] = "";
-	struct cache_options options = { .folder = keeper->config->top.data_dir,
-		.map_bytes = (size_t) keeper->config->top.cache_size_mib << 20 };
-	err = cache_open(&keeper->cache, &options, why);
-	if (err == ERR_CORRUPT || err == ERR_VERSION) {
-		log_error("cache-unusable", "folder=%s why=%s", options.folder,
-			log_quoted(slice_text(why)));
-		TRY(cache_move_aside(options.folder, moved_to));
-		log_warning("cache-moved-aside", "to=%s", moved_to);
-		err = cache_open(&keeper->cache, &options, why);
-	}
-	TRY(err);
+	size_t records = 0, bad = 0;
+	TRY(cache_open(&keeper->cache, options, why));
 	TRY(cache_verify(keeper->cache, &records, &bad));
 	log_event(bad == 0 ? LOG_INFO : LOG_ERROR, "cache-verified", "records=%zu bad=%zu", records,
 		bad);
+	if (bad == 0)
+		return ERR_OK;
+	snprintf(why, CONFIG_WHY_MAX, "%zu of %zu records are damaged", bad, records);
+	err = ERR_CORRUPT;
+out:
+	cache_close(keeper->cache);
+	keeper->cache = NULL;
+	return err;
+}
+
+/*
+ * A cache that cannot be trusted is moved aside as a whole and rebuilt from the peer and the key
+ * manager (design D11): a single record that is read again from the key manager alone could have
+ * lost a revocation that the peer still knows.
+ */
+static enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	char moved_to[CACHE_WHY_MAX] = "";
+	struct cache_options options = { .folder = keeper->config->top.data_dir,
+		.map_bytes = (size_t) keeper->config->top.cache_size_mib << 20 };
+	err = keeper_try_cache(keeper, &options, why);
+	if (err != ERR_CORRUPT && err != ERR_VERSION)
+		return err;
+	log_error(
+		"cache-unusable", "folder=%s why=%s", options.folder, log_quoted(slice_text(why)));
+	TRY(cache_move_aside(options.folder, moved_to));
+	log_warning("cache-moved-aside", "to=%s", moved_to);
+	TRY(keeper_try_cache(keeper, &options, why));
 out:
 	return err;
 }
@@ -186,7 +206,6 @@ static enum err keeper_start_workers(struct keeper *keeper)
 		.config_path = keeper->config_path,
 		.listen_fd = keeper->listen_fd,
 		.count = count > WORKERS_MAX ? WORKERS_MAX : count,
-		.frame_len_max = keeper->config->kmip.message_size_max,
 		.on_stopped = keeper_on_workers_stopped,
 		.ctx = keeper };
 	TRY(workers_new(&keeper->workers, &options));
@@ -316,25 +335,38 @@ out:
 	return err;
 }
 
-enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+static enum err keeper_apply(
+	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
-	struct config *config = NULL;
-	struct keystore_settings settings;
-	TRY(config_load(&config, keeper->config_path, why));
-	TRY(keeper_judge_certificate(keeper, config, why));
+	struct keystore_settings settings = instances_settings(config);
 	if (keeper->replication != NULL)
 		TRY(replication_reload(keeper->replication, why));
 	TRY(keeper_add_instances(keeper, config, why));
-	settings = instances_settings(config);
 	keystore_reload(keeper->keystore, &settings);
 	log_set_level(config->top.log_level);
 	if (keeper->workers != NULL)
 		workers_reload(keeper->workers);
-	log_info("reloaded", "file=%s", keeper->config_path);
 out:
-	if (err != ERR_OK)
-		log_error("reload-refused", "why=%s", log_quoted(slice_text(why)));
+	return err;
+}
+
+enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct config *config = NULL;
+	if (config_load(&config, keeper->config_path, why) != ERR_OK ||
+		keeper_judge_certificate(keeper, config, why) != ERR_OK)
+		err = ERR_CONFIG;
+	else if (keeper_apply(keeper, config, why) != ERR_OK)
+		err = ERR_INTERNAL;
+	else
+		err = ERR_OK;
+	if (err == ERR_OK)
+		log_info("reloaded", "file=%s", keeper->config_path);
+	else
+		log_error("reload-refused", "applied=%s why=%s",
+			err == ERR_CONFIG ? "nothing" : "a-part", log_quoted(slice_text(why)));
 	config_free(config);
 	return err;
 }

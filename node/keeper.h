@@ -36,7 +36,7 @@ void keeper_status(struct keeper *keeper, struct keeper_status *out);
 struct keystore *keeper_keystore(struct keeper *keeper);
 struct loop *keeper_loop(struct keeper *keeper);
 /* Reads the configuration again and applies what can be applied; why: what is wrong, with file and
- * line. */
+ * line. Judged whole before anything is applied: after ERR_CONFIG nothing was changed. */
 MUST_USE enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 /* Closes the pair's link and keeps it closed, or opens it again. ERR_STATE without a peer. */
 MUST_USE enum err keeper_cut_peer(struct keeper *keeper, bool cut);

@@ -225,7 +225,9 @@ static void session_on_more(void *ctx)
 
 void session_answer(struct session *session, struct slice response, bool close)
 {
-	ASSERT(session->sm.state == SESSION_WAITING);
+	/* It may come after we gave the keeper up, while the stream is still closing. */
+	if (session->sm.state != SESSION_WAITING)
+		return;
 	loop_timer_stop(session->timer);
 	if (!session_send(session, response)) {
 		session_close(session, "client does not read");

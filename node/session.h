@@ -39,7 +39,7 @@ MUST_USE enum err session_new(
 /* At once; on_gone is not called. */
 void session_free(struct session *session);
 uint64_t session_ticket(const struct session *session);
-/* The keeper's answer to the forwarded frame. */
+/* The keeper's answer to the forwarded frame; one that comes too late is dropped. */
 void session_answer(struct session *session, struct slice response, bool close);
 /* The host is stopping: close now if nothing is under way. */
 void session_stop(struct session *session);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/worker.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +14,12 @@
 #include "node/server_tls.h"
 #include "node/session.h"
 
-enum { WORKER_STATS_MS = 1000, WORKER_STOP_MS = 3000, WORKER_SLOTS_FIRST = 64 };
+enum {
+	WORKER_STATS_MS = 1000,
+	WORKER_STOP_MS = 3000,
+	WORKER_SLOTS_FIRST = 64,
+	NODE_NAME_SIZE = 64 /* config.def */
+};
 
 /* A session's ticket is its slot and the slot's generation, so that a late answer finds nobody. */
 struct worker_slot {
@@ -38,6 +44,7 @@ struct worker {
 	uint32_t slot_count, slot_free; /* slot_free == slot_count: none */
 	int number;
 	char name[24];
+	char node_name[NODE_NAME_SIZE]; /* outlives a reload's change of config */
 };
 
 /* ---- slots ---- */
@@ -177,9 +184,11 @@ static enum err worker_open_store(struct worker *worker, struct slice key, char 
 		.node = (uint16_t) worker->config->top.node,
 		.reader = true };
 	TRY(keystore_new(&worker->host.keystore, &options, why));
+	TRY(text_copy(worker->node_name, sizeof(worker->node_name),
+		slice_text(worker->config->top.name)));
 	struct kmip_options kmip = { .keystore = worker->host.keystore,
 		.vendor = "kmip-pair " PAIR_VERSION,
-		.node_name = worker->config->top.name,
+		.node_name = worker->node_name,
 		.strict_activate = worker->config->kmip.strict_activate };
 	TRY(kmip_server_new(&worker->host.kmip, &kmip));
 out:
@@ -274,7 +283,7 @@ static void worker_on_message(void *ctx, struct chan *chan, const struct chan_me
 		worker_stop(worker);
 		break;
 	default:
-		ASSERT(!"a message that the keeper sends");
+		ASSERT(false && "a message that the keeper sends");
 	}
 }
 
@@ -340,6 +349,10 @@ _Noreturn void worker_run(const char *config_path)
 	char why[CONFIG_WHY_MAX] = "";
 	struct worker worker = { .config_path = config_path };
 	log_start(STDERR_FILENO, "worker");
+	/* A terminal and a service manager signal the whole group: the keeper ends us, when what is
+	 * under way has been answered. */
+	(void) signal(SIGTERM, SIG_IGN);
+	(void) signal(SIGINT, SIG_IGN);
 	enum err err = worker_open(&worker, why);
 	if (err == ERR_OK)
 		err = loop_run(worker.loop);

@@ -186,7 +186,7 @@ static enum err worker_make_channel(struct worker_process *worker, int *worker_e
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return ERR_SYS;
 	struct chan_options options = { .loop = worker->workers->options.loop,
-		.body_max = worker->workers->options.frame_len_max + IPC_BODY_EXTRA,
+		.body_max = IPC_REQUEST_LEN_MAX + IPC_BODY_EXTRA,
 		.out_max = IPC_OUT_MAX,
 		.on_message = worker_on_message,
 		.on_closed = worker_on_channel_closed,
@@ -217,6 +217,9 @@ static enum err worker_exec(struct worker_process *worker, int chan_fd)
 				 ? -1
 				 : posix_spawn_file_actions_adddup2(&actions, from[i], to[i]);
 	}
+	/* Not every library marks its descriptors: the key manager's connections stay here. */
+	if (result == 0)
+		result = posix_spawn_file_actions_addclosefrom_np(&actions, IPC_FD_TABLE + 1);
 	if (result == 0)
 		result = posix_spawn(
 			&worker->pid, "/proc/self/exe", &actions, NULL, arguments, environ);

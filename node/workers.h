@@ -12,7 +12,7 @@
 
 struct workers;
 
-enum { WORKERS_MAX = 256, WORKERS_REQUESTS_MAX = 4096 };
+enum { WORKERS_MAX = 256, WORKERS_REQUESTS_MAX = 1024 };
 
 struct workers_options {
 	struct loop *loop;
@@ -23,7 +23,6 @@ struct workers_options {
 	const char *config_path;
 	int listen_fd; /* borrowed */
 	uint32_t count;
-	size_t frame_len_max;
 	/* All workers have gone after workers_stop. */
 	void (*on_stopped)(void *ctx);
 	void *ctx;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "replication/wire.h"
+#include "base/address.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -27,9 +28,12 @@ struct link {
 	int listen_fd;
 	struct listener *listener;
 	struct loop_timer *retry;
+	struct address_lookup *lookup; /* of the peer's address, under way */
 	struct loop_task parse;
 	unsigned failures;
 	bool started, cut, paused;
+	bool pin_differs; /* in the handshake that ends next */
+	char failure[LINK_WHY_MAX]; /* of the last attempt, until one succeeds */
 	struct slot slots[LINK_SLOTS];
 	struct slot *current;
 };
@@ -87,10 +91,29 @@ static void retry_later(struct link *link, bool slow)
 
 static bool pin_accept(void *ctx, const struct tls_peer *peer)
 {
-	const struct link *link = ctx;
+	struct link *link = ctx;
 
-	return slice_equal(slice_of(peer->fingerprint, TLS_FINGERPRINT_LEN),
+	link->pin_differs = !slice_equal(slice_of(peer->fingerprint, TLS_FINGERPRINT_LEN),
 		slice_of(link->pin.fingerprint, TLS_FINGERPRINT_LEN));
+	return !link->pin_differs;
+}
+
+/* Told once for each new reason. To the side that listens, strangers knock: of them it tells only
+ * that a certificate was not the peer's. */
+static void attempt_failed(struct link *link, const char *why)
+{
+	bool pin_differs = link->pin_differs;
+
+	link->pin_differs = false;
+	if (pin_differs)
+		why = "the other side's certificate is not the pinned one (peer-certificate)";
+	log_debug("peer-attempt-failed", "why=%s", log_quoted(slice_text(why)));
+	if (link->options.peer_address == NULL && !pin_differs)
+		return;
+	if (strcmp(link->failure, why) == 0)
+		return;
+	(void) snprintf(link->failure, sizeof(link->failure), "%s", why);
+	log_warning("peer-unreachable", "why=%s", log_quoted(slice_text(why)));
 }
 
 /* ---- bytes ---- */
@@ -159,6 +182,7 @@ static void stream_on_ready(void *ctx, struct stream *stream)
 
 	if (stream_peer(stream) == NULL || !pin_accept(link, stream_peer(stream))) {
 		slot_empty(slot);
+		attempt_failed(link, "the peer has no certificate");
 		retry_later(link, false);
 		return;
 	}
@@ -169,6 +193,7 @@ static void stream_on_ready(void *ctx, struct stream *stream)
 	log_info("peer-connected", "remote=%s cipher=%s", stream_remote(stream),
 		log_quoted(slice_text(stream_cipher(stream))));
 	slot->use = SLOT_CURRENT;
+	link->failure[0] = '\0';
 	link->current = slot;
 	link->paused = false;
 	handler->on_up(handler->ctx);
@@ -191,7 +216,7 @@ static void stream_on_closed(void *ctx, struct stream *stream, enum err err, con
 	if (use == SLOT_CURRENT)
 		link->options.handler.on_down(link->options.handler.ctx, why);
 	else
-		log_debug("peer-attempt-failed", "why=%s", log_quoted(slice_text(why)));
+		attempt_failed(link, why);
 	if (link->current == NULL)
 		retry_later(link, false);
 }
@@ -225,24 +250,44 @@ static void slot_open(struct slot *slot, struct stream *stream)
 	slot->since_ms = loop_now_ms(slot->link->options.loop);
 }
 
+/* Beside the loop, and for each attempt: a name server may be slow, and the peer may move. */
+static bool peer_is_found(struct link *link, char address[ADDRESS_TEXT_MAX])
+{
+	enum err err;
+
+	if (link->lookup == NULL)
+		TRY(address_lookup_start(&link->lookup, link->options.peer_address));
+	err = address_lookup_poll(link->lookup, address);
+	if (err == ERR_AGAIN) {
+		loop_timer_set(link->retry, LINK_LOOKUP_MS);
+		return false;
+	}
+	address_lookup_free(link->lookup);
+	link->lookup = NULL;
+out:
+	if (err != ERR_OK) {
+		attempt_failed(link, "its name has no address");
+		retry_later(link, false);
+	}
+	return err == ERR_OK;
+}
+
 static void link_dial(void *ctx)
 {
 	struct link *link = ctx;
-	struct slot *slot;
+	char address[ADDRESS_TEXT_MAX];
 	struct stream_options options = stream_options_of(link);
-	struct stream_handler handler;
 	struct stream *stream;
 
-	if (link->current != NULL || link->cut)
+	if (link->current != NULL || link->cut || !peer_is_found(link, address))
 		return;
-	slot = slot_take(link);
-	handler = stream_handler_of(slot);
+	struct slot *slot = slot_take(link);
+	struct stream_handler handler = stream_handler_of(slot);
 	link->options.handler.on_connecting(link->options.handler.ctx);
-	if (stream_connect(&stream, &options, &handler, link->options.peer_address) != ERR_OK) {
+	if (stream_connect(&stream, &options, &handler, address) == ERR_OK)
+		slot_open(slot, stream);
+	else
 		retry_later(link, false);
-		return;
-	}
-	slot_open(slot, stream);
 }
 
 static void listener_on_accept(void *ctx, int fd, const char *remote)
@@ -357,6 +402,7 @@ void link_free(struct link *link)
 		slot_empty(&link->slots[i]);
 	loop_task_cancel(&link->parse);
 	loop_timer_free(link->retry);
+	address_lookup_free(link->lookup);
 	listener_free(link->listener);
 	if (link->listen_fd >= 0)
 		(void) close(link->listen_fd);
@@ -381,6 +427,11 @@ enum err link_reload(struct link *link, char why[LINK_WHY_MAX])
 	if (link->current == NULL)
 		retry_later(link, false);
 	return ERR_OK;
+}
+
+const char *link_failure(const struct link *link)
+{
+	return link->failure;
 }
 
 bool link_is_up(const struct link *link)

@@ -18,6 +18,7 @@ enum {
 	LINK_IN_MAX = 2 * 1048576,
 	LINK_OUT_MAX = 4 * 1048576,
 	LINK_HANDSHAKE_MS = 3000,
+	LINK_LOOKUP_MS = 20, /* between looks at a name that is being looked up */
 	LINK_RETRY_MIN_MS = 100,
 	LINK_RETRY_MAX_MS = 5000,
 	LINK_RETRY_SLOW_MS = 15000, /* after a refusal: a person must change something first */
@@ -53,6 +54,8 @@ void link_free(struct link *link);
 MUST_USE enum err link_reload(struct link *link, char why[LINK_WHY_MAX]);
 
 bool link_is_up(const struct link *link);
+/* Why the last attempts to connect failed; "" once one succeeded. */
+const char *link_failure(const struct link *link);
 /* ERR_STATE without a connection; else as stream_send. */
 MUST_USE enum err link_send(struct link *link, struct slice bytes);
 size_t link_unsent(const struct link *link);

@@ -281,6 +281,8 @@ void replication_status(const struct replication *replication, struct replicatio
 		.snapshots = status.snapshots,
 		.differing_instances = status.differing_instances,
 	};
-	(void) snprintf(out->why, sizeof(out->why), "%s", status.why);
+	const char *failure = link_failure(replication->link);
+	(void) snprintf(
+		out->why, sizeof(out->why), "%s", failure[0] != '\0' ? failure : status.why);
 	(void) snprintf(out->peer_version, sizeof(out->peer_version), "%s", status.peer_software);
 }

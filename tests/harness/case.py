@@ -8,16 +8,21 @@ from vsphere import Refused
 
 
 class Case(unittest.TestCase):
-    """Prints the logs of self.pair when a test of it fails."""
+    """Prints the logs of the pair when a test of it fails."""
+
+    pair = None
 
     def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
+        self.result, self.failed_before = result, len(result.failures) + len(result.errors)
         outcome = super().run(result)
-        pair = getattr(self, "pair", None)
-        if pair is not None and len(result.failures) + len(result.errors) > before:
-            print(f"\n==== {self.id()}")
-            pair.show_logs()
+        if self.pair is not None:  # a test's own pair has spoken, and is gone
+            self.show_logs_of_failure()
         return outcome
+
+    def show_logs_of_failure(self):
+        if len(self.result.failures) + len(self.result.errors) > self.failed_before:
+            print(f"\n==== {self.id()}")
+            self.pair.show_logs()
 
     def expect_reason(self, item, *reasons):
         """A failed item with one of these reasons, and what any failure must look like."""
@@ -73,11 +78,16 @@ class FreshPairCase(PairCase):
 
     def setUp(self):
         self.pair = Pair(self.options, self.tenants)
-        self.addCleanup(self.pair.close)
+        self.addCleanup(self.close_pair)
         self.pair.register("vcenter")
         self.vcenter = self.pair.client("vcenter")
         self.on_a = self.pair.client("vcenter", self.pair.a)
         self.on_b = self.pair.client("vcenter", self.pair.b)
+
+    def close_pair(self):
+        self.show_logs_of_failure()
+        pair, self.pair = self.pair, None
+        pair.close()
 
 
 __all__ = ["Case", "PairCase", "FreshPairCase", "wire"]

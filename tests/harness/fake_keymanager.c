@@ -256,6 +256,8 @@ static void run_unwrap(struct keymanager_pending *pending, void *ctx)
 		result.err = root_usable(service);
 	if (result.err == ERR_OK)
 		result.err = unwrap_text(&plain, pending);
+	if (result.err == ERR_OK && pending->fault.alter)
+		plain.data[plain.start] ^= 1;
 	result.plaintext = buf_slice(&plain);
 	snprintf(version, sizeof(version), "%04x", service->root_version & 0xffffu);
 	if (result.err == ERR_OK &&
@@ -380,7 +382,8 @@ static void run_root(struct keymanager_pending *pending, void *ctx)
 
 static void run_prepare(struct keymanager_pending *pending, void *ctx)
 {
-	struct keymanager_done result = { .err = pending->fault.err, .why = "a policy" };
+	enum err err = pending->fault.err;
+	struct keymanager_done result = { .err = err, .why = err == ERR_OK ? "" : "a policy" };
 	void (*on)(void *, const struct keymanager_done *) = pending->on.done;
 
 	pending_free(pending);
@@ -560,5 +563,6 @@ enum err keymanager_prepare_start(struct keymanager_pending **out, struct keyman
 
 void keymanager_health(const struct keymanager *keymanager, struct keymanager_health *out)
 {
-	*out = (struct keymanager_health){ .reachable = !keymanager->service->down };
+	*out = (struct keymanager_health){ .reachable = !keymanager->service->down &&
+							!keymanager->service->unheard };
 }

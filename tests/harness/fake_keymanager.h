@@ -29,6 +29,7 @@ struct fake_fault {
 	unsigned repeat;
 	enum err err; /* ERR_OK: only the delay or the stall */
 	bool effect; /* the work is done all the same: a lost answer */
+	bool alter; /* unwrap: one bit of the plaintext is another */
 	bool stall; /* no answer ever */
 	uint32_t delay_ms;
 };
@@ -47,6 +48,7 @@ struct fake_service {
 	size_t fault_count;
 	unsigned calls[FAKE_CALL_COUNT];
 	bool down; /* every call: ERR_UNAVAILABLE */
+	bool unheard; /* its health says that the last call got no answer */
 	enum keymanager_root_state root;
 	unsigned root_version;
 	char name[FAKE_NAME_LEN]; /* for keymanager_options.service_instance */

@@ -85,6 +85,11 @@ class Manager(Process):
         status, answer = self.call("DELETE", "/keys/" + key_id)
         assert status == 204, answer
 
+    def restore(self, key_id):
+        self.advance(31)  # the service allows it 30 s after the deletion
+        status, answer = self.call("POST", f"/keys/{key_id}/restore")
+        assert status == 201, answer
+
     def disable(self, key_id):
         status, answer = self.call("POST", f"/keys/{key_id}/actions/disable")
         assert status == 204, answer
@@ -96,8 +101,8 @@ class Manager(Process):
 
     # ---- the control endpoint ----
 
-    def control(self, method, what, **body):
-        status, answer = self.raw(method, "/_control/" + what, json.dumps(body) if method == "POST" else None)
+    def control(self, verb, what, **body):
+        status, answer = self.raw(verb, "/_control/" + what, json.dumps(body) if verb == "POST" else None)
         assert status == 200, answer
         return json.loads(answer)
 

@@ -72,6 +72,8 @@ class Files(Case):
                 result = kmipd("--config", self.node.config, "--check")
                 self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
                 self.assertRegex(result.stdout + result.stderr, "instance tenant-one: .*[a-z]{3}")
+                if what == "role":
+                    self.assertIn("Manager", result.stdout)
 
     def test_mistakes_name_file_and_line(self):
         """Wrong values, unknown and missing options: one sentence with file:line for --check and for the start."""
@@ -139,7 +141,7 @@ class Reload(PairCase):
         with self.assertRaises(CtlError) as raised:
             node.ctl("reload")
         self.assertIn(node.config, str(raised.exception))
-        self.assertIn("nothing was changed", str(raised.exception))
+        self.assertIn("log-level", str(raised.exception))
         mark = node.log_mark()
         node.process.send_signal(signal.SIGHUP)
         node.wait_log("reload-refused", mark)
@@ -245,6 +247,17 @@ class Damage(FreshPairCase):
             connection.close()
         self.pair.b.process.send_signal(signal.SIGINT)
         self.assertEqual(self.pair.b.wait(), 0)
+
+    def test_stopping_the_whole_group(self):
+        """A terminal and a service manager signal every process of the node: the workers leave the end to the keeper, so that
+        what is under way is answered."""
+        mark = self.pair.a.mark
+        os.killpg(os.getpgid(self.pair.a.process.pid), signal.SIGTERM)
+        self.assertEqual(self.pair.a.wait(), 0)
+        gone = self.pair.a.log_lines("worker-gone", mark)
+        self.assertEqual(len(gone), 2)
+        for line in gone:
+            self.assertIn("signal=0 status=0", line)
 
 
 if __name__ == "__main__":

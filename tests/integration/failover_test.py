@@ -6,7 +6,6 @@ other node and on the killed one when it is back.
 import os
 import signal
 import subprocess
-import threading
 import unittest
 
 import harness  # noqa: F401
@@ -14,60 +13,12 @@ import vsphere
 import wire
 from case import FreshPairCase
 from process import program, wait_until
+from stream import Stream
 
-CLIENTS = 3
 BEFORE, AFTER = 8, 15  # flows seen before the kill, and after it
 
 
-class Stream:
-    """Clients that create, fetch and activate keys until stopped, and the facts that were acknowledged to them."""
-
-    def __init__(self, pair):
-        self.facts = {}  # uid: {"material", "active"}
-        self.failures = []
-        self.stopped = threading.Event()
-        self.threads = [threading.Thread(target=self._run, args=(pair.client("vcenter", seed=seed),))
-                        for seed in range(CLIENTS)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self, client):
-        client.patience_s = 60
-        try:
-            while not self.stopped.is_set():
-                uid = client.create()
-                fact = self.facts.setdefault(uid, {})
-                fact["material"] = client.material(uid)
-                client.activate(uid)
-                fact["active"] = True
-        except Exception as error:  # a thread has nobody above it: the test reads this
-            self.failures.append(f"seed {client.seed}: {error!r}")
-
-    def done(self):
-        return sum("active" in fact for fact in self.facts.copy().values())
-
-    def wait_more(self, count):
-        goal = self.done() + count
-        wait_until(lambda: self.failures or self.done() >= goal, f"{count} more keys are made")
-
-    def stop(self):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
-
-
 class Kill(FreshPairCase):
-    def verify(self, stream, node):
-        """Every acknowledged fact is true on this node."""
-        self.assertEqual(stream.failures, [])
-        client = self.pair.client("vcenter", node)
-        for uid, fact in stream.facts.items():
-            material = client.material(uid)
-            self.assertEqual(len(material), 32)
-            self.assertEqual(material, fact.setdefault("material", material), uid)
-            if "active" in fact:
-                self.assertEqual(client.state(uid), wire.ACTIVE, uid)
-
     def kill_in_the_stream(self, node):
         other = self.pair.other(node)
         stream = Stream(self.pair)
@@ -75,22 +26,14 @@ class Kill(FreshPairCase):
         stream.wait_more(BEFORE)
         node.kill9()
         stream.wait_more(AFTER)
-        self.verify_now(stream, other)
+        stream.verify(self, other)
         node.start()
         stream.wait_more(BEFORE)
         stream.stop()
         self.pair.wait_streaming()
         for one in (node, other):
-            self.verify(stream, one)
+            stream.verify(self, one)
         self.pair.wait_same()
-
-    def verify_now(self, stream, node):
-        """While traffic goes on: what is known so far."""
-        self.assertEqual(stream.failures, [])
-        client = self.pair.client("vcenter", node)
-        known = {uid: dict(fact) for uid, fact in stream.facts.copy().items() if "active" in fact}
-        for uid, fact in known.items():
-            self.assertEqual(client.material(uid), fact["material"], uid)
 
     def test_kill_9_of_node_a(self):
         """The keeper of the node that dials dies in the stream; no acknowledged key is missing or different on B, then on A
@@ -117,7 +60,7 @@ class Kill(FreshPairCase):
         for node in self.pair.nodes:
             wait_until(lambda: node.status()["workers"]["running"] == 2, "the worker is replaced")
             self.assertEqual(node.status()["workers"]["restarts"], 1)
-            self.verify(stream, node)
+            stream.verify(self, node)
         self.assertEqual([node.process.pid for node in self.pair.nodes], keepers)
 
     def test_kill_9_of_all_at_once(self):
@@ -134,7 +77,7 @@ class Kill(FreshPairCase):
         stream.wait_more(BEFORE)
         stream.stop()
         for node in self.pair.nodes:
-            self.verify(stream, node)
+            stream.verify(self, node)
         self.pair.wait_same()
 
     def test_destroyed_keys_stay_destroyed(self):

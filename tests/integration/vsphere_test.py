@@ -363,6 +363,21 @@ class Keys(PairCase):
             self.assertEqual(got.attributes(), [("x-Component", "ESXi Server")])
             self.assertEqual(self.vcenter.material(uid), material)
 
+    def test_what_the_operator_sees_of_a_key(self):
+        """kmipctl key show: state, dates, tags, the standard key's id; the same on both nodes, and never its bytes."""
+        uid, material = self.vcenter.encrypt_vm(HOST, name="shown")
+        shown = [node.ctl("key", "show", uid) for node in self.pair.nodes]
+        self.assertEqual(*shown)
+        self.assertEqual((shown[0]["state"], shown[0]["standard_key"], shown[0]["unclaimed"]), ("Active", uid, False))
+        tags = {one["name"]: one["value"] for one in shown[0]["attributes"]}
+        self.assertEqual((tags["x-Name"], tags["x-Identifier"]), ("shown", HOST))
+        for node in self.pair.nodes:
+            said = node.ctl_run("key", "show", uid).stdout + str(shown)
+            self.assertIn("shown", said)
+            for form in (material.hex(), material.hex().upper()):
+                self.assertNotIn(form, said)
+            self.assertNotEqual(node.ctl_run("key", "show", "no-uuid").returncode, 0)
+
     def test_o4_parallel_requests_on_one_key_through_both_nodes(self):
         """Activate, State and tags race over both endpoints: all succeed, and both nodes agree on all of it."""
         uid = self.vcenter.create()

@@ -303,6 +303,36 @@ Test(listen, tcp)
 	world_close(&world);
 }
 
+static enum err look_up(const char *text, char numbers[ADDRESS_TEXT_MAX])
+{
+	struct address_lookup *lookup;
+	enum err err = address_lookup_start(&lookup, text);
+
+	if (err != ERR_OK)
+		return err;
+	while ((err = address_lookup_poll(lookup, numbers)) == ERR_AGAIN)
+		(void) usleep(1000);
+	address_lookup_free(lookup);
+	return err;
+}
+
+/* Shows that a name becomes numbers beside the loop, numbers stay what they are, and a look-up that
+ * is given up leaves nothing behind that is used. */
+Test(listen, looks_up_beside_the_loop)
+{
+	char numbers[ADDRESS_TEXT_MAX];
+	struct address_lookup *lookup;
+
+	cr_assert_eq(look_up("[::1]:5696", numbers), ERR_OK);
+	cr_assert_str_eq(numbers, "[::1]:5696");
+	cr_assert_eq(look_up("localhost:5696", numbers), ERR_OK);
+	cr_assert(strcmp(numbers, "127.0.0.1:5696") == 0 || strcmp(numbers, "[::1]:5696") == 0);
+	cr_assert_eq(look_up("no such host:5696", numbers), ERR_NOT_FOUND);
+	cr_assert_eq(look_up("nowhere", numbers), ERR_CONFIG);
+	cr_assert_eq(address_lookup_start(&lookup, "localhost:5696"), ERR_OK);
+	address_lookup_free(lookup);
+}
+
 /* Only proper addresses pass. */
 Test(listen, addresses)
 {

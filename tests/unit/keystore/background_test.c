@@ -169,6 +169,17 @@ Test(background, sees_a_deletion)
 	cr_assert_eq(world.service.calls[FAKE_DELETE], 0);
 }
 
+/* Shows that a node for whose cache nobody vouches asks often: a client that the cut-off peer
+ * removed is in the ledger, and is not to be served for a whole interval. */
+Test(background, asks_often_when_nobody_vouches)
+{
+	world_start(&world);
+	cr_assert_eq(world_create(&world, material), ERR_OK);
+	fake_service_delete(&world.service, &world.uid, clock_wall_seconds());
+	kek_table_set_vouch(world.table, 0);
+	world_until(&world, is_dead);
+}
+
 static void on_checked(void *ctx, enum err err, const char *why)
 {
 	struct world *in = ctx;

@@ -48,6 +48,17 @@ Test(client_flow, is_not_installed_without_the_ledger)
 	cr_assert_eq(world_client_find(&world, 7), ERR_NOT_FOUND);
 }
 
+/* Shows that a removal that was answered while the key manager answers outlives the cache. */
+Test(client_flow, removes_in_the_ledger)
+{
+	cr_assert_eq(world_client(&world, 0, 7, false), ERR_OK);
+	cr_assert_eq(world_client(&world, 0, 7, true), ERR_OK);
+	cr_assert_eq(world_intents(&world), 0);
+	world_lose_cache(&world);
+	world_start(&world);
+	cr_assert_eq(world_client_find(&world, 7), ERR_NOT_FOUND);
+}
+
 static unsigned answers;
 
 static void on_stored(void *ctx, enum err err, const char *why)

@@ -92,6 +92,11 @@ static bool key_is_made(struct world *in)
 	return in->service.key_count == 1;
 }
 
+static bool has_intent(struct world *in)
+{
+	return world_intents(in) == 1;
+}
+
 static bool intent_is_settled(struct world *in)
 {
 	return world_intents(in) == 0;
@@ -117,6 +122,40 @@ Test(create, survives_a_crash_before_the_record)
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
 	cr_assert_eq(world.service.calls[FAKE_CREATE], 1);
 	cr_assert_eq(world.service.calls[FAKE_DELETE], 0);
+}
+
+static enum err refusal;
+
+static void on_refused(void *ctx, enum err err, const struct uid *uid)
+{
+	(void) ctx;
+	(void) uid;
+	refusal = err;
+}
+
+/* Shows that a key whose creation outlives the root key's disabling is not kept unwrapped: the
+ * owner took it away. */
+Test(create, keeps_nothing_unwrapped_under_a_disabled_root_key)
+{
+	struct object_change nothing = { 0 };
+	struct keystore_create other = { .instance = world.instances[0].id,
+		.type = 2,
+		.material = material,
+		.change = &nothing };
+	struct keystore_pending *pending;
+
+	fake_service_fault(&world.service,
+		(struct fake_fault){
+			.call = FAKE_CREATE, .repeat = 1, .effect = true, .delay_ms = 300 });
+	cr_assert_eq(world_create_begin(&world, material), ERR_OK);
+	world_until(&world, has_intent);
+	world.service.root = KEYMANAGER_ROOT_DISABLED;
+	cr_assert_eq(
+		keystore_create_start(&pending, world.keystore, &other, on_refused, NULL), ERR_OK);
+	world_until(&world, world_is_answered);
+	cr_assert_eq(world.err, ERR_OK);
+	cr_assert_eq(refusal, ERR_ROOT_DISABLED);
+	cr_assert_eq(kek_table_count(world.table), 0);
 }
 
 struct held {

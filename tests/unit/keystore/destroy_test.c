@@ -101,6 +101,31 @@ Test(destroy, survives_a_crash_before_the_deletion)
 	cr_assert(is_deleted_there(&world));
 }
 
+static bool has_no_intent(struct world *in)
+{
+	return world_intents(in) == 0;
+}
+
+/* Shows that a deletion that a policy forbids is given up in the next life, too, and does not stand
+ * before other work for ever. */
+Test(destroy, gives_up_what_a_policy_forbids)
+{
+	unsigned before = world.service.calls[FAKE_DELETE];
+
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_DELETE, .repeat = 1, .stall = true });
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_DELETE, .repeat = 1000, .err = ERR_FIELD });
+	cr_assert_eq(world_destroy_begin(&world, &world.uid), ERR_OK);
+	while (world.service.calls[FAKE_DELETE] == before)
+		world_until(&world, world_is_listed);
+	world_stop(&world);
+	world_start(&world);
+	world_until(&world, has_no_intent);
+	cr_assert_not(is_dead(&world));
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
 static bool is_alive(struct world *in)
 {
 	return !is_dead(in);

@@ -75,6 +75,23 @@ Test(fetch, believes_the_root_key_only)
 	cr_assert_eq(world_fetch(&world, 0, &copy, false), ERR_NOT_FOUND);
 }
 
+/* Shows that an altered answer is never served as the key, nor taken for the key's absence. */
+Test(fetch, serves_no_wrong_key)
+{
+	struct fake_fault fault = { .call = FAKE_UNWRAP, .repeat = 1, .alter = true };
+
+	make_key();
+	forget_unwrapped();
+	fake_service_fault(&world.service, fault);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_UNAVAILABLE);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+	world_lose_cache(&world);
+	world_open(&world);
+	fake_service_fault(&world.service, fault);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_UNAVAILABLE);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
 /* Shows that a cold node says "not found" only after a complete listing. */
 Test(fetch, is_not_sure_before_the_listing)
 {
@@ -179,6 +196,22 @@ Test(fetch, serves_resident_copies_in_an_outage)
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
 	forget_unwrapped();
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_UNAVAILABLE);
+}
+
+/* Shows that a queue that is full of calls without an answer counts as the outage that it is, and
+ * one that is full of work does not. */
+Test(fetch, serves_resident_copies_when_an_outage_fills_the_queue)
+{
+	struct keystore_settings settings = world.settings;
+
+	settings.plaintext_ttl_s = 0;
+	keystore_reload(world.keystore, &settings);
+	make_key();
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_UNWRAP, .repeat = 2, .err = ERR_LIMIT });
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_LIMIT);
+	world.service.unheard = true;
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
 }
 
 /* Shows that a refusal is no outage: stale copies stop. */

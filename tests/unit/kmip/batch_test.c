@@ -87,6 +87,28 @@ Test(batch, bad_payload)
 	served_stop(&served);
 }
 
+/* vSphere Q2: a field that an operation does not have is an error in the version that we know best,
+ * and is passed over in older and newer ones. */
+Test(batch, unknown_field)
+{
+	struct served served = { 0 };
+	struct slice uid;
+
+	served_start(&served, false);
+	uid = served_key(&served);
+	const struct kmip_check_request more = { .unique_identifier = uid,
+		.cryptographic_usage_mask = KMIP_INT(4) };
+	const struct ask get = { KMIP_OPERATION_GET, &kmip_check_request_table, &more };
+	served.version = KMIP_1_4;
+	assert_reason(served_one(&served, get), INVALID_FIELD);
+	served.version = KMIP_1_1;
+	assert_success(served_one(&served, get));
+	served.version = (enum kmip_version) KMIP_VERSION(1, 9);
+	assert_success(served_one(&served, get));
+	cr_assert_eq(served_response(&served)->version, KMIP_1_4);
+	served_stop(&served);
+}
+
 /* The placeholder leads from Create to the operations behind it, and is empty at first. */
 Test(batch, placeholder)
 {

@@ -258,6 +258,26 @@ Test(message, truncations)
 }
 
 /* Operations exist from their version on. */
+/* A Locate of everything: longer than any request may be. */
+Test(message, long_answer)
+{
+	enum { KEYS = 30000, ARENA_LEN = 8 << 20 };
+	struct kmip_locate_response response = { .unique_identifiers = { .count = KEYS } };
+	struct codec codec = { .version = KMIP_1_4 };
+	struct slice payload, *uids;
+
+	cr_assert_eq(arena_new(&codec.arena, ARENA_LEN), ERR_OK);
+	uids = arena_array(codec.arena, KEYS, sizeof(struct slice));
+	cr_assert_not_null(uids);
+	response.unique_identifiers.items = uids;
+	for (size_t i = 0; i < KEYS; i++)
+		uids[i] = slice_text("00000000-0000-4000-8000-000000000000");
+	cr_assert_eq(kmip_payload_encode(&payload, &codec, &kmip_locate_response_table, &response),
+		ERR_OK);
+	cr_assert_gt(payload.len, KMIP_FRAME_LEN_MAX);
+	arena_free(codec.arena);
+}
+
 Test(message, operations)
 {
 	cr_assert_eq(kmip_operation_find(KMIP_OPERATION_DISCOVER_VERSIONS, KMIP_1_0), NULL);

@@ -98,7 +98,10 @@ Test(op_get, sensitive)
 	served_start(&served, false);
 	served.version = KMIP_1_4;
 	uid = served_key_with(&served, &sensitive, 1);
-	cr_assert_neq(reason_of(served_get(&served, uid)), 0);
+	assert_reason(served_get(&served, uid), SENSITIVE);
+	served.version = KMIP_1_3;
+	assert_reason(served_get(&served, uid), PERMISSION_DENIED);
+	served.version = KMIP_1_4;
 	cr_assert(served_value(&served, uid, "Always Sensitive").boolean);
 	sensitive.value.boolean = false;
 	assert_success(served_modify(&served, uid, sensitive));
@@ -106,7 +109,7 @@ Test(op_get, sensitive)
 	cr_assert_not(served_value(&served, uid, "Always Sensitive").boolean);
 
 	uid = served_key_with(&served, &kept, 1);
-	cr_assert_neq(reason_of(served_get(&served, uid)), 0);
+	assert_reason(served_get(&served, uid), NOT_EXTRACTABLE);
 	cr_assert(served_value(&served, uid, "Never Extractable").boolean);
 	cr_assert_not(served_value(&served, uid, "Sensitive").boolean);
 	served_stop(&served);

@@ -82,11 +82,16 @@ Test(op_locate, paging)
 	enum { KEYS = 5 };
 
 	served_start(&served, false);
+	struct slice keys[KEYS];
+
 	for (int i = 0; i < KEYS; i++)
-		served_key(&served);
+		keys[i] = served_key(&served);
 	served.version = KMIP_1_3;
 	const struct kmip_locate_response *all = locate(&served, NULL, 0);
 	cr_assert_eq(all->unique_identifiers.count, KEYS);
+	/* Newest first, even within a second. */
+	for (int i = 0; i < KEYS; i++)
+		cr_assert(slice_equal(all->unique_identifiers.items[i], keys[KEYS - 1 - i]));
 	for (int i = 0; i < KEYS; i++) {
 		const struct kmip_locate_response *page = PAYLOAD(&served,
 			ONE(&served, LOCATE, locate, .items_max = KMIP_INT(1),
@@ -126,6 +131,9 @@ Test(op_locate, oddities)
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 0);
 	item = ONE(&served, LOCATE, locate,
 		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH));
+	assert_reason(item, FEATURE_NOT_SUPPORTED);
+	item = ONE(&served, LOCATE, locate,
+		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_DEFAULT));
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 1);
 
 	struct ask ask = ASK(LOCATE, locate, .attributes = { &group, 1 });

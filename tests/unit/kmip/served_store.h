@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "keystore/keystore.h"
+#include "tests/harness/fake_keymanager.h"
 
 #define SERVED_STORE_INSTANCE "instance-1"
 #define SERVED_STORE_FOLDER "/tmp/served-store-XXXXXX"
@@ -20,11 +21,42 @@ enum {
 };
 
 struct served_store {
+	struct loop *loop;
+	struct loop_timer *timer;
+	struct fake_service service;
 	char folder[sizeof(SERVED_STORE_FOLDER)];
 	struct cache *cache;
 	struct kek_table *table;
 	struct keystore *keystore;
 };
+
+static inline void served_store_on_open(void *ctx)
+{
+	(void) ctx;
+}
+
+static inline void served_store_on_timer(void *ctx)
+{
+	struct served_store *store = ctx;
+	struct keystore_instance_status status;
+
+	keystore_instance_status(store->keystore, 0, &status);
+	if (status.listed)
+		loop_stop(store->loop);
+	else
+		loop_timer_set(store->timer, 1);
+}
+
+/* Only once the key ring was listed can the store say that a key is unknown. */
+static inline void served_store_list(struct served_store *store)
+{
+	keystore_start(store->keystore, served_store_on_open, store);
+	cr_assert_eq(
+		loop_timer_new(&store->timer, store->loop, served_store_on_timer, store), ERR_OK);
+	loop_timer_set(store->timer, 1);
+	cr_assert_eq(loop_run(store->loop), ERR_OK);
+	loop_timer_free(store->timer);
+}
 
 static inline struct served_store *served_store_new(struct loop *loop)
 {
@@ -44,6 +76,7 @@ static inline struct served_store *served_store_new(struct loop *loop)
 	char why[CACHE_WHY_MAX] = "";
 
 	cr_assert_not_null(store);
+	store->loop = loop;
 	bytes_copy(store->folder, SERVED_STORE_FOLDER, sizeof(store->folder));
 	cr_assert_not_null(mkdtemp(store->folder));
 	cache.folder = store->folder;
@@ -53,7 +86,10 @@ static inline struct served_store *served_store_new(struct loop *loop)
 	cr_assert_eq(instance_id_parse(&instance.id, slice_text(SERVED_STORE_INSTANCE)), ERR_OK);
 	options.cache = store->cache;
 	options.table = store->table;
+	fake_service_init(&store->service);
+	instance.keymanager.service_instance = store->service.name;
 	cr_assert_eq(keystore_new(&store->keystore, &options, why), ERR_OK, "%s", why);
+	served_store_list(store);
 	return store;
 }
 
@@ -73,6 +109,7 @@ static inline void served_store_remove(const struct served_store *store, const c
 static inline void served_store_free(struct served_store *store)
 {
 	keystore_free(store->keystore);
+	fake_service_free(&store->service);
 	kek_table_free(store->table);
 	cache_close(store->cache);
 	served_store_remove(store, "data.mdb");
