@@ -202,6 +202,8 @@ void ledger_care_begin(struct ledger_care *care)
 	cache_read_end(read);
 	if (err == ERR_MISS)
 		care_put_first(care);
+	/* A ledger record was lost, and is not yet written again. */
+	care->wanted = err == ERR_OK && last.at == 0;
 	care->checkpoint_due =
 		err == ERR_OK ? last.at + interval_s
 			      : now + (interval_s < LEDGER_CARE_FIRST_S ? interval_s

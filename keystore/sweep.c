@@ -290,8 +290,7 @@ static void sweep_on_gone(void *ctx, enum err err)
 			"instance=%s records=%zu lost=%zu effect=\"they are written again from "
 			"this node's cache\"",
 			instance->id.text, sweep->gone_count, sweep->lost);
-		/* Before the ledger was read there is nothing to compare with: it comes when that
-		 * is done, since the position is lost. */
+		/* Not before the ledger was read; the lost position tells of it then. */
 		if (ledger_care_checkpoint(instance->care) != ERR_OK)
 			log_debug("checkpoint-later", "instance=%s", instance->id.text);
 	}
