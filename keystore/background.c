@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/sm.h"
+#include "keystore/fact.h"
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
+#include "keystore/poll.h"
 #include "keystore/resolve.h"
 #include "keystore/root_watch.h"
 #include "keystore/sweep.h"
@@ -15,7 +17,7 @@
 /*
  *	IDLE -> PREPARING -> RESOLVING -> LEDGER -> REBUILDING -> RESTING
  *	                     RESOLVING -> REBUILDING (the ledger was read already)
- *	RESTING -> RESOLVING -> RECONCILING -> RESTING
+ *	RESTING -> RESOLVING -> RESTING, and every hour RESTING -> RESOLVING -> LISTING -> RESTING
  *	any of the working ones -> BACKING_OFF -> PREPARING
  */
 enum background_state {
@@ -24,7 +26,7 @@ enum background_state {
 	BACKGROUND_RESOLVING,
 	BACKGROUND_LEDGER,
 	BACKGROUND_REBUILDING,
-	BACKGROUND_RECONCILING,
+	BACKGROUND_LISTING,
 	BACKGROUND_RESTING,
 	BACKGROUND_BACKING_OFF,
 	BACKGROUND_STATE_COUNT
@@ -37,10 +39,10 @@ static const struct sm_state background_states[BACKGROUND_STATE_COUNT] = {
 	[BACKGROUND_PREPARING] = { "preparing", OR_BACK_OFF(SM_TO(BACKGROUND_RESOLVING)) },
 	[BACKGROUND_RESOLVING] = { "resolving",
 		OR_BACK_OFF(SM_TO(BACKGROUND_LEDGER) | SM_TO(BACKGROUND_REBUILDING) |
-			    SM_TO(BACKGROUND_RECONCILING)) },
+			    SM_TO(BACKGROUND_LISTING) | SM_TO(BACKGROUND_RESTING)) },
 	[BACKGROUND_LEDGER] = { "reading-ledger", OR_BACK_OFF(SM_TO(BACKGROUND_REBUILDING)) },
 	[BACKGROUND_REBUILDING] = { "rebuilding", OR_BACK_OFF(SM_TO(BACKGROUND_RESTING)) },
-	[BACKGROUND_RECONCILING] = { "reconciling", OR_BACK_OFF(SM_TO(BACKGROUND_RESTING)) },
+	[BACKGROUND_LISTING] = { "listing", OR_BACK_OFF(SM_TO(BACKGROUND_RESTING)) },
 	[BACKGROUND_RESTING] = { "resting", SM_TO(BACKGROUND_RESOLVING) },
 	[BACKGROUND_BACKING_OFF] = { "backing-off", SM_TO(BACKGROUND_PREPARING) },
 };
@@ -50,13 +52,10 @@ struct background {
 	struct sm sm;
 	struct loop_timer *timer;
 	struct root_watch *root_watch;
+	struct poll *poll;
 	struct keymanager_pending *call;
 	struct keystore_pending *work;
 	bool was_rebuilt; /* in an earlier life: what is new now was made since */
-	bool rebuilt; /* the whole ring was seen in this life */
-	int64_t window_begun; /* when the listing now under way began */
-	int64_t window_from; /* when the last good listing began */
-	uint64_t due_ms; /* resting: when the next listing is due at the latest */
 	uint64_t full_due_ms;
 	uint64_t backoff_ms;
 };
@@ -79,6 +78,7 @@ static void background_back_off(struct background *background, enum err err, con
 	if (next_ms > BACKGROUND_BACKOFF_MS_MAX)
 		next_ms = BACKGROUND_BACKOFF_MS_MAX;
 	background->backoff_ms = next_ms;
+	instance_note_failed(background->instance, err, true);
 	delay_ms = jittered(next_ms);
 	log_warning("key-manager-trouble", "instance=%s while=%s error=%s why=%s retry_ms=%llu",
 		background->instance->id.text, sm_state_name(&background->sm), err_name(err),
@@ -96,59 +96,22 @@ static void rebuilt_fact(char out[INSTANCE_FACT_LEN], const struct instance_id *
 
 static enum err background_load(struct background *background)
 {
-	struct cache_read *read = NULL;
-	char name[INSTANCE_FACT_LEN];
-	struct slice value;
+	char name[INSTANCE_FACT_LEN], value[FACT_VALUE_LEN];
 	enum err err;
 
 	rebuilt_fact(name, &background->instance->id);
-	TRY(cache_read_begin(&read, background->instance->keystore->cache));
-	err = cache_get_fact(read, name, &value);
+	err = fact_get(background->instance->keystore, name, value);
 	background->was_rebuilt = err == ERR_OK;
-	err = err == ERR_MISS ? ERR_OK : err;
-out:
-	cache_read_end(read);
-	return err;
+	return err == ERR_MISS ? ERR_OK : err;
 }
 
-struct fact_flow {
-	struct keystore_pending flow;
-	char name[INSTANCE_FACT_LEN];
-};
-
-static enum err fact_write(void *ctx, struct cache_write *write, struct arena *arena)
-{
-	struct fact_flow *fact = ctx;
-
-	(void) arena;
-	return cache_put_fact(write, fact->name, slice_text("yes"));
-}
-
-static void fact_on_committed(void *ctx, enum err err)
-{
-	struct fact_flow *fact = ctx;
-
-	if (err != ERR_OK)
-		log_warning("fact-not-written", "fact=%s error=%s", fact->name, err_name(err));
-	flow_end(&fact->flow);
-}
-
-/* A fact that is not written costs a longer start, no more. */
 static void background_put_fact(struct background *background,
 	void (*name)(char out[INSTANCE_FACT_LEN], const struct instance_id *id))
 {
-	struct instance *instance = background->instance;
-	struct keystore_pending *flow = NULL;
-	struct fact_flow *fact;
-	enum err err;
+	char text[INSTANCE_FACT_LEN];
 
-	TRY(flow_new(&flow, sizeof(*fact), instance->keystore, instance));
-	fact = (struct fact_flow *) flow;
-	name(fact->name, &instance->id);
-	TRY(flow_commit(flow, fact_write, fact_on_committed));
-out:
-	if (err != ERR_OK && flow != NULL)
-		flow_end(flow);
+	name(text, &background->instance->id);
+	fact_put(background->instance, text, "yes");
 }
 
 /* ---- listings ---- */
@@ -160,33 +123,16 @@ static enum err background_sweep(struct background *background, struct sweep_opt
 	options.on_done = background_on_swept;
 	options.ctx = background;
 	options.rebuild = !background->was_rebuilt;
-	background->window_begun = clock_wall_seconds();
 	return sweep_start(&background->work, background->instance, &options);
 }
 
-/* Nobody vouches for the cache: the peer may not be heard of, and what it took away is only in the
- * key manager (design D19). */
-static bool background_is_alone(const struct background *background)
-{
-	return kek_table_vouch(background->instance->keystore->table) <= clock_boot_ms();
-}
-
-static void background_wait(struct background *background)
-{
-	uint64_t now_ms = clock_boot_ms(), step_ms = jittered(BACKGROUND_ALONE_MS);
-	uint64_t left_ms = background->due_ms > now_ms ? background->due_ms - now_ms : 0;
-
-	loop_timer_set(background->timer, left_ms < step_ms ? left_ms : step_ms);
-}
-
-static void background_rest(struct background *background)
+static void background_rest(struct background *background, const char *why)
 {
 	const struct keystore_settings *settings = &background->instance->keystore->settings;
 
 	background->backoff_ms = 0;
-	sm_move(&background->sm, BACKGROUND_RESTING, "listed");
-	background->due_ms = clock_boot_ms() + jittered(1000ull * settings->reconcile_s);
-	background_wait(background);
+	sm_move(&background->sm, BACKGROUND_RESTING, why);
+	loop_timer_set(background->timer, jittered(1000ull * settings->reconcile_s));
 }
 
 static void background_on_ledger_read(struct background *background)
@@ -206,7 +152,7 @@ static void background_on_rebuilt(struct background *background, const struct sw
 	log_info("ring-listed", "instance=%s objects=%llu ledger_records=%llu read=%llu",
 		background->instance->id.text, (unsigned long long) counts->objects,
 		(unsigned long long) counts->ledger_records, (unsigned long long) counts->read);
-	background->rebuilt = true;
+	background->instance->rebuilt = true;
 	if (!background->was_rebuilt)
 		background_put_fact(background, rebuilt_fact);
 	background->was_rebuilt = true;
@@ -231,36 +177,16 @@ static void background_on_swept(void *ctx, enum err err, const struct sweep_coun
 		background_back_off(background, err, "listing the key ring");
 		return;
 	}
-	switch (background->sm.state) {
-	case BACKGROUND_LEDGER:
+	if (background->sm.state == BACKGROUND_LEDGER) {
 		background_on_ledger_read(background);
 		sm_move(&background->sm, BACKGROUND_REBUILDING, "ledger-read");
 		background_go(background);
 		return;
-	case BACKGROUND_REBUILDING:
-		background_on_rebuilt(background, counts);
-		background_note_full(background, counts);
-		break;
-	default:
-		if (background->full_due_ms == 0)
-			background_note_full(background, counts);
-		else
-			background->instance->unclaimed += counts->found;
-		break;
 	}
-	background->window_from = background->window_begun;
-	background_rest(background);
-}
-
-static enum err background_reconcile(struct background *background)
-{
-	struct sweep_options options = { .what = "changes", .objects = true };
-
-	if (clock_boot_ms() >= background->full_due_ms)
-		background->full_due_ms = 0;
-	else
-		options.updated_since = background->window_from - BACKGROUND_OVERLAP_S;
-	return background_sweep(background, options);
+	if (background->sm.state == BACKGROUND_REBUILDING)
+		background_on_rebuilt(background, counts);
+	background_note_full(background, counts);
+	background_rest(background, "listed");
 }
 
 /* ---- preparing and intents ---- */
@@ -278,6 +204,8 @@ static void background_on_prepared(void *ctx, const struct keymanager_done *resu
 		background_back_off(background, result->err, result->why);
 		return;
 	}
+	background->instance->prepared = true;
+	poll_poke(background->poll);
 	sm_move(&background->sm, BACKGROUND_RESOLVING, "prepared");
 	background_go(background);
 }
@@ -300,10 +228,14 @@ static void background_on_resolved(void *ctx, enum err err)
 	background->work = NULL;
 	if (!background->instance->listed)
 		sm_move(&background->sm, BACKGROUND_LEDGER, err_name(err));
-	else if (!background->rebuilt)
+	else if (!background->instance->rebuilt)
 		sm_move(&background->sm, BACKGROUND_REBUILDING, err_name(err));
-	else
-		sm_move(&background->sm, BACKGROUND_RECONCILING, err_name(err));
+	else if (clock_boot_ms() >= background->full_due_ms)
+		sm_move(&background->sm, BACKGROUND_LISTING, err_name(err));
+	else {
+		background_rest(background, err_name(err));
+		return;
+	}
 	background_go(background);
 }
 
@@ -313,6 +245,7 @@ static enum err background_enter(struct background *background)
 {
 	struct sweep_options ledger = { .what = "ledger" };
 	struct sweep_options rebuild = { .what = "rebuild", .objects = true };
+	struct sweep_options listing = { .what = "ring", .objects = true };
 
 	switch (background->sm.state) {
 	case BACKGROUND_PREPARING:
@@ -325,8 +258,8 @@ static enum err background_enter(struct background *background)
 	case BACKGROUND_REBUILDING:
 		return background_sweep(background, rebuild);
 	default:
-		ASSERT(background->sm.state == BACKGROUND_RECONCILING);
-		return background_reconcile(background);
+		ASSERT(background->sm.state == BACKGROUND_LISTING);
+		return background_sweep(background, listing);
 	}
 }
 
@@ -341,13 +274,8 @@ static void background_go(struct background *background)
 static void background_on_timer(void *ctx)
 {
 	struct background *background = ctx;
-	bool resting = background->sm.state == BACKGROUND_RESTING;
 
-	if (resting && clock_boot_ms() < background->due_ms && !background_is_alone(background)) {
-		background_wait(background);
-		return;
-	}
-	if (resting)
+	if (background->sm.state == BACKGROUND_RESTING)
 		sm_move(&background->sm, BACKGROUND_RESOLVING, "time");
 	else
 		sm_move(&background->sm, BACKGROUND_PREPARING, "time");
@@ -368,6 +296,7 @@ enum err background_new(struct background **out, struct instance *instance)
 	TRY(loop_timer_new(
 		&background->timer, instance->keystore->loop, background_on_timer, background));
 	TRY(root_watch_new(&background->root_watch, instance));
+	TRY(poll_new(&background->poll, instance));
 	loop_timer_set(background->timer, 0);
 	*out = background;
 	background = NULL;
@@ -382,6 +311,7 @@ void background_free(struct background *background)
 		return;
 	keymanager_cancel(background->call);
 	root_watch_free(background->root_watch);
+	poll_free(background->poll);
 	loop_timer_free(background->timer);
 	free(background);
 }

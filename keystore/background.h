@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The work that each instance has going all the time (design D11, D12): prepare the key ring,
- * settle intents, read the ledger, rebuild the cache, and from then on ask what changed.
+ * settle intents, read the ledger, rebuild the cache, list the whole ring every hour. Beside that
+ * it watches the root key and polls for changes.
  */
 #ifndef KEYSTORE_BACKGROUND_H
 #define KEYSTORE_BACKGROUND_H
@@ -13,9 +14,7 @@ struct background;
 enum {
 	BACKGROUND_BACKOFF_MS_MIN = 1000,
 	BACKGROUND_BACKOFF_MS_MAX = 60000,
-	BACKGROUND_ALONE_MS = 5000, /* between listings while nobody vouches for the cache */
 	BACKGROUND_FULL_LIST_MS = 3600000,
-	BACKGROUND_OVERLAP_S = 300, /* listing windows overlap: clocks differ, listings lag */
 };
 
 /* Begins in a later turn. */

@@ -203,12 +203,17 @@ enum err cache_put_fact(struct cache_write *write, const char *name, struct slic
 	return cache_store(write, CACHE_FACT, key, value);
 }
 
-enum err cache_delete_fact(struct cache_write *write, const char *name)
+static enum err cache_delete(struct cache_write *write, enum cache_table table, struct slice name)
 {
-	MDB_val key = cache_val(slice_text(name));
-	int code = mdb_del(write->read.txn, write->cache->tables[CACHE_FACT], &key, NULL);
+	MDB_val key = cache_val(name);
+	int code = mdb_del(write->read.txn, write->cache->tables[table], &key, NULL);
 
 	return code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
+}
+
+enum err cache_delete_fact(struct cache_write *write, const char *name)
+{
+	return cache_delete(write, CACHE_FACT, slice_text(name));
 }
 
 enum err cache_put_intent(struct cache_write *write, const uint8_t nonce[16], struct slice body)
@@ -220,10 +225,7 @@ enum err cache_put_intent(struct cache_write *write, const uint8_t nonce[16], st
 
 enum err cache_delete_intent(struct cache_write *write, const uint8_t nonce[16])
 {
-	MDB_val key = cache_val(slice_of(nonce, 16));
-	int code = mdb_del(write->read.txn, write->cache->tables[CACHE_INTENT], &key, NULL);
-
-	return code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
+	return cache_delete(write, CACHE_INTENT, slice_of(nonce, 16));
 }
 
 enum err cache_new_incarnation(struct cache_write *write)

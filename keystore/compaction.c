@@ -15,8 +15,13 @@
 struct move {
 	uint8_t key[RECORD_KEY_LEN_MAX];
 	size_t key_len;
-	struct uid by; /* the new ledger record */
-	bool written;
+	struct uid by; /* the new ledger record; zero: not written as a whole */
+};
+
+/* A ledger record that the deletion of another one will rely on: read back first. */
+struct proof {
+	struct uid id;
+	bool fresh; /* made by this compaction: to be seen in a listing, too */
 };
 
 struct compaction {
@@ -29,8 +34,8 @@ struct compaction {
 	size_t taken;
 	struct move moves[COMPACTION_MOVES_MAX];
 	size_t move_count, move_next;
-	struct uid fresh[COMPACTION_MOVES_MAX]; /* the new ledger records */
-	size_t fresh_count, fresh_next;
+	struct proof proofs[COMPACTION_PROOFS_MAX];
+	size_t proof_count, proof_next, fresh_count;
 	size_t delete_next, deleted;
 	int64_t begun;
 	void (*on_done)(void *ctx, enum err err, size_t deleted);
@@ -103,6 +108,23 @@ static enum err survey_judge(struct survey *survey, struct ledger_note note, boo
 	return ERR_OK;
 }
 
+static const struct proof *proof_find(const struct compaction *compaction, const struct uid *id)
+{
+	for (size_t i = 0; i < compaction->proof_count; i++)
+		if (uid_equal(&compaction->proofs[i].id, id))
+			return &compaction->proofs[i];
+	return NULL;
+}
+
+/* Without room for its proof nothing that relies on it is deleted. */
+static void proof_add(struct compaction *compaction, const struct uid *id, bool fresh)
+{
+	if (proof_find(compaction, id) != NULL || compaction->proof_count == COMPACTION_PROOFS_MAX)
+		return;
+	compaction->proofs[compaction->proof_count++] = (struct proof){ .id = *id, .fresh = fresh };
+	compaction->fresh_count += fresh;
+}
+
 static void move_add(struct compaction *compaction, struct slice key)
 {
 	struct move *move = &compaction->moves[compaction->move_count];
@@ -134,6 +156,8 @@ static enum err survey_take(struct survey *survey, struct ledger_note note)
 		TRY(ledger_cover_get(&cover, survey->read, survey->arena, entry.record_key));
 		if (entry_counts(&cover, &note.id))
 			move_add(compaction, entry.record_key);
+		else if (cover.covered)
+			proof_add(compaction, &cover.by, false);
 	}
 out:
 	return err;
@@ -198,14 +222,6 @@ static enum err write_next(void *ctx, struct buf *record_key)
 	return buf_append(record_key, slice_of(move->key, move->key_len));
 }
 
-static void fresh_add(struct compaction *compaction, const struct uid *id)
-{
-	for (size_t i = 0; i < compaction->fresh_count; i++)
-		if (uid_equal(&compaction->fresh[i], id))
-			return;
-	compaction->fresh[compaction->fresh_count++] = *id;
-}
-
 static struct move *move_find(struct compaction *compaction, struct slice key)
 {
 	for (size_t i = 0; i < compaction->move_count; i++) {
@@ -224,8 +240,7 @@ static void write_on_one(void *ctx, struct slice record_key, const struct uid *b
 
 	ASSERT(move != NULL);
 	move->by = *by;
-	move->written = true;
-	fresh_add(compaction, by);
+	proof_add(compaction, by, true);
 }
 
 static void compaction_read_back(struct compaction *compaction);
@@ -268,7 +283,7 @@ static void read_back_on_read(void *ctx, enum err err)
 		compaction_finish(compaction, err);
 		return;
 	}
-	compaction->fresh_next++;
+	compaction->proof_next++;
 	compaction_read_back(compaction);
 }
 
@@ -276,12 +291,12 @@ static void compaction_read_back(struct compaction *compaction)
 {
 	enum err err;
 
-	if (compaction->fresh_next == compaction->fresh_count) {
+	if (compaction->proof_next == compaction->proof_count) {
 		compaction_list(compaction);
 		return;
 	}
 	err = ledger_read_start(&compaction->work, compaction->flow.instance,
-		&compaction->fresh[compaction->fresh_next], read_back_on_read, compaction);
+		&compaction->proofs[compaction->proof_next].id, read_back_on_read, compaction);
 	if (err != ERR_OK)
 		compaction_finish(compaction, err);
 }
@@ -303,8 +318,8 @@ static void list_on_listed(void *ctx, const struct keymanager_listed *result)
 	enum err err = result->err;
 
 	compaction->flow.call = NULL;
-	for (size_t i = 0; err == ERR_OK && i < compaction->fresh_count; i++)
-		if (!is_listed(result, &compaction->fresh[i]))
+	for (size_t i = 0; err == ERR_OK && i < compaction->proof_count; i++)
+		if (compaction->proofs[i].fresh && !is_listed(result, &compaction->proofs[i].id))
 			err = ERR_AGAIN;
 	if (err != ERR_OK)
 		compaction_finish(compaction, err);
@@ -330,6 +345,12 @@ static void compaction_list(struct compaction *compaction)
 
 /* ---- delete ---- */
 
+/* Stays, and was read back. */
+static bool is_relied_on(const struct compaction *compaction, const struct uid *id)
+{
+	return !is_taken(compaction, id) && proof_find(compaction, id) != NULL;
+}
+
 /* Is all that it says, or something later, in a ledger record that stays? */
 static enum err delete_judge(struct compaction *compaction, const struct uid *id, bool *may_go)
 {
@@ -354,8 +375,8 @@ static enum err delete_judge(struct compaction *compaction, const struct uid *id
 
 		arena_reset(compaction->flow.arena);
 		TRY(ledger_cover_get(&cover, read, compaction->flow.arena, entry.record_key));
-		*may_go = (move != NULL && move->written) || !cover.needed ||
-			  (cover.covered && !is_taken(compaction, &cover.by));
+		*may_go = !cover.needed || (move != NULL && is_relied_on(compaction, &move->by)) ||
+			  (cover.covered && is_relied_on(compaction, &cover.by));
 	}
 out:
 	cache_read_end(read);

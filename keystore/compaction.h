@@ -14,6 +14,7 @@ enum {
 	COMPACTION_RECORDS_MIN = 16, /* fewer poor ones than this are left as they are */
 	COMPACTION_RECORDS_MAX = 64, /* in one compaction */
 	COMPACTION_MOVES_MAX = 1024,
+	COMPACTION_PROOFS_MAX = 256, /* ledger records that are read back */
 	COMPACTION_INTERVAL_S = 86400,
 	COMPACTION_TURN = 32 /* ledger records judged in one turn of the loop */
 };

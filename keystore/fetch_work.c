@@ -7,17 +7,21 @@
 #include "keystore/fetch_work.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "keystore/missing.h"
 #include "keystore/sealing.h"
 #include "keystore/stamps.h"
 
-enum { FETCH_RESTORE_S = 30 }; /* the service restores no earlier than that after a deletion */
+enum {
+	FETCH_RESTORE_S = 30, /* the service restores no earlier than that after a deletion */
+	FETCH_OUTAGE_MS = 500,
+};
 
 static void work_get(struct fetch_work *work);
 static void work_unwrap(struct fetch_work *work);
 static void work_commit(struct fetch_work *work);
 static void work_keep(struct fetch_work *work);
 
-static void work_log(const struct fetch_work *work, const char *event, const char *why)
+void fetch_work_log(const struct fetch_work *work, const char *event, const char *why)
 {
 	char id[UUID_TEXT_LEN + 1];
 
@@ -35,6 +39,7 @@ static enum err work_look(struct fetch_work *work)
 
 	work->cached = NULL;
 	TRY(cache_read_begin(&read, work->flow.keystore->cache));
+	work->missing = missing_is(read, &work->uid);
 	err = cache_get_object(read, work->flow.arena, &work->uid, &work->cached);
 	if (err == ERR_MISS || err == ERR_CORRUPT) {
 		work->cached = NULL;
@@ -45,11 +50,22 @@ out:
 	return err;
 }
 
-/* ERR_MISS when the table has none, ERR_AGAIN when it is stale; fills `found` but for a miss. */
+/* As kek_table_get; fills `found` but for a miss. */
 static enum err work_table(struct fetch_work *work)
 {
 	return kek_table_get(work->flow.keystore->table, work->flow.arena, &work->flow.instance->id,
 		&work->uid, clock_boot_ms(), &work->found);
+}
+
+/* Until the first good poll of this life nobody knows what was deleted before it. */
+static bool work_must_ask(const struct fetch_work *work)
+{
+	const struct instance *instance = work->flow.instance;
+	const struct object *cached = work->cached;
+
+	return work->flow.background || cached->quarantined || !cached->has_material ||
+	       work->missing || instance->poll_good_ms == 0 ||
+	       kek_table_vouch_of(work->flow.keystore->table, &instance->id) <= clock_boot_ms();
 }
 
 static void work_begin(void *ctx)
@@ -71,8 +87,7 @@ static void work_begin(void *ctx)
 		fetch_work_done(work, ERR_NOT_FOUND);
 	else if (cached->dead && !work->flow.background)
 		fetch_work_done(work, ERR_DESTROYED);
-	else if (work->flow.background || cached->quarantined || !cached->has_material ||
-		 kek_table_vouch(work->flow.keystore->table) <= clock_boot_ms())
+	else if (work_must_ask(work))
 		work_get(work);
 	else if (!work->material || work_table(work) == ERR_OK)
 		fetch_work_done(work, ERR_OK);
@@ -87,124 +102,61 @@ void fetch_work_start(struct fetch_work *work)
 
 /* ---- the key manager does not answer ---- */
 
-/* While the key manager cannot be reached, calls that wait for it fill the queue: one that finds no
- * place there fails for the same reason. */
-static bool work_is_outage(const struct fetch_work *work, enum err err)
+/*
+ * An outage lets the resident copy be served; a refusal only a fresh one; that we ask too much,
+ * none that nobody vouches for; a disabled root key none at all (design D13).
+ */
+static bool work_may_keep(struct fetch_work *work, enum err err)
 {
-	struct keymanager_health health;
+	bool outage = instance_is_outage(work->flow.instance, err, false);
 
-	if (err != ERR_LIMIT)
-		return flow_error(err) == ERR_UNAVAILABLE;
-	keymanager_health(work->flow.instance->keymanager, &health);
-	return !health.reachable;
+	if (err == ERR_ROOT_DISABLED || work->cached == NULL || work->cached->dead ||
+		work->cached->quarantined || work->missing)
+		return false;
+	switch (work_table(work)) {
+	case ERR_OK:
+		return true;
+	case ERR_FORWARD:
+		return (outage || err == ERR_REFUSED) && instance_in_grace(work->flow.instance);
+	case ERR_AGAIN:
+		return outage && instance_in_grace(work->flow.instance);
+	default:
+		return false;
+	}
 }
 
-/*
- * An outage lets the resident copy be served; a refusal only a fresh one; a disabled root key none
- * (design D13).
- */
-static void work_fail(struct fetch_work *work, enum err err, const char *why)
+void fetch_work_fail(struct fetch_work *work, enum err err, const char *why)
 {
 	struct instance *instance = work->flow.instance;
-	enum err kept = ERR_MISS;
 
 	if (err == ERR_ROOT_DISABLED)
 		instance_close_root(instance, KEYMANAGER_ROOT_DISABLED);
-	else if (work->cached != NULL && !work->cached->dead && !work->cached->quarantined)
-		kept = work_table(work);
-	if (kept == ERR_OK || (kept == ERR_AGAIN && work_is_outage(work, err))) {
-		instance_note_outage(instance, true);
+	if (work_may_keep(work, err)) {
+		instance_note_failed(instance, err, false);
 		fetch_work_done(work, ERR_OK);
 		return;
 	}
+	if (err == ERR_REFUSED)
+		instance_note_failed(instance, err, false);
 	if (!work->flow.background)
-		work_log(work, "fetch-failed", why);
+		fetch_work_log(work, "fetch-failed", why);
 	fetch_work_done(work, flow_error(err));
 }
 
+/* In a known outage a request that can be answered all the same does not wait long for the key
+ * manager to come back. */
+static struct keymanager_call work_call(struct fetch_work *work)
+{
+	struct keymanager_call call = flow_call(&work->flow, 100);
+
+	if (work->flow.instance->outage_since_ms != 0 && !work->flow.background &&
+		call.deadline_ms > FETCH_OUTAGE_MS && work_may_keep(work, ERR_UNAVAILABLE))
+		call.deadline_ms = FETCH_OUTAGE_MS;
+	work->found = SLICE_EMPTY;
+	return call;
+}
+
 /* ---- GET and judgement ---- */
-
-/* Not there, said with authority only when the ledger and the whole ring were read (design D8). */
-static enum err work_absent(const struct fetch_work *work)
-{
-	if (work->flow.instance->listed || work->flow.background)
-		return ERR_NOT_FOUND;
-	return ERR_UNAVAILABLE;
-}
-
-static void work_on_missing(struct fetch_work *work)
-{
-	/* What the ledger alone tells of may have been destroyed so long ago that the key manager
-	 * has forgotten it. */
-	if (work->cached == NULL || (!work->cached->has_material && !work->cached->dead)) {
-		fetch_work_done(work, work_absent(work));
-		return;
-	}
-	work_log(work, "key-missing", "the key manager does not show it");
-	kek_table_drop(work->flow.keystore->table, &work->flow.instance->id, &work->uid);
-	fetch_work_done(work, ERR_MISSING);
-}
-
-static enum err work_write_tombstone(void *ctx, struct cache_write *write, struct arena *arena)
-{
-	struct fetch_work *work = ctx;
-
-	return flow_put_object(&work->flow, write, arena, &work->tombstone);
-}
-
-static void work_on_tombstone(void *ctx, enum err err)
-{
-	struct fetch_work *work = ctx;
-
-	kek_table_drop(work->flow.keystore->table, &work->flow.instance->id, &work->uid);
-	fetch_work_done(work, err == ERR_OK ? ERR_DESTROYED : err);
-}
-
-/* Of a destroyed key that is not cached only its name tells whose it was. */
-static bool work_was_ours(const struct fetch_work *work, const struct keymanager_key *key)
-{
-	uint8_t nonce[ENVELOPE_NONCE_LEN];
-	enum envelope_kind kind;
-
-	if (work->cached != NULL)
-		return true;
-	return key != NULL &&
-	       envelope_parse_name(&kind, nonce, &work->flow.instance->id, key->name) == ERR_OK &&
-	       kind == ENVELOPE_OBJECT;
-}
-
-static void work_on_destroyed(struct fetch_work *work, const struct keymanager_key *key)
-{
-	struct object *tombstone = &work->tombstone;
-	int64_t deletion = key != NULL ? key->deletion : 0;
-	enum err err;
-
-	if (!work_was_ours(work, key)) {
-		fetch_work_done(work, work_absent(work));
-		return;
-	}
-	if (deletion <= 0)
-		deletion = clock_wall_seconds();
-	if (work->cached != NULL)
-		*tombstone = *work->cached;
-	tombstone->uid = work->uid;
-	if (work->cached == NULL)
-		tombstone->key_id = work->uid;
-	tombstone->instance = work->flow.instance->id;
-	tombstone->dead = true;
-	if (object_epoch_of(deletion, true) > tombstone->dead_epoch)
-		tombstone->dead_epoch = object_epoch_of(deletion, true);
-	tombstone->dates[OBJECT_DATE_DESTROYED] = deletion;
-	tombstone->last_change = deletion;
-	tombstone->wrapped = (struct object_wrapped){ 0 };
-	if (work->cached != NULL && work->cached->dead) {
-		fetch_work_done(work, ERR_DESTROYED);
-		return;
-	}
-	err = flow_commit(&work->flow, work_write_tombstone, work_on_tombstone);
-	if (err != ERR_OK)
-		fetch_work_done(work, err);
-}
 
 /* A key that was restored after its deletion lives again, in a later epoch (design D6). */
 static bool work_judge_restored(struct fetch_work *work, const struct keymanager_key *key)
@@ -265,7 +217,7 @@ static bool work_differs(const struct fetch_work *work)
 static void work_on_judged(struct fetch_work *work, enum err err)
 {
 	if (err == ERR_CORRUPT || err == ERR_VERSION) {
-		work_log(work, "envelope-unreadable", err_text(err));
+		fetch_work_log(work, "envelope-unreadable", err_text(err));
 		err = work_unreadable(work);
 	}
 	if (err != ERR_OK)
@@ -285,32 +237,32 @@ static void work_on_got(void *ctx, const struct keymanager_got *result)
 	work->flow.call = NULL;
 	switch (result->err) {
 	case ERR_OK:
-		instance_note_outage(work->flow.instance, false);
+		instance_note_good(work->flow.instance, false);
 		if (flow_key_is_dead(result->key))
-			work_on_destroyed(work, result->key);
+			fetch_work_destroyed(work, result->key);
 		else
 			work_on_judged(work, work_judge(work, result->key));
 		break;
 	case ERR_DESTROYED:
-		work_on_destroyed(work, result->key);
+		fetch_work_destroyed(work, result->key);
 		break;
 	case ERR_NOT_FOUND:
-		work_on_missing(work);
+		fetch_work_absent(work);
 		break;
 	default:
-		work_fail(work, result->err, result->why);
+		fetch_work_fail(work, result->err, result->why);
 	}
 }
 
 static void work_get(struct fetch_work *work)
 {
-	struct keymanager_call call = flow_call(&work->flow, 100);
+	struct keymanager_call call = work_call(work);
 	const struct uid *id = work->cached != NULL ? &work->cached->key_id : &work->uid;
 	enum err err = keymanager_get_start(
 		&work->flow.call, work->flow.instance->keymanager, id, work_on_got, &call);
 
 	if (err != ERR_OK)
-		work_fail(work, err, err_text(err));
+		fetch_work_fail(work, err, err_text(err));
 }
 
 /* ---- unwrap ---- */
@@ -357,11 +309,11 @@ static void work_on_unopened(struct fetch_work *work)
 	if (work->cached == NULL) {
 		fetch_work_done(work, ERR_NOT_FOUND);
 	} else if (!work->has_fresh) {
-		work_log(work, "wrapped-key-unreadable", "reading it again");
+		fetch_work_log(work, "wrapped-key-unreadable", "reading it again");
 		work->cached->wrapped.ciphertext = SLICE_EMPTY;
 		work_get(work);
 	} else {
-		work_log(work, "wrapped-key-unreadable", "also as the key manager has it");
+		fetch_work_log(work, "wrapped-key-unreadable", "also as the key manager has it");
 		fetch_work_done(work, work_unreadable(work));
 	}
 }
@@ -370,7 +322,7 @@ static void work_on_unopened(struct fetch_work *work)
  * key by that. */
 static void work_on_altered(struct fetch_work *work)
 {
-	work_log(work, "unwrapped-key-altered", "not served");
+	fetch_work_log(work, "unwrapped-key-altered", "not served");
 	fetch_work_done(work, work_unreadable(work));
 }
 
@@ -385,10 +337,10 @@ static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 		return;
 	}
 	if (result->err != ERR_OK) {
-		work_fail(work, result->err, result->why);
+		fetch_work_fail(work, result->err, result->why);
 		return;
 	}
-	instance_note_outage(work->flow.instance, false);
+	instance_note_good(work->flow.instance, false);
 	err = work_open(work, result);
 	work->unwrapped = err == ERR_OK;
 	if (err == ERR_CORRUPT)
@@ -401,7 +353,7 @@ static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 
 static void work_unwrap(struct fetch_work *work)
 {
-	struct keymanager_call call = flow_call(&work->flow, 100);
+	struct keymanager_call call = work_call(work);
 	const struct object_wrapped *wrapped = work_wrapped(work);
 	struct keymanager_aad aad;
 	enum err err;
@@ -410,7 +362,7 @@ static void work_unwrap(struct fetch_work *work)
 	err = keymanager_unwrap_start(&work->flow.call, work->flow.instance->keymanager,
 		wrapped->ciphertext, &aad, work_on_unwrapped, &call);
 	if (err != ERR_OK)
-		work_fail(work, err, err_text(err));
+		fetch_work_fail(work, err, err_text(err));
 }
 
 /* ---- commit ---- */
@@ -442,6 +394,8 @@ static enum err work_write(void *ctx, struct cache_write *write, struct arena *a
 	}
 	work_set_rewrapped(work, &record.object);
 	TRY(flow_put(&work->flow, write, arena, &record));
+	if (work->missing && work->has_fresh)
+		TRY(missing_clear(write, &work->uid));
 out:
 	return err;
 }
@@ -450,6 +404,8 @@ static void work_on_written(void *ctx, enum err err)
 {
 	struct fetch_work *work = ctx;
 
+	if (err == ERR_OK && work->missing && work->has_fresh)
+		fetch_work_log(work, "key-shown-again", "the key manager has it");
 	if (err != ERR_OK)
 		fetch_work_done(work, err);
 	else
@@ -460,7 +416,8 @@ static void work_commit(struct fetch_work *work)
 {
 	enum err err;
 
-	if (work->rewrapped.len == 0 && !(work->has_fresh && work_differs(work))) {
+	if (work->rewrapped.len == 0 &&
+		!(work->has_fresh && (work->missing || work_differs(work)))) {
 		work_keep(work);
 		return;
 	}
@@ -471,7 +428,8 @@ static void work_commit(struct fetch_work *work)
 
 /* ---- the unwrapped copy ---- */
 
-/* What was destroyed or disabled while the key manager was asked must not come back. */
+/* What was destroyed, found missing or disabled while the key manager was asked must not come back.
+ */
 static void work_keep(struct fetch_work *work)
 {
 	struct instance *instance = work->flow.instance;
@@ -486,6 +444,8 @@ static void work_keep(struct fetch_work *work)
 
 	if (err == ERR_OK && work->cached != NULL && work->cached->dead)
 		err = ERR_DESTROYED;
+	if (err == ERR_OK && work->missing)
+		err = ERR_MISSING;
 	if (err != ERR_OK) {
 		fetch_work_done(work, err);
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shared part of fetches of one key (design D13: concurrent unwraps of one key are one call):
- * fetch.c has the callers, fetch_work.c the steps. */
+ * fetch.c has the callers, fetch_work.c the steps, fetch_gone.c what is done when the key manager
+ * says that the key is not there. */
 #ifndef KEYSTORE_FETCH_WORK_H
 #define KEYSTORE_FETCH_WORK_H
 
@@ -20,6 +21,7 @@ struct fetch_work {
 	struct object *cached; /* as it was at the beginning; NULL: not cached */
 	struct object fresh; /* from the envelope, when it was read */
 	bool has_fresh;
+	bool missing; /* the key manager did not show it when last asked (design D12) */
 	bool restored; /* cached as dead, and live again at the key manager */
 	struct slice sealed; /* material under a one-time key, or empty */
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
@@ -33,5 +35,15 @@ struct fetch_work {
 void fetch_work_start(struct fetch_work *work);
 /* Told once, at the end: hands the result to the waiters and ends the work. */
 void fetch_work_done(struct fetch_work *work, enum err err);
+
+/* The key manager did not answer or did not want to: what is kept is served where that is allowed
+ * (design D13). Ends the work. */
+void fetch_work_fail(struct fetch_work *work, enum err err, const char *why);
+void fetch_work_log(const struct fetch_work *work, const char *event, const char *why);
+
+/* It shows no key of that id: missing, if it shows the root key (design D12). Ends the work. */
+void fetch_work_absent(struct fetch_work *work);
+/* It tells that the key is destroyed; `key` NULL where it tells no more. Ends the work. */
+void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *key);
 
 #endif

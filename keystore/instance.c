@@ -2,10 +2,13 @@
 #include "keystore/instance.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "keystore/background.h"
+#include "keystore/fact.h"
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
+#include "keystore/missing.h"
 
 enum { INSTANCE_TEXTS_MAX = 65536 };
 
@@ -43,19 +46,13 @@ out:
 
 static enum err instance_load_facts(struct instance *instance)
 {
-	struct cache_read *read = NULL;
-	char name[INSTANCE_FACT_LEN];
-	struct slice value;
+	char name[INSTANCE_FACT_LEN], value[FACT_VALUE_LEN];
 	enum err err;
 
 	instance_fact_read(name, &instance->id);
-	TRY(cache_read_begin(&read, instance->keystore->cache));
-	err = cache_get_fact(read, name, &value);
+	err = fact_get(instance->keystore, name, value);
 	instance->ledger_known = err == ERR_OK;
-	err = err == ERR_MISS ? ERR_OK : err;
-out:
-	cache_read_end(read);
-	return err;
+	return err == ERR_MISS ? ERR_OK : err;
 }
 
 enum err instance_new(struct instance **out, struct keystore *keystore,
@@ -94,16 +91,80 @@ void instance_free(struct instance *instance)
 	free(instance);
 }
 
-void instance_note_outage(struct instance *instance, bool outage)
+/* ---- what the key manager's answers say ---- */
+
+/* While the key manager cannot be reached, calls that wait for it fill the queue: one that finds no
+ * place there fails for the same reason. */
+static bool instance_is_reachable(const struct instance *instance)
 {
-	if (outage == instance->in_outage)
+	struct keymanager_health health;
+
+	keymanager_health(instance->keymanager, &health);
+	return health.reachable;
+}
+
+bool instance_is_outage(const struct instance *instance, enum err err, bool is_poll)
+{
+	switch (err) {
+	case ERR_UNAVAILABLE:
+		return true;
+	case ERR_THROTTLED:
+		return is_poll || instance->outage_since_ms != 0;
+	case ERR_LIMIT:
+		return !instance_is_reachable(instance);
+	default:
+		return false;
+	}
+}
+
+void instance_note_good(struct instance *instance, bool is_poll)
+{
+	if (instance->outage_since_ms != 0)
+		log_info("outage-ends", "instance=%s lasted_ms=%llu", instance->id.text,
+			(unsigned long long) (clock_boot_ms() - instance->outage_since_ms));
+	instance->outage_since_ms = 0;
+	if (!is_poll)
 		return;
-	instance->in_outage = outage;
-	if (outage)
-		log_warning(
-			"outage-begins", "instance=%s serving=resident-copies", instance->id.text);
-	else
-		log_info("outage-ends", "instance=%s", instance->id.text);
+	if (instance->refused)
+		log_info("key-manager-accepts-again", "instance=%s", instance->id.text);
+	instance->refused = false;
+}
+
+void instance_note_failed(struct instance *instance, enum err err, bool is_poll)
+{
+	bool outage = instance_is_outage(instance, err, is_poll);
+
+	if (outage && instance->outage_since_ms == 0) {
+		instance->outage_since_ms = clock_boot_ms();
+		log_warning("outage-begins", "instance=%s error=%s serving=resident-copies",
+			instance->id.text, err_name(err));
+	}
+	if (err == ERR_REFUSED && !instance->refused) {
+		instance->refused = true;
+		log_error("key-manager-refuses",
+			"instance=%s effect=\"unwrapped keys are served until plaintext-ttl\"",
+			instance->id.text);
+	}
+}
+
+bool instance_in_grace(const struct instance *instance)
+{
+	uint64_t grace_ms = 1000ull * instance->keystore->settings.outage_grace_s;
+
+	return instance->poll_good_ms == 0 || clock_boot_ms() < instance->poll_good_ms + grace_ms;
+}
+
+uint64_t instance_missing(const struct instance *instance)
+{
+	struct cache_read *read = NULL;
+	uint64_t count = 0;
+	enum err err;
+
+	TRY(cache_read_begin(&read, instance->keystore->cache));
+	TRY(missing_count(&count, read, &instance->id));
+out:
+	cache_read_end(read);
+	return err == ERR_OK ? count : 0;
 }
 
 bool instance_root_is_usable(const struct instance *instance)

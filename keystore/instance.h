@@ -24,15 +24,28 @@ struct instance {
 	int64_t root_version_date; /* of the newest version; 0: not known */
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	bool ledger_known; /* read in this or an earlier life (design D11) */
-	bool in_outage; /* resident copies are being served */
+	bool prepared; /* the key ring is there and can be listed */
+	bool rebuilt; /* the whole ring was seen in this life */
+	uint64_t poll_good_ms; /* boot time at which the last good poll began; 0: none yet */
+	uint64_t outage_since_ms; /* boot time; 0: the key manager answers (design D13) */
+	bool refused; /* it answers, and refuses our credentials */
 	uint64_t objects_seen, unclaimed, ledger_records;
 };
 
 MUST_USE enum err instance_new(struct instance **out, struct keystore *keystore,
 	const struct keystore_instance_options *options, char why[300]);
 void instance_free(struct instance *instance);
-/* What the last calls say: for one log line when an outage begins, and one when it ends. */
-void instance_note_outage(struct instance *instance, bool outage);
+/*
+ * What calls to the key manager say of it, with one log line for each change. An outage (design
+ * D13) is no answer, or a 429 to a poll; a 429 to another call only while the polls fail too. A
+ * refusal is none: it means that somebody took our rights away; a good poll ends it.
+ */
+void instance_note_good(struct instance *instance, bool is_poll);
+void instance_note_failed(struct instance *instance, enum err err, bool is_poll);
+bool instance_is_outage(const struct instance *instance, enum err err, bool is_poll);
+/* Resident copies may be served in an outage: outage-grace counts from the last good poll, too. */
+bool instance_in_grace(const struct instance *instance);
+uint64_t instance_missing(const struct instance *instance);
 /* Not known to be disabled or deleted. */
 bool instance_root_is_usable(const struct instance *instance);
 /* The root key may not be used: nothing of the instance stays unwrapped (design D13). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One page of header, then slots. A slot is guarded by a counter (a seqlock): odd while it is being
- * written, and otherwise the slot's generation, which is part of what the sealing authenticates. So
- * a reader that copied a slot while it changed either sees that the counter moved, or fails to open
- * the copy.
+ * A header of two pages, then slots. A slot is guarded by a counter (a seqlock): odd while it is
+ * being written, and otherwise the slot's generation, which is part of what the sealing
+ * authenticates. So a reader that copied a slot while it changed either sees that the counter
+ * moved, or fails to open the copy.
  */
 #include "keystore/kek_table.h"
 #include <fcntl.h>
@@ -14,10 +14,11 @@
 #include <unistd.h>
 #include "base/crypt.h"
 #include "base/secret.h"
+#include "keystore/vouches.h"
 
 enum {
-	HEADER_LEN = 4096,
-	TABLE_VERSION = 1,
+	HEADER_LEN = 8192,
+	TABLE_VERSION = 2,
 	SLOTS_MAX = 1 << 22, /* 2.5 GB */
 	SEALED_MAX = KEK_TABLE_MATERIAL_MAX + CRYPT_GCM_TAG_LEN,
 	READ_TRIES_MAX = 64, /* a write takes about a microsecond */
@@ -30,8 +31,8 @@ struct header {
 	uint32_t version;
 	uint32_t slot_len;
 	uint64_t slots;
-	uint64_t unused[5]; /* the word that changes has a cache line of its own */
-	_Atomic uint64_t vouch_until_ms;
+	uint64_t unused[5]; /* the words that change have cache lines of their own */
+	struct vouches vouches;
 };
 
 /* What a slot holds, as it is copied in and out. All zero: empty. */
@@ -401,6 +402,31 @@ size_t kek_table_count(const struct kek_table *table)
 	return table->count;
 }
 
+/* ---- who vouches ---- */
+
+void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms)
+{
+	ASSERT(is_keeper(table));
+	vouches_set_lease(&table->header->vouches, until_ms);
+}
+
+uint64_t kek_table_vouch(const struct kek_table *table)
+{
+	return vouches_lease(&table->header->vouches);
+}
+
+void kek_table_set_vouch_of(
+	struct kek_table *table, const struct instance_id *instance, uint64_t until_ms)
+{
+	ASSERT(is_keeper(table));
+	vouches_set(&table->header->vouches, instance->text, until_ms);
+}
+
+uint64_t kek_table_vouch_of(const struct kek_table *table, const struct instance_id *instance)
+{
+	return vouches_until(&table->header->vouches, instance->text);
+}
+
 /* ---- reading ---- */
 
 static enum err slot_find(struct kek_table *table, const struct uid *uid, struct slot **out,
@@ -441,8 +467,10 @@ static enum err judge(const struct kek_table *table, const struct content *conte
 	if (atomic_load_explicit(&slot->generation, memory_order_acquire) != generation ||
 		now_ms >= content->resident_until_ms)
 		return ERR_MISS;
-	if (now_ms >= content->fresh_until_ms || now_ms >= kek_table_vouch(table))
+	if (now_ms >= content->fresh_until_ms)
 		return ERR_AGAIN;
+	if (now_ms >= vouches_until(&table->header->vouches, (const char *) content->instance))
+		return ERR_FORWARD;
 	return ERR_OK;
 }
 
@@ -468,15 +496,4 @@ enum err kek_table_get(struct kek_table *table, struct arena *arena,
 		*out = material;
 out:
 	return err;
-}
-
-void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms)
-{
-	ASSERT(is_keeper(table));
-	atomic_store_explicit(&table->header->vouch_until_ms, until_ms, memory_order_seq_cst);
-}
-
-uint64_t kek_table_vouch(const struct kek_table *table)
-{
-	return atomic_load_explicit(&table->header->vouch_until_ms, memory_order_seq_cst);
 }

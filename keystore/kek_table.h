@@ -44,17 +44,22 @@ void kek_table_drop_instance(struct kek_table *table, const struct instance_id *
 size_t kek_table_count(const struct kek_table *table);
 
 /*
- * Both. Copies the material into the arena: ERR_OK fresh and vouched for; ERR_AGAIN resident, but
- * stale or not vouched for (*out is set all the same: for the keeper, who may know better);
- * ERR_MISS; ERR_NOMEM. Generation, expiry and the vouch word are checked after the copy was opened.
+ * Both. Copies the material into the arena: ERR_OK fresh and vouched for; ERR_FORWARD fresh, but
+ * not vouched for; ERR_AGAIN resident, but stale (with both *out is set all the same: for the
+ * keeper, who may know better); ERR_MISS; ERR_NOMEM. Generation, expiry and the vouch are checked
+ * after the copy was opened.
  */
 MUST_USE enum err kek_table_get(struct kek_table *table, struct arena *arena,
 	const struct instance_id *instance, const struct uid *uid, uint64_t now_ms,
 	struct slice *out);
 
-/* Until when this node may serve from its cache; UINT64_MAX without a peer. 0 in a new table: not
- * at all. Setting is the keeper's. */
+/* Until when this node may serve every instance from its cache: the peer's lease; UINT64_MAX
+ * without a peer. 0 in a new table: not at all. Setting is the keeper's. */
 void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms);
 uint64_t kek_table_vouch(const struct kek_table *table);
+/* And one instance, by what its key manager told (design D19). The later of the two holds. */
+void kek_table_set_vouch_of(
+	struct kek_table *table, const struct instance_id *instance, uint64_t until_ms);
+uint64_t kek_table_vouch_of(const struct kek_table *table, const struct instance_id *instance);
 
 #endif

@@ -60,13 +60,26 @@ static size_t append_since(char *path, size_t size, const char *property, int64_
 	return (size_t) snprintf(path, size, "%s", escaped);
 }
 
+static const char *list_states(const struct keymanager_list_query *query)
+{
+	if (query->only_destroyed)
+		return "5";
+	return query->with_destroyed ? "0,1,2,3,5" : "0,1,2,3";
+}
+
+static const char *list_order(const struct keymanager_list_query *query)
+{
+	if (query->only_destroyed)
+		return "-deletionDate";
+	return query->newest_first ? "-creationDate" : "id";
+}
+
 static void set_list_request(struct call *call, const struct keymanager_list_query *query)
 {
 	char path[512];
-	size_t len = (size_t) snprintf(path, sizeof(path),
-		"keys?limit=%u&offset=%u&state=%s&sort=%s", query->limit, query->offset,
-		query->with_destroyed ? "0,1,2,3,5" : "0,1,2,3",
-		query->newest_first ? "-creationDate" : "id");
+	size_t len =
+		(size_t) snprintf(path, sizeof(path), "keys?limit=%u&offset=%u&state=%s&sort=%s",
+			query->limit, query->offset, list_states(query), list_order(query));
 	if (query->created_since > 0 || query->updated_since > 0)
 		len += (size_t) snprintf(path + len, sizeof(path) - len, "&filter=");
 	if (query->created_since > 0)

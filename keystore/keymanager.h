@@ -138,6 +138,7 @@ struct keymanager_list_query {
 	int64_t created_since; /* 0: all. Rounded down to seconds */
 	int64_t updated_since;
 	bool with_destroyed;
+	bool only_destroyed; /* the one deleted last comes first */
 	bool newest_first; /* by creation; else by id */
 	uint32_t offset;
 	uint32_t limit; /* at most KEYMANAGER_LIST_MAX */

@@ -3,6 +3,7 @@
  * their own. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "keystore/background.h"
 #include "keystore/flow.h"
@@ -67,6 +68,11 @@ void keystore_instance_status(
 		.objects_seen = instance->objects_seen,
 		.unclaimed = instance->unclaimed,
 		.ledger_records = instance->ledger_records };
+	out->poll_good_ms = instance->poll_good_ms;
+	out->outage_since_ms = instance->outage_since_ms;
+	out->refused = instance->refused;
+	out->vouched = kek_table_vouch_of(keystore->table, &instance->id) > clock_boot_ms();
+	out->missing = instance_missing(instance);
 	if (instance->ledger != NULL)
 		out->ledger_waiting = ledger_waiting(instance->ledger);
 	if (instance->keymanager != NULL)

@@ -38,6 +38,7 @@ struct keystore_settings {
 	uint32_t root_poll_s; /* 30 */
 	uint32_t reconcile_s; /* 30 */
 	uint32_t checkpoint_s; /* 86400; 0: none but at a clean stop and on demand */
+	uint32_t max_stale_s; /* 15; 0: without the peer's lease each Get is proved by id */
 };
 
 /*
@@ -115,8 +116,7 @@ void keystore_view_rest(struct keystore_view *view);
 MUST_USE enum err keystore_read(
 	struct keystore_view *view, const struct uid *uid, struct object **out);
 /* The material of an object that was read: ERR_OK, ERR_AGAIN (fetch with material), ERR_KEY_ABSENT.
- * Honours freshness, the vouch word (design D19 in its first form) and what was validated for this
- * view. */
+ * Honours freshness, who vouches (design D19) and what was validated for this view. */
 MUST_USE enum err keystore_read_material(
 	struct keystore_view *view, const struct object *object, struct slice *out);
 /* Walks objects of the instance: with a name and value through the index, else all (struct
@@ -184,6 +184,15 @@ MUST_USE enum err keystore_client_start(struct keystore_pending **out, struct ke
 	const struct client *client, void (*on_stored)(void *ctx, enum err err, const char *why),
 	void *ctx);
 
+/*
+ * The operator gives a key up that the key manager does not show any more (design D12): a
+ * tombstone, after commit and gate. ERR_STATE: it is not missing; ERR_MISS: not cached;
+ * ERR_DESTROYED.
+ */
+MUST_USE enum err keystore_forget_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct uid *uid, void (*on_forgotten)(void *ctx, enum err err), void *ctx);
+bool keystore_is_missing(struct cache_read *read, const struct uid *uid);
+
 /* Records from the peer: merged and durable together with the fact (peer position) when the
  * callback comes. Unwrapped copies of keys that turn out dead are dropped before. The record bytes
  * and the fact are copied. */
@@ -230,6 +239,11 @@ struct keystore_instance_status {
 	enum keymanager_root_state root;
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	uint64_t objects_seen, unclaimed, ledger_records, ledger_waiting;
+	uint64_t missing; /* not shown by the key manager any more (design D12) */
+	uint64_t poll_good_ms; /* boot time at which the last good poll began; 0: none yet */
+	uint64_t outage_since_ms; /* boot time; 0: the key manager answers */
+	bool refused; /* it refuses our credentials */
+	bool vouched; /* the peer's lease or the key manager lets us answer from the cache */
 };
 size_t keystore_instance_count(const struct keystore *keystore);
 void keystore_instance_status(

@@ -2,12 +2,14 @@
 #include "keystore/sweep.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "keystore/absent.h"
 #include "keystore/envelope.h"
 #include "keystore/checkpoint.h"
 #include "keystore/fetch.h"
 #include "keystore/ledger_care.h"
 #include "keystore/ledger_note.h"
 #include "keystore/ledger_read.h"
+#include "keystore/missing.h"
 
 /* What a listed key asks for. */
 enum sweep_action { SWEEP_NOTHING, SWEEP_READ_LEDGER, SWEEP_ADOPT, SWEEP_LOOK_AGAIN };
@@ -32,6 +34,7 @@ struct sweep {
 	bool last_page;
 	struct sweep_entry entries[KEYMANAGER_LIST_MAX];
 	size_t entry_count, entry_next;
+	struct absent *absent; /* looks for cached keys that a whole listing lacks; or NULL */
 	struct sweep_slot slots[SWEEP_PARALLEL];
 	size_t running;
 	struct uid gone[SWEEP_GONE_MAX]; /* ledger records known here that are destroyed now */
@@ -52,6 +55,7 @@ static void sweep_on_end(struct keystore_pending *flow)
 		if (sweep->slots[i].work != NULL)
 			flow_end(sweep->slots[i].work);
 	}
+	absent_free(sweep->absent);
 }
 
 static void sweep_finish(struct sweep *sweep)
@@ -114,7 +118,8 @@ static enum sweep_action page_judge_object(
 		return page_may_adopt(page, key, nonce) ? SWEEP_ADOPT : SWEEP_NOTHING;
 	if (object->unclaimed && !object->dead)
 		page->sweep->counts.unclaimed++;
-	if (flow_key_is_dead(key) != object->dead)
+	if (flow_key_is_dead(key) != object->dead ||
+		(!object->dead && missing_is(page->read, &object->uid)))
 		return SWEEP_LOOK_AGAIN;
 	/* So far only the ledger told of it. */
 	if (!object->has_material && !object->dead && page_may_adopt(page, key, nonce))
@@ -122,13 +127,15 @@ static enum sweep_action page_judge_object(
 	return SWEEP_NOTHING;
 }
 
-/* Judged when the listing is over: what was in it may have been written elsewhere before. */
+/* Judged when a listing of everything is over: what was in it may have been written elsewhere
+ * before. */
 static void page_note_gone(struct page *page, const struct keymanager_key *key)
 {
 	struct sweep *sweep = page->sweep;
 	struct ledger_note note;
 
-	if (sweep->gone_count < SWEEP_GONE_MAX &&
+	if (!sweep->options.deletions && sweep->options.updated_since == 0 &&
+		sweep->gone_count < SWEEP_GONE_MAX &&
 		ledger_note_get(&note, page->read, &key->id) == ERR_OK)
 		sweep->gone[sweep->gone_count++] = key->id;
 }
@@ -175,6 +182,7 @@ static enum err sweep_judge(struct sweep *sweep, const struct keymanager_listed 
 			.id = result->keys[i].id };
 
 		arena_reset(page.arena);
+		absent_see(sweep->absent, &entry.id);
 		if (entry.action != SWEEP_NOTHING)
 			sweep->entries[sweep->entry_count++] = entry;
 	}
@@ -256,6 +264,7 @@ out:
 }
 
 static void sweep_list(struct sweep *sweep);
+static void sweep_look_for_absent(void *ctx);
 
 /* ---- ledger records that are gone (design D10) ---- */
 
@@ -321,6 +330,20 @@ static bool sweep_begins_again(struct sweep *sweep)
 	return true;
 }
 
+static void sweep_go_on(struct sweep *sweep)
+{
+	if (sweep->err != ERR_OK)
+		sweep_finish(sweep);
+	else if (!sweep->last_page || sweep_begins_again(sweep))
+		sweep_list(sweep);
+	else if (sweep->absent == NULL)
+		sweep_conclude(sweep);
+	else {
+		sweep->entry_count = sweep->entry_next = 0;
+		flow_defer(&sweep->flow, sweep_look_for_absent);
+	}
+}
+
 static void sweep_poke(struct sweep *sweep)
 {
 	for (size_t i = 0; i < SWEEP_PARALLEL && sweep->err == ERR_OK &&
@@ -329,15 +352,46 @@ static void sweep_poke(struct sweep *sweep)
 		if (sweep->slots[i].work == NULL)
 			sweep->err = sweep_read(sweep, &sweep->slots[i]);
 	}
-	if (sweep->running > 0)
+	if (sweep->running == 0)
+		sweep_go_on(sweep);
+}
+
+/* ---- what the listing lacks ---- */
+
+static void sweep_add_absent(void *ctx, const struct uid *uid)
+{
+	struct sweep *sweep = ctx;
+
+	if (sweep->entry_count < SWEEP_ABSENT_MAX)
+		sweep->entries[sweep->entry_count++] =
+			(struct sweep_entry){ .action = SWEEP_LOOK_AGAIN, .id = *uid };
+}
+
+/* A part of the cache in each turn, so that the loop goes on. */
+static void sweep_look_for_absent(void *ctx)
+{
+	struct sweep *sweep = ctx;
+	bool more = false;
+
+	sweep->err = absent_look(sweep->absent, sweep_add_absent, sweep, &more);
+	if (sweep->err == ERR_OK && more) {
+		flow_defer(&sweep->flow, sweep_look_for_absent);
 		return;
-	if (sweep->err != ERR_OK || (sweep->last_page && !sweep_begins_again(sweep)))
-		sweep_conclude(sweep);
-	else
-		sweep_list(sweep);
+	}
+	absent_free(sweep->absent);
+	sweep->absent = NULL;
+	sweep_poke(sweep);
 }
 
 /* ---- listing ---- */
+
+/* Deletions come newest first: a page without news is the last that is needed. */
+static bool sweep_is_last_page(const struct sweep *sweep, const struct keymanager_listed *result)
+{
+	if (sweep->options.deletions)
+		return result->count < SWEEP_DELETIONS_PAGE || sweep->entry_count == 0;
+	return result->count < KEYMANAGER_LIST_MAX;
+}
 
 static void sweep_on_listed(void *ctx, const struct keymanager_listed *result)
 {
@@ -348,19 +402,22 @@ static void sweep_on_listed(void *ctx, const struct keymanager_listed *result)
 	if (sweep->err == ERR_OK)
 		sweep->err = sweep_judge(sweep, result);
 	sweep->offset += (uint32_t) result->count;
-	sweep->last_page = result->count < KEYMANAGER_LIST_MAX;
+	sweep->last_page = sweep_is_last_page(sweep, result);
 	sweep_poke(sweep);
 }
 
 static void sweep_list(struct sweep *sweep)
 {
-	struct keymanager_list_query query = { .updated_since = sweep->options.updated_since,
+	const struct sweep_options *options = &sweep->options;
+	struct keymanager_list_query query = { .updated_since = options->updated_since,
 		.with_destroyed = true,
+		.only_destroyed = options->deletions,
 		.offset = sweep->offset,
-		.limit = KEYMANAGER_LIST_MAX };
+		.limit = options->deletions ? SWEEP_DELETIONS_PAGE : KEYMANAGER_LIST_MAX };
+	uint32_t call_ms = options->call_ms != 0 ? options->call_ms : FLOW_BACKGROUND_MS;
 	struct keymanager_call call;
 
-	sweep->flow.deadline_ms = clock_boot_ms() + FLOW_BACKGROUND_MS;
+	sweep->flow.deadline_ms = clock_boot_ms() + call_ms;
 	call = flow_call(&sweep->flow, 100);
 	sweep->err = keymanager_list_start(&sweep->flow.call, sweep->flow.instance->keymanager,
 		&query, sweep_on_listed, &call);
@@ -376,7 +433,7 @@ static void sweep_begin(void *ctx)
 enum err sweep_start(struct keystore_pending **out, struct instance *instance,
 	const struct sweep_options *options)
 {
-	struct keystore_pending *flow;
+	struct keystore_pending *flow = NULL;
 	struct sweep *sweep;
 	enum err err;
 
@@ -386,8 +443,13 @@ enum err sweep_start(struct keystore_pending **out, struct instance *instance,
 	flow->on_end = sweep_on_end;
 	sweep->options = *options;
 	sweep->told_ms = clock_boot_ms();
+	if (options->objects && !options->deletions && options->updated_since == 0)
+		TRY(absent_new(&sweep->absent, instance, clock_wall_seconds()));
 	flow_defer(flow, sweep_begin);
 	*out = flow;
+	return ERR_OK;
 out:
+	if (flow != NULL)
+		flow_end(flow);
 	return err;
 }

@@ -127,10 +127,19 @@ enum err keystore_read_material(
 		*out = proved->material;
 		return ERR_OK;
 	}
-	if (object->quarantined || (proved == NULL && kek_table_vouch(table) <= now_ms))
+	if (object->quarantined ||
+		(proved == NULL && kek_table_vouch_of(table, &view->instance) <= now_ms))
 		return ERR_AGAIN;
 	err = kek_table_get(table, view->arena, &view->instance, &object->uid, now_ms, out);
-	return err == ERR_MISS || err == ERR_CORRUPT || err == ERR_CRYPTO ? ERR_AGAIN : err;
+	switch (err) {
+	case ERR_MISS:
+	case ERR_CORRUPT:
+	case ERR_CRYPTO:
+	case ERR_FORWARD:
+		return ERR_AGAIN;
+	default:
+		return err;
+	}
 }
 
 enum err keystore_find(struct keystore_view *view, struct slice name, struct slice value,

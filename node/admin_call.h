@@ -32,9 +32,10 @@ const char *admin_text(const struct admin_call *call, const char *name);
 /* Runs the command that the question names (admin_commands.c). */
 void admin_run(struct admin_call *call);
 
-/* The commands that list and show keys (admin_keys.c). */
+/* The commands on keys (admin_keys.c). */
 void admin_key_list(struct admin_call *call);
 void admin_key_show(struct admin_call *call);
+void admin_key_forget(struct admin_call *call);
 /* The commands on client registrations (admin_clients.c). */
 void admin_client_add(struct admin_call *call);
 void admin_client_list(struct admin_call *call);

@@ -63,6 +63,14 @@ static const char *root_state_name(enum keymanager_root_state state)
 	return names[state];
 }
 
+/* What a Get is answered from (design D19). */
+static const char *gets_name(const struct keystore_instance_status *status)
+{
+	if (status->vouched)
+		return "cache";
+	return status->outage_since_ms != 0 ? "resident copies" : "key manager";
+}
+
 static cJSON *instance_json(const struct keystore_instance_status *status)
 {
 	cJSON *object = cJSON_CreateObject();
@@ -78,9 +86,14 @@ static cJSON *instance_json(const struct keystore_instance_status *status)
 	add_number(object, "calls", status->health.calls);
 	add_number(object, "failures", status->health.failures);
 	cJSON_AddStringToObject(object, "last_error", status->health.last_error);
+	add_ms_ago(object, "last_poll_ms_ago", clock_boot_ms(), status->poll_good_ms);
+	add_ms_ago(object, "outage_for_ms", clock_boot_ms(), status->outage_since_ms);
+	cJSON_AddBoolToObject(object, "refused", status->refused);
+	cJSON_AddStringToObject(object, "gets", gets_name(status));
 	cJSON_AddBoolToObject(object, "listed", status->listed);
 	add_number(object, "objects_seen", status->objects_seen);
 	add_number(object, "unclaimed", status->unclaimed);
+	add_number(object, "missing", status->missing);
 	add_number(object, "ledger_records", status->ledger_records);
 	add_number(object, "ledger_waiting", status->ledger_waiting);
 	return object;
@@ -207,6 +220,7 @@ static const struct {
 	{ "key-show", admin_key_show },
 	{ "checkpoint", command_checkpoint },
 	{ "checkpoint-status", command_checkpoint_status },
+	{ "key-forget", admin_key_forget },
 	{ "reload", command_reload },
 	{ "peer-cut", command_peer_cut },
 	{ "peer-heal", command_peer_heal },

@@ -17,7 +17,8 @@ enum {
 struct key_page {
 	struct arena *arena;
 	const char *instance; /* NULL: all */
-	bool unclaimed_only;
+	bool unclaimed_only, missing_only;
+	struct cache_read *read;
 	cJSON *list;
 	size_t limit, listed, scanned;
 	char last[UUID_TEXT_LEN + 1];
@@ -103,7 +104,12 @@ static cJSON *attribute_json(const struct object *object, const struct object_at
 	return json;
 }
 
-static cJSON *key_json(const struct object *object)
+static bool is_missing(struct cache_read *read, const struct object *object)
+{
+	return !object->dead && keystore_is_missing(read, &object->uid);
+}
+
+static cJSON *key_json(struct cache_read *read, const struct object *object)
 {
 	char uid[UUID_TEXT_LEN + 1];
 	cJSON *json = cJSON_CreateObject();
@@ -115,6 +121,7 @@ static cJSON *key_json(const struct object *object)
 	add_date(json, "created", object->dates[OBJECT_DATE_INITIAL]);
 	cJSON_AddBoolToObject(json, "unclaimed", object->unclaimed);
 	cJSON_AddBoolToObject(json, "quarantined", object->quarantined);
+	cJSON_AddBoolToObject(json, "missing", is_missing(read, object));
 	return json;
 }
 
@@ -134,6 +141,15 @@ static void add_details(cJSON *json, const struct object *object)
 			cJSON_AddItemToArray(list, attribute_json(object, &object->attributes[i]));
 }
 
+static bool key_is_wanted(const struct key_page *page, const struct object *object)
+{
+	if (page->instance != NULL && strcmp(page->instance, object->instance.text) != 0)
+		return false;
+	if (page->unclaimed_only && !object->unclaimed)
+		return false;
+	return !page->missing_only || is_missing(page->read, object);
+}
+
 static enum err key_visit(void *ctx, struct slice record_key, struct slice bytes)
 {
 	struct key_page *page = ctx;
@@ -147,10 +163,8 @@ static enum err key_visit(void *ctx, struct slice record_key, struct slice bytes
 	uid_text(page->last, &uid);
 	if (record_decode(&record, page->arena, bytes) != ERR_OK)
 		return ERR_OK;
-	bool wanted =
-		page->instance == NULL || strcmp(page->instance, record.object.instance.text) == 0;
-	if (wanted && (!page->unclaimed_only || record.object.unclaimed)) {
-		cJSON_AddItemToArray(page->list, key_json(&record.object));
+	if (key_is_wanted(page, &record.object)) {
+		cJSON_AddItemToArray(page->list, key_json(page->read, &record.object));
 		page->listed++;
 	}
 	return page->listed >= page->limit || page->scanned >= KEYS_SCANNED_MAX ? ERR_LIMIT
@@ -161,7 +175,6 @@ static enum err keys_walk(
 	struct admin_call *call, struct key_page *page, const struct uid *after, bool *more)
 {
 	enum err err;
-	struct cache_read *read = NULL;
 	uint8_t key[RECORD_KEY_LEN_MAX] = { RECORD_OBJECT };
 	struct cache_walk walk = {
 		.kind = RECORD_OBJECT, .records_max = SIZE_MAX, .visit = key_visit, .ctx = page
@@ -171,15 +184,14 @@ static enum err keys_walk(
 		walk.after = slice_of(key, 1 + sizeof(after->bytes));
 	}
 	TRY(arena_new(&page->arena, KEYS_ARENA_MAX));
-	TRY(cache_read_begin(&read, keystore_cache(keeper_keystore(call->keeper))));
-	err = cache_walk(read, &walk, more);
+	TRY(cache_read_begin(&page->read, keystore_cache(keeper_keystore(call->keeper))));
+	err = cache_walk(page->read, &walk, more);
 	if (err == ERR_LIMIT) {
 		*more = true;
 		err = ERR_OK;
 	}
 out:
-	if (read != NULL)
-		cache_read_end(read);
+	cache_read_end(page->read);
 	arena_free(page->arena);
 	return err;
 }
@@ -200,6 +212,8 @@ void admin_key_list(struct admin_call *call)
 	page.instance = instance == NULL ? NULL : instance->text;
 	page.unclaimed_only =
 		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(call->question, "unclaimed"));
+	page.missing_only =
+		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(call->question, "missing"));
 	if (name != NULL && instance == NULL) {
 		cJSON_Delete(answer);
 		admin_refuse(call,
@@ -232,7 +246,7 @@ void admin_key_show(struct admin_call *call)
 	TRY(arena_new(&arena, KEYS_ARENA_MAX));
 	TRY(cache_read_begin(&read, keystore_cache(keeper_keystore(call->keeper))));
 	TRY(cache_get_object(read, arena, &uid, &object));
-	answer = key_json(object);
+	answer = key_json(read, object);
 	add_details(answer, object);
 out:
 	if (read != NULL)
@@ -245,4 +259,43 @@ out:
 	else
 		admin_refuse(call, "key %s: %s%s", text, err_text(err),
 			err == ERR_MISS ? "; a client that fetches it makes this node look" : "");
+}
+
+/* ---- giving a missing key up ---- */
+
+static void key_on_forgotten(void *ctx, enum err err)
+{
+	struct admin_call *call = ctx;
+	call->pending = NULL;
+	switch (err) {
+	case ERR_OK:
+		admin_answer(call, NULL);
+		return;
+	case ERR_STATE:
+		admin_refuse(call, "the key is not missing: the key manager has it. A client "
+				   "destroys it, or you delete it in the key manager");
+		return;
+	case ERR_MISS:
+		admin_refuse(call, "no such key is cached here");
+		return;
+	case ERR_DESTROYED:
+		admin_refuse(call, "the key is destroyed already");
+		return;
+	default:
+		admin_refuse(call, "the key cannot be forgotten: %s", err_text(err));
+	}
+}
+
+void admin_key_forget(struct admin_call *call)
+{
+	struct uid uid;
+	const char *text = admin_text(call, "uid");
+	if (text == NULL || uid_parse(&uid, slice_text(text)) != ERR_OK) {
+		admin_refuse(call, "\"%s\" is not a key id (a UUID)", text == NULL ? "" : text);
+		return;
+	}
+	enum err err = keystore_forget_start(
+		&call->pending, keeper_keystore(call->keeper), &uid, key_on_forgotten, call);
+	if (err != ERR_OK)
+		admin_refuse(call, "the key cannot be forgotten: %s", err_text(err));
 }

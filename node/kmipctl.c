@@ -21,7 +21,7 @@ enum { EXIT_USAGE = 2, CERTIFICATE_FILE_MAX = 65536, ANSWER_TIMEOUT_MS = 60000 }
 
 struct arguments {
 	const char *socket, *instance, *name;
-	bool json, unclaimed, help, version;
+	bool json, unclaimed, missing, yes, help, version;
 	char **words;
 	int word_count;
 };
@@ -269,6 +269,7 @@ static cJSON *ask_keys(const struct arguments *arguments)
 	for (bool more = true; more;) {
 		cJSON *question = question_of(arguments, "key-list");
 		cJSON_AddBoolToObject(question, "unclaimed", arguments->unclaimed);
+		cJSON_AddBoolToObject(question, "missing", arguments->missing);
 		if (after[0] != '\0')
 			cJSON_AddStringToObject(question, "after", after);
 		cJSON *answer = ask(arguments, question);
@@ -293,7 +294,7 @@ static int run_key_list(const struct arguments *arguments, const char *argument)
 {
 	static const struct print_column columns[] = { { "UID", "uid" }, { "INSTANCE", "instance" },
 		{ "STATE", "state" }, { "TYPE", "type" }, { "CREATED", "created" },
-		{ "UNCLAIMED", "unclaimed" } };
+		{ "UNCLAIMED", "unclaimed" }, { "MISSING", "missing" } };
 	(void) argument;
 	cJSON *keys = ask_keys(arguments);
 	if (keys == NULL)
@@ -301,7 +302,7 @@ static int run_key_list(const struct arguments *arguments, const char *argument)
 	if (arguments->json)
 		print_json(keys);
 	else
-		print_table(keys, columns, 6);
+		print_table(keys, columns, 7);
 	cJSON_Delete(keys);
 	return 0;
 }
@@ -317,6 +318,29 @@ static int run_key_show(const struct arguments *arguments, const char *uid)
 		print_json(answer);
 	else
 		print_key(answer);
+	cJSON_Delete(answer);
+	return 0;
+}
+
+static int run_key_forget(const struct arguments *arguments, const char *uid)
+{
+	if (!arguments->yes) {
+		fprintf(stderr,
+			"kmipctl: this makes key %s destroyed on both nodes, for good: whatever it "
+			"encrypts is lost unless the key manager shows it again. Say --yes if you "
+			"mean it\n",
+			uid);
+		return EXIT_USAGE;
+	}
+	cJSON *question = question_of(arguments, "key-forget");
+	cJSON_AddStringToObject(question, "uid", uid);
+	cJSON *answer = ask(arguments, question);
+	if (answer == NULL)
+		return 1;
+	if (arguments->json)
+		print_json(answer);
+	else
+		printf("forgotten %s\n", uid);
 	cJSON_Delete(answer);
 	return 0;
 }
@@ -397,8 +421,12 @@ static const struct command commands[] = {
 		run_client_list },
 	{ { "client", "remove" }, "NAME|FINGERPRINT", "take a client's access away, on both nodes",
 		run_client_remove },
-	{ { "key", "list" }, NULL, "the keys [--instance INSTANCE] [--unclaimed]", run_key_list },
+	{ { "key", "list" }, NULL, "the keys [--instance INSTANCE] [--unclaimed] [--missing]",
+		run_key_list },
 	{ { "key", "show" }, "UID", "one key with its attributes (never its bytes)", run_key_show },
+	{ { "key", "forget" }, "UID",
+		"give up a key that the key manager does not show any more: --yes",
+		run_key_forget },
 	{ { "checkpoint", NULL }, NULL,
 		"write activations and attributes to the key manager, with progress",
 		run_checkpoint },
@@ -446,7 +474,8 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ "instance", required_argument, NULL, 'i' },
 		{ "name", required_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' },
-		{ "unclaimed", no_argument, NULL, 'u' }, { "help", no_argument, NULL, 'h' },
+		{ "unclaimed", no_argument, NULL, 'u' }, { "missing", no_argument, NULL, 'm' },
+		{ "yes", no_argument, NULL, 'y' }, { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
 	int option;
 	while ((option = getopt_long(argc, argv, "s:i:n:jh", options, NULL)) != -1) {
@@ -457,6 +486,8 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		arguments->name = option == 'n' ? optarg : arguments->name;
 		arguments->json |= option == 'j';
 		arguments->unclaimed |= option == 'u';
+		arguments->missing |= option == 'm';
+		arguments->yes |= option == 'y';
 		arguments->help |= option == 'h';
 		arguments->version |= option == 'v';
 	}

@@ -92,6 +92,28 @@ static void print_peer(const cJSON *peer)
 			member_number(peer, "differing_instances"));
 }
 
+/* What Gets are answered from, and what that rests on. */
+static void print_serving(const cJSON *instance)
+{
+	char cell[CELL_LEN_MAX];
+	printf("  gets        from the %s; last good poll ", member_text(instance, "gets", cell));
+	if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(instance, "last_poll_ms_ago"))) {
+		print_duration(member_number(instance, "last_poll_ms_ago"));
+		printf(" ago\n");
+	} else {
+		printf("not yet\n");
+	}
+	if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(instance, "outage_for_ms"))) {
+		printf("  warning     the key manager has not answered for ");
+		print_duration(member_number(instance, "outage_for_ms"));
+		printf(": keys unwrapped before are served until outage-grace\n");
+	}
+	if (member_true(instance, "refused"))
+		printf("  warning     the key manager refuses our credentials: no key is served "
+		       "for "
+		       "longer than plaintext-ttl\n");
+}
+
 static void print_instance(const cJSON *instance)
 {
 	char cell[CELL_LEN_MAX], second[CELL_LEN_MAX];
@@ -102,12 +124,17 @@ static void print_instance(const cJSON *instance)
 		member_text(instance, "url", cell));
 	if (!member_true(instance, "reachable"))
 		printf("  last error  %s\n", member_text(instance, "last_error", cell));
+	print_serving(instance);
 	printf("  listing     %s since start",
 		member_true(instance, "listed") ? "complete" : "not yet complete");
 	if (member_number(instance, "unclaimed") > 0)
 		printf("; %.0f unclaimed keys (kmipctl key list --unclaimed)",
 			member_number(instance, "unclaimed"));
 	printf("\n");
+	if (member_number(instance, "missing") > 0)
+		printf("  warning     %.0f keys are missing in the key manager and not served "
+		       "(kmipctl key list --missing)\n",
+			member_number(instance, "missing"));
 	if (member_number(instance, "ledger_waiting") > 0)
 		printf("  warning     %.0f client removals wait to be written to the key manager\n",
 			member_number(instance, "ledger_waiting"));
@@ -161,6 +188,10 @@ void print_key(const cJSON *answer)
 				member_text(answer, members[i][0], cell));
 	if (member_true(answer, "unclaimed"))
 		printf("unclaimed     no client is known to have been told of this key\n");
+	if (member_true(answer, "missing"))
+		printf("missing       the key manager does not show it; it is not served (kmipctl "
+		       "key "
+		       "forget gives it up)\n");
 	if (member_true(answer, "quarantined"))
 		printf("quarantined   two records of it disagree; it is read again from the key "
 		       "manager\n");

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "replication/core_private.h"
-#include "base/crypt.h"
 
 static const char *const state_names[CORE_STATE_COUNT] = {
 	[CORE_DOWN] = "down",
@@ -113,53 +112,6 @@ void core_on_granted(struct core *core)
 	}
 }
 
-/* ---- instances ---- */
-
-bool core_is_common(const struct core *core, const struct instance_id *instance)
-{
-	for (size_t i = 0; i < core->common_count; i++)
-		if (slice_equal(core->common[i], slice_of(instance->text, INSTANCE_ID_LEN_MAX)))
-			return true;
-	return false;
-}
-
-static bool has_instance(struct slice instances, struct slice one)
-{
-	for (size_t at = 0; at < instances.len; at += WIRE_INSTANCE_LEN)
-		if (slice_equal(slice_cut(instances, at, WIRE_INSTANCE_LEN), one))
-			return true;
-	return false;
-}
-
-/* Both nodes come to the same scope, since both lists are in the order of id. */
-void core_set_instances(struct core *core, struct slice instances)
-{
-	ASSERT(core->state == CORE_DOWN || core->state == CORE_REFUSED);
-	ASSERT(instances.len <= (size_t) WIRE_INSTANCES_MAX * WIRE_INSTANCE_LEN);
-	core->options.instances = instances;
-	core->common_count = 0;
-}
-
-static void compare_instances(struct core *core, struct slice theirs)
-{
-	struct slice own = core->options.instances;
-	struct slice parts[WIRE_INSTANCES_MAX];
-	size_t total = own.len / WIRE_INSTANCE_LEN;
-
-	core->common_count = 0;
-	for (size_t i = 0; i < total; i++) {
-		struct slice one = slice_cut(own, i * WIRE_INSTANCE_LEN, WIRE_INSTANCE_LEN);
-
-		if (!has_instance(theirs, one))
-			continue;
-		parts[core->common_count] = one;
-		core->common[core->common_count++] = slice_cut(one, 0, INSTANCE_ID_LEN_MAX);
-	}
-	core->differing = total + theirs.len / WIRE_INSTANCE_LEN - 2 * core->common_count;
-	if (crypt_sha256_parts(core->scope, parts, core->common_count) != ERR_OK)
-		core_close(core, "no memory to compare instances");
-}
-
 /* ---- link ---- */
 
 static void on_link_down(struct core *core, const char *why)
@@ -263,7 +215,7 @@ static void on_hello(struct core *core, const struct core_event *event)
 	}
 	(void) snprintf(core->peer_software, sizeof(core->peer_software), "%.*s",
 		(int) hello->software.len, (const char *) hello->software.data);
-	compare_instances(core, hello->instances);
+	core_compare_instances(core, hello->instances);
 	if (core->state != CORE_HELLO)
 		return;
 	core->intake.peer = hello->own;

@@ -5,8 +5,8 @@
  * to be performed in the order given. No clock, no I/O, no store: kmipd and the simulation run the
  * same code.
  *
- * core.c: link, HELLO, states, timers. feed.c: the stream to the peer. intake.c: the stream from
- * it.
+ * core.c: link, HELLO, states, timers. scope.c: instances in common. feed.c: the stream to the
+ * peer. intake.c: the stream from it.
  */
 #ifndef REPLICATION_CORE_H
 #define REPLICATION_CORE_H

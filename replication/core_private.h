@@ -83,6 +83,8 @@ void core_move(struct core *core, enum core_state state, const char *why);
 void core_close(struct core *core, const char *why);
 bool core_is_up(const struct core *core); /* HELLOs were exchanged */
 bool core_is_common(const struct core *core, const struct instance_id *instance);
+/* Takes the peer's list of its HELLO. */
+void core_compare_instances(struct core *core, struct slice theirs);
 /* After a grant in either direction: both make the link streaming. */
 void core_on_granted(struct core *core);
 

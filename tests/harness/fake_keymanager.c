@@ -323,7 +323,10 @@ static void run_delete(struct keymanager_pending *pending, void *ctx)
 
 static bool list_wants(const struct keymanager_list_query *query, const struct fake_key *key)
 {
-	return !key->purged && (query->with_destroyed || !key->key.deleted) &&
+	if (query->only_destroyed && !key->key.deleted)
+		return false;
+	return !key->purged &&
+	       (query->with_destroyed || query->only_destroyed || !key->key.deleted) &&
 	       key->key.created >= query->created_since && key->key.updated >= query->updated_since;
 }
 
@@ -342,6 +345,23 @@ static int compare_newest(const void *a, const void *b)
 	return left->created == right->created ? 0 : (left->created > right->created ? -1 : 1);
 }
 
+static int compare_deletions(const void *a, const void *b)
+{
+	const struct keymanager_key *left = a, *right = b;
+
+	return (left->deletion < right->deletion) - (left->deletion > right->deletion);
+}
+
+static void list_sort(
+	const struct keymanager_list_query *query, struct keymanager_key *keys, size_t count)
+{
+	if (query->only_destroyed)
+		qsort(keys, count, sizeof(*keys), compare_deletions);
+	else
+		qsort(keys, count, sizeof(*keys),
+			query->newest_first ? compare_newest : compare_ids);
+}
+
 static void run_list(struct keymanager_pending *pending, void *ctx)
 {
 	struct fake_service *service = pending->keymanager->service;
@@ -355,7 +375,7 @@ static void run_list(struct keymanager_pending *pending, void *ctx)
 		if (list_wants(query, &service->keys[i]))
 			keys[count++] = service->keys[i].key;
 	}
-	qsort(keys, count, sizeof(*keys), query->newest_first ? compare_newest : compare_ids);
+	list_sort(query, keys, count);
 	result.keys = keys + (query->offset < count ? query->offset : count);
 	result.count = query->offset < count ? count - query->offset : 0;
 	if (result.count > query->limit)

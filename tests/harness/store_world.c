@@ -94,7 +94,7 @@ bool world_is_listed(struct world *world)
 
 	for (size_t i = 0; i < WORLD_INSTANCES; i++) {
 		keystore_instance_status(world->keystore, i, &status);
-		if (!status.listed)
+		if (!status.listed || status.poll_good_ms == 0)
 			return false;
 	}
 	return world->open;

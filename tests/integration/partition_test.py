@@ -13,6 +13,8 @@ from stream import Stream
 
 
 class Cut(PairCase):
+    options = {"top": {"max-stale": 0}}  # what one side destroys is served by the other at no time
+
     def setUp(self):
         self.pair.cut()
 

@@ -74,10 +74,33 @@ Test(kek_table, vouch)
 	put(1, "material");
 	kek_table_set_vouch(table, 50);
 	cr_assert_eq(get(table, &tenant, 1, 49, &out), ERR_OK);
-	cr_assert_eq(get(table, &tenant, 1, 50, &out), ERR_AGAIN);
+	cr_assert_eq(get(table, &tenant, 1, 50, &out), ERR_FORWARD);
+	cr_assert(slice_equal_text(out, "material"));
 	cr_assert_eq(kek_table_new(&fresh, 1), ERR_OK);
 	cr_assert_eq(kek_table_vouch(fresh), 0);
+	cr_assert_eq(kek_table_vouch_of(fresh, &tenant), 0);
 	kek_table_free(fresh);
+}
+
+/* What the key manager of one tenant told vouches for that tenant alone; the later of that and the
+ * lease holds. */
+Test(kek_table, vouch_of_a_tenant)
+{
+	struct slice out;
+
+	put(1, "material");
+	kek_table_set_vouch(table, 20);
+	kek_table_set_vouch_of(table, &stranger, 90);
+	cr_assert_eq(get(table, &tenant, 1, 20, &out), ERR_FORWARD);
+	kek_table_set_vouch_of(table, &tenant, 50);
+	cr_assert_eq(get(table, &tenant, 1, 49, &out), ERR_OK);
+	cr_assert_eq(get(table, &tenant, 1, 50, &out), ERR_FORWARD);
+	kek_table_set_vouch(table, 70);
+	cr_assert_eq(kek_table_vouch_of(table, &tenant), 70);
+	cr_assert_eq(kek_table_vouch_of(table, &stranger), 90);
+	cr_assert_eq(kek_table_vouch(table), 70);
+	kek_table_set_vouch_of(table, &stranger, 0);
+	cr_assert_eq(kek_table_vouch_of(table, &stranger), 70);
 }
 
 /* What is dropped is gone, for one key or for a tenant. */

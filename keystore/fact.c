@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keystore/fact.h"
+#include <stdio.h>
+#include "base/log.h"
+#include "base/text.h"
+
+struct fact {
+	struct keystore_pending flow;
+	char name[FACT_NAME_LEN];
+	char value[FACT_VALUE_LEN];
+};
+
+static enum err fact_write(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct fact *fact = ctx;
+
+	(void) arena;
+	return cache_put_fact(write, fact->name, slice_text(fact->value));
+}
+
+static void fact_on_committed(void *ctx, enum err err)
+{
+	struct fact *fact = ctx;
+
+	if (err != ERR_OK)
+		log_warning("fact-not-written", "fact=%s error=%s", fact->name, err_name(err));
+	flow_end(&fact->flow);
+}
+
+void fact_put(struct instance *instance, const char *name, const char *value)
+{
+	struct keystore_pending *flow = NULL;
+	struct fact *fact;
+	enum err err;
+
+	TRY(flow_new(&flow, sizeof(*fact), instance->keystore, instance));
+	fact = (struct fact *) flow;
+	snprintf(fact->name, sizeof(fact->name), "%s", name);
+	snprintf(fact->value, sizeof(fact->value), "%s", value);
+	TRY(flow_commit(flow, fact_write, fact_on_committed));
+out:
+	if (err == ERR_OK)
+		return;
+	log_warning("fact-not-written", "fact=%s error=%s", name, err_name(err));
+	if (flow != NULL)
+		flow_end(flow);
+}
+
+enum err fact_get(const struct keystore *keystore, const char *name, char out[FACT_VALUE_LEN])
+{
+	struct cache_read *read = NULL;
+	struct slice value;
+	enum err err;
+
+	TRY(cache_read_begin(&read, keystore->cache));
+	TRY(cache_get_fact(read, name, &value));
+	err = text_copy(out, FACT_VALUE_LEN, slice_cut(value, 0, FACT_VALUE_LEN - 1));
+out:
+	cache_read_end(read);
+	return err;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keystore/vouches.h"
+
+void vouches_set_lease(struct vouches *vouches, uint64_t until_ms)
+{
+	atomic_store_explicit(&vouches->lease_until_ms, until_ms, memory_order_seq_cst);
+}
+
+uint64_t vouches_lease(const struct vouches *vouches)
+{
+	return atomic_load_explicit(&vouches->lease_until_ms, memory_order_seq_cst);
+}
+
+static uint64_t name_word(const char *instance, size_t i)
+{
+	uint64_t word;
+
+	bytes_copy(&word, instance + i * sizeof(word), sizeof(word));
+	return word;
+}
+
+static bool is_of(const struct vouch *vouch, const char *instance)
+{
+	for (size_t i = 0; i < VOUCH_NAME_WORDS; i++) {
+		if (atomic_load_explicit(&vouch->name[i], memory_order_relaxed) !=
+			name_word(instance, i))
+			return false;
+	}
+	return true;
+}
+
+/* The index, or the count when there is none. */
+static size_t vouches_find(const struct vouches *vouches, const char *instance)
+{
+	size_t count = atomic_load_explicit(&vouches->count, memory_order_acquire);
+	size_t i = 0;
+
+	while (i < count && !is_of(&vouches->of[i], instance))
+		i++;
+	return i;
+}
+
+void vouches_set(struct vouches *vouches, const char *instance, uint64_t until_ms)
+{
+	size_t count = atomic_load_explicit(&vouches->count, memory_order_relaxed);
+	size_t at = vouches_find(vouches, instance);
+
+	if (at == VOUCHES_MAX)
+		return;
+	if (at == count) {
+		for (size_t i = 0; i < VOUCH_NAME_WORDS; i++)
+			atomic_store_explicit(&vouches->of[at].name[i], name_word(instance, i),
+				memory_order_relaxed);
+		atomic_store_explicit(&vouches->count, count + 1, memory_order_release);
+	}
+	atomic_store_explicit(&vouches->of[at].until_ms, until_ms, memory_order_seq_cst);
+}
+
+uint64_t vouches_until(const struct vouches *vouches, const char *instance)
+{
+	size_t count = atomic_load_explicit(&vouches->count, memory_order_acquire);
+	size_t at = vouches_find(vouches, instance);
+	uint64_t lease_ms = vouches_lease(vouches), told_ms = 0;
+
+	if (at < count)
+		told_ms = atomic_load_explicit(&vouches->of[at].until_ms, memory_order_seq_cst);
+	return lease_ms > told_ms ? lease_ms : told_ms;
+}
