@@ -185,28 +185,10 @@ static int run_status(const struct arguments *arguments, const char *argument)
 	return run_simple(arguments, "status", print_status);
 }
 
-static void print_instances(const cJSON *answer)
-{
-	static const struct print_column columns[] = { { "ID", "id" }, { "NAME", "name" },
-		{ "KEY MANAGER", "key_manager" }, { "REACHABLE", "reachable" },
-		{ "ROOT KEY", "root_key" }, { "STATE", "root_key_state" },
-		{ "KEY RING", "key_ring" }, { "URL", "url" } };
-	print_table(cJSON_GetObjectItemCaseSensitive(answer, "instances"), columns, 8);
-}
-
 static int run_instance_list(const struct arguments *arguments, const char *argument)
 {
 	(void) argument;
 	return run_simple(arguments, "instance-list", print_instances);
-}
-
-static void print_clients(const cJSON *answer)
-{
-	static const struct print_column columns[] = { { "NAME", "name" },
-		{ "INSTANCE", "instance" }, { "ADDED", "added" },
-		{ "CERTIFICATE ENDS", "certificate_not_after" },
-		{ "FINGERPRINT (SHA-256)", "fingerprint" } };
-	print_table(cJSON_GetObjectItemCaseSensitive(answer, "clients"), columns, 5);
 }
 
 static int run_client_list(const struct arguments *arguments, const char *argument)
@@ -345,27 +327,21 @@ static int run_key_forget(const struct arguments *arguments, const char *uid)
 	return 0;
 }
 
-/* The number of a member; 0 without one. */
-static double number_of(const cJSON *answer, const char *name)
-{
-	const cJSON *number = cJSON_GetObjectItemCaseSensitive(answer, name);
-	return cJSON_IsNumber(number) ? number->valuedouble : 0;
-}
-
 static int end_checkpoint(const struct arguments *arguments, const cJSON *answer)
 {
-	bool failed = number_of(answer, "instances_failed") > 0;
+	const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "error"));
+	bool failed = error != NULL && error[0] != '\0';
 	if (arguments->json)
 		print_json(answer);
-	else if (!failed)
-		printf("checkpoint: %.0f changes looked at, %.0f records written\n",
-			number_of(answer, "looked"), number_of(answer, "written"));
+	else if (!failed) {
+		print_checkpoint(stdout, "checkpoint: ", answer);
+		printf("\n");
+	}
 	if (failed)
 		fprintf(stderr,
-			"kmipctl: the checkpoint is not complete: %s; what is not written stays in "
-			"the "
-			"caches and comes with the next one\n",
-			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "error")));
+			"kmipctl: the checkpoint is not complete: %s; the rest stays in the caches "
+			"and comes with the next one\n",
+			error);
 	return failed ? 1 : 0;
 }
 
@@ -382,12 +358,10 @@ static int run_checkpoint(const struct arguments *arguments, const char *argumen
 		answer = ask(arguments, question_of(arguments, "checkpoint-status"));
 		if (answer == NULL || arguments->json || isatty(STDERR_FILENO) == 0)
 			continue;
-		fprintf(stderr, "\r%.0f changes looked at, %.0f records written",
-			number_of(answer, "looked"), number_of(answer, "written"));
+		print_checkpoint(stderr, "\r", answer);
 		told = true;
 	}
-	if (told)
-		fprintf(stderr, "\n");
+	fputs(told ? "\n" : "", stderr);
 	int status = answer == NULL ? 1 : end_checkpoint(arguments, answer);
 	cJSON_Delete(answer);
 	return status;
