@@ -8,6 +8,7 @@
 #include "base/sm.h"
 #include "keystore/fact.h"
 #include "keystore/ledger.h"
+#include "keystore/ledger_care.h"
 #include "keystore/poll.h"
 #include "keystore/resolve.h"
 #include "keystore/root_watch.h"
@@ -142,6 +143,7 @@ static void background_on_ledger_read(struct background *background)
 	instance->ledger_known = true;
 	background_put_fact(background, instance_fact_read);
 	ledger_poke(instance->ledger);
+	ledger_care_begin(instance->care);
 	keystore_poke_open(instance->keystore);
 }
 

@@ -120,8 +120,9 @@ MUST_USE enum err cache_log_read(struct cache_read *read, uint64_t first, size_t
 /* Facts: small named values ("peer-2" -> position, "stamp" -> ...). ERR_MISS. Valid until the read
  * ends. */
 MUST_USE enum err cache_get_fact(struct cache_read *read, const char *name, struct slice *out);
-/* Those whose name begins so; what visit returns ends the walk unless it is ERR_OK. */
-MUST_USE enum err cache_walk_facts(struct cache_read *read, const char *prefix,
+/* Facts whose names begin with the prefix, in the order of names, behind `after` (empty: all);
+ * what visit returns ends the walk unless it is ERR_OK. */
+MUST_USE enum err cache_walk_facts(struct cache_read *read, const char *prefix, struct slice after,
 	enum err (*visit)(void *ctx, struct slice name, struct slice value), void *ctx);
 
 /* Intents (design D9): work begun at the key manager whose end is not yet recorded; key = the

@@ -66,13 +66,15 @@ out:
 	return err;
 }
 
-/* None for an object whose instance is not known (only a tombstone came so far). */
+/* None for an object whose instance is not known (only a tombstone came so far), or of which only
+ * the ledger told: its key may be long gone. */
 static enum err keys_of(struct index_keys *keys, struct arena *arena, const struct object *object)
 {
 	enum err err = ERR_OK;
 
 	*keys = (struct index_keys){ 0 };
-	if (object == NULL || object->instance.text[0] == '\0')
+	if (object == NULL || object->instance.text[0] == '\0' ||
+		(!object->has_material && !object->dead))
 		return ERR_OK;
 	keys->keys = arena_array(arena, object->attribute_count + 1, sizeof(*keys->keys));
 	TRY(keys->keys == NULL ? ERR_NOMEM : ERR_OK);

@@ -238,6 +238,30 @@ out:
 	return err;
 }
 
+enum err cache_walk_facts(struct cache_read *read, const char *prefix, struct slice after,
+	enum err (*visit)(void *ctx, struct slice name, struct slice value), void *ctx)
+{
+	struct slice wanted = slice_text(prefix), from = after.len > 0 ? after : wanted;
+	MDB_cursor *cursor = NULL;
+	MDB_val key, value;
+	enum err err;
+	int code;
+
+	TRY(cache_err(mdb_cursor_open(read->txn, read->cache->tables[CACHE_FACT], &cursor)));
+	code = cursor_seek(cursor, from, &key, &value);
+	if (code == MDB_SUCCESS && slice_equal(cache_slice(key), after))
+		code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+	for (; code == MDB_SUCCESS &&
+		slice_equal(slice_cut(cache_slice(key), 0, wanted.len), wanted);
+		code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+		TRY(visit(ctx, cache_slice(key), cache_slice(value)));
+	err = code == MDB_SUCCESS || code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
+out:
+	if (cursor != NULL)
+		mdb_cursor_close(cursor);
+	return err;
+}
+
 enum err cache_walk_intents(struct cache_read *read,
 	enum err (*visit)(void *ctx, const uint8_t nonce[16], struct slice body), void *ctx)
 {
@@ -256,27 +280,6 @@ enum err cache_walk_intents(struct cache_read *read,
 		TRY(visit(ctx, nonce, cache_slice(value)));
 	}
 	err = code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
-out:
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
-	return err;
-}
-
-enum err cache_walk_facts(struct cache_read *read, const char *prefix,
-	enum err (*visit)(void *ctx, struct slice name, struct slice value), void *ctx)
-{
-	struct slice start = slice_text(prefix);
-	MDB_cursor *cursor = NULL;
-	MDB_val key, value;
-	enum err err;
-	int code;
-
-	TRY(cache_err(mdb_cursor_open(read->txn, read->cache->tables[CACHE_FACT], &cursor)));
-	code = cursor_seek(cursor, start, &key, &value);
-	for (; code == MDB_SUCCESS && slice_equal(slice_cut(cache_slice(key), 0, start.len), start);
-		code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
-		TRY(visit(ctx, cache_slice(key), cache_slice(value)));
-	err = code == MDB_SUCCESS || code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
 out:
 	if (cursor != NULL)
 		mdb_cursor_close(cursor);

@@ -1,17 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A change of attributes or life cycle short of Destroy: commit -> gate -> answer (design D18). */
+/*
+ * A change of attributes or life cycle short of Destroy: commit -> gate -> answer (design D18).
+ * One that lowers the state (Revoke) is in the key manager before it is in a cache (design D10):
+ * check -> ledger, which merges it -> commit of the rest -> gate -> answer. So what is refused for
+ * want of the key manager has changed nothing and can be repeated, but for a ledger record whose
+ * reply was lost and that is not found in time: that one is merged when a listing shows it, and the
+ * repetition is then told that the state is lowered already.
+ */
 #include "keystore/change_copy.h"
-#include "keystore/flow.h"
+#include "keystore/ledger.h"
 #include "keystore/stamps.h"
+#include "keystore/trace.h"
 
 struct change {
 	struct keystore_pending flow;
 	struct keystore_change options;
 	struct object_change edits;
+	struct record
+		lowered; /* a downward change: the record as it will be, in the flow's arena */
+	struct buf trace; /* of it, as far as one ledger record holds it */
+	struct ledger_wait wait;
 	uint32_t added_index;
 	void (*on_changed)(void *ctx, enum err err, uint32_t added_index);
 	void *ctx;
 };
+
+static void change_on_end(struct keystore_pending *flow)
+{
+	struct change *change = (struct change *) flow;
+
+	if (change->wait.waiting)
+		ledger_forget(flow->instance->ledger, &change->wait);
+	buf_free(&change->trace);
+}
 
 static void change_finish(struct change *change, enum err err)
 {
@@ -21,26 +42,6 @@ static void change_finish(struct change *change, enum err err)
 
 	flow_end(&change->flow);
 	on_changed(ctx, err, added_index);
-}
-
-static enum err change_write(void *ctx, struct cache_write *write, struct arena *arena)
-{
-	struct change *change = ctx;
-	struct keystore_change *options = &change->options;
-	struct record record = { .kind = RECORD_OBJECT };
-	struct object *object;
-	enum err err;
-
-	TRY(cache_get_object(cache_write_read(write), arena, &options->uid, &object));
-	TRY(instance_id_equal(&object->instance, &options->instance) ? ERR_OK : ERR_NOT_FOUND);
-	TRY(options->check == NULL ? ERR_OK : options->check(options->check_ctx, object));
-	record.object = *object;
-	stamps_see(change->flow.keystore, &record);
-	TRY(object_apply(&record.object, arena, &change->edits, flow_stamp(&change->flow),
-		&change->added_index));
-	TRY(flow_put(&change->flow, write, arena, &record));
-out:
-	return err;
 }
 
 static void change_on_released(void *ctx)
@@ -58,6 +59,91 @@ static void change_on_committed(void *ctx, enum err err)
 		flow_hold(&change->flow, KEYSTORE_GATE_CHANGE, change_on_released);
 }
 
+/* ---- the changed record ---- */
+
+static enum err change_apply(
+	struct change *change, struct cache_read *read, struct arena *arena, struct record *out)
+{
+	struct keystore_change *options = &change->options;
+	struct object *object;
+	enum err err;
+
+	TRY(cache_get_object(read, arena, &options->uid, &object));
+	TRY(instance_id_equal(&object->instance, &options->instance) ? ERR_OK : ERR_NOT_FOUND);
+	TRY(options->check == NULL ? ERR_OK : options->check(options->check_ctx, object));
+	*out = (struct record){ .kind = RECORD_OBJECT, .object = *object };
+	stamps_see(change->flow.keystore, out);
+	TRY(object_apply(&out->object, arena, &change->edits, flow_stamp(&change->flow),
+		&change->added_index));
+out:
+	return err;
+}
+
+static enum err change_write(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct change *change = ctx;
+	struct record record;
+	enum err err;
+
+	TRY(change_apply(change, cache_write_read(write), arena, &record));
+	TRY(flow_put(&change->flow, write, arena, &record));
+out:
+	return err;
+}
+
+/* ---- lowering ---- */
+
+/* The ledger has it, so that it holds: no second check. Attributes that one ledger record had no
+ * room for come with it; they wait for the checkpoint. */
+static enum err change_write_lowered(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct change *change = ctx;
+
+	return flow_put(&change->flow, write, arena, &change->lowered);
+}
+
+static void change_on_ledger(void *ctx, enum err err)
+{
+	struct change *change = ctx;
+
+	if (err == ERR_OK)
+		err = flow_commit(&change->flow, change_write_lowered, change_on_committed);
+	if (err != ERR_OK)
+		change_finish(change, err);
+}
+
+static void change_on_late(void *ctx)
+{
+	struct change *change = ctx;
+
+	if (change->wait.waiting)
+		change_finish(change, ERR_UNAVAILABLE);
+}
+
+static void change_lower(void *ctx)
+{
+	struct change *change = ctx;
+	struct cache_read *read = NULL;
+	struct trace trace;
+	enum err err;
+
+	TRY(cache_read_begin(&read, change->flow.keystore->cache));
+	TRY(change_apply(change, read, change->flow.arena, &change->lowered));
+	trace_begin(&trace, &change->lowered, LEDGER_RECORD_LEN_MAX);
+	TRY(trace_next(&trace, &change->trace));
+	TRY(flow_wait(&change->flow, flow_left_ms(&change->flow), change_on_late, change));
+	change->wait.record = buf_slice(&change->trace);
+	change->wait.on_written = change_on_ledger;
+	change->wait.ctx = change;
+	TRY(ledger_add(change->flow.instance->ledger, &change->wait));
+out:
+	cache_read_end(read);
+	if (err != ERR_OK)
+		change_finish(change, err);
+}
+
+/* ---- start ---- */
+
 enum err keystore_change_start(struct keystore_pending **out, struct keystore *keystore,
 	const struct keystore_change *options,
 	void (*on_changed)(void *ctx, enum err err, uint32_t added_index), void *ctx)
@@ -74,9 +160,14 @@ enum err keystore_change_start(struct keystore_pending **out, struct keystore *k
 	change->options = *options;
 	change->on_changed = on_changed;
 	change->ctx = ctx;
+	buf_init(&change->trace, LEDGER_RECORD_LEN_MAX);
+	flow->on_end = change_on_end;
 	TRY(change_copy(&change->edits, flow->arena, options->change));
 	change->edits.destroy = false;
-	TRY(flow_commit(flow, change_write, change_on_committed));
+	if (change->edits.deactivate || change->edits.compromise)
+		flow_defer(flow, change_lower);
+	else
+		TRY(flow_commit(flow, change_write, change_on_committed));
 	*out = flow;
 	return ERR_OK;
 out:

@@ -216,7 +216,7 @@ enum err keystore_client_start(struct keystore_pending **out, struct keystore *k
 	client->record = (struct record){ .kind = RECORD_CLIENT, .client = *wanted };
 	client->on_stored = on_stored;
 	client->ctx = ctx;
-	buf_init(&client->bytes, LEDGER_PLAIN_LEN_MAX - sizeof(uint32_t));
+	buf_init(&client->bytes, LEDGER_RECORD_LEN_MAX);
 	flow->on_end = client_on_end;
 	if (wanted->removed)
 		TRY(flow_commit(flow, client_write_removal, client_on_committed));

@@ -41,6 +41,7 @@ static enum err destroy_judge(struct destroy *destroy, const struct object *obje
 	TRY(instance_id_equal(&object->instance, &options->instance) ? ERR_OK : ERR_NOT_FOUND);
 	TRY(options->check == NULL ? ERR_OK : options->check(options->check_ctx, object));
 	TRY(object->dead ? ERR_DESTROYED : ERR_OK);
+	TRY(object->has_material ? ERR_OK : ERR_MISS);
 	TRY(object->quarantined ? ERR_CORRUPT : ERR_OK);
 out:
 	return err;

@@ -70,7 +70,9 @@ void fetch_work_absent(struct fetch_work *work)
 	struct keymanager_call call = flow_call(&work->flow, 100);
 	enum err err;
 
-	if (work->cached == NULL) {
+	/* What the ledger alone tells of may have been destroyed so long ago that the key manager
+	 * has forgotten it. */
+	if (work->cached == NULL || (!work->cached->has_material && !work->cached->dead)) {
 		fetch_work_done(work, work_absent(work));
 		return;
 	}

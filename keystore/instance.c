@@ -7,6 +7,7 @@
 #include "keystore/background.h"
 #include "keystore/fact.h"
 #include "keystore/ledger.h"
+#include "keystore/ledger_care.h"
 #include "keystore/missing.h"
 
 enum { INSTANCE_TEXTS_MAX = 65536 };
@@ -68,6 +69,7 @@ enum err instance_new(struct instance **out, struct keystore *keystore,
 	if (keystore->loop != NULL) {
 		TRY(keymanager_new(&instance->keymanager, &instance->options, why));
 		TRY(ledger_new(&instance->ledger, instance));
+		TRY(ledger_care_new(&instance->care, instance));
 		TRY(instance_load_facts(instance));
 	}
 	*out = instance;
@@ -82,6 +84,7 @@ void instance_free(struct instance *instance)
 	if (instance == NULL)
 		return;
 	background_free(instance->background);
+	ledger_care_free(instance->care);
 	ledger_free(instance->ledger);
 	keymanager_free(instance->keymanager);
 	arena_free(instance->arena);

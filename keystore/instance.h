@@ -7,6 +7,7 @@
 
 struct background;
 struct ledger;
+struct ledger_care;
 
 struct instance {
 	struct keystore *keystore;
@@ -17,6 +18,7 @@ struct instance {
 	struct keymanager *keymanager; /* NULL in a reader */
 	struct background *background; /* NULL in a reader, and before keystore_start */
 	struct ledger *ledger; /* NULL in a reader */
+	struct ledger_care *care; /* likewise */
 
 	enum keymanager_root_state root;
 	int64_t root_version_date; /* of the newest version; 0: not known */

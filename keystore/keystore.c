@@ -8,6 +8,7 @@
 #include "keystore/background.h"
 #include "keystore/flow.h"
 #include "keystore/ledger.h"
+#include "keystore/ledger_care.h"
 #include "keystore/stamps.h"
 
 /* ---- instances ---- */
@@ -194,6 +195,8 @@ void keystore_reload(struct keystore *keystore, const struct keystore_settings *
 			keymanager_reload(instance->keymanager, why) != ERR_OK)
 			log_error("credentials-not-reloaded", "instance=%s why=%s",
 				instance->id.text, log_quoted(slice_text(why)));
+		if (instance->care != NULL)
+			ledger_care_reload(instance->care);
 	}
 }
 

@@ -23,6 +23,7 @@ enum {
 	KEYSTORE_FLOWS_MAX = 4096, /* flows under way; beyond: ERR_LIMIT at start */
 	KEYSTORE_ANSWER_MS =
 		2500, /* client-facing key-manager work ends by then (design D15: < 3 s) */
+	KEYSTORE_CLOSE_MS = 3000, /* work before a clean stop */
 };
 
 struct keystore_instance_options {
@@ -36,6 +37,7 @@ struct keystore_settings {
 	uint32_t outage_grace_s; /* 14400 */
 	uint32_t root_poll_s; /* 30 */
 	uint32_t reconcile_s; /* 30 */
+	uint32_t checkpoint_s; /* 86400; 0: none but at a clean stop and on demand */
 	uint32_t max_stale_s; /* 15; 0: without the peer's lease each Get is proved by id */
 };
 
@@ -150,7 +152,9 @@ MUST_USE enum err keystore_create_start(struct keystore_pending **out, struct ke
 	const struct keystore_create *create,
 	void (*on_created)(void *ctx, enum err err, const struct uid *uid), void *ctx);
 
-/* An attribute or life-cycle change short of Destroy; after commit and gate. *added_index as
+/* An attribute or life-cycle change short of Destroy; after commit and gate. One that deactivates
+ * or compromises is in the key manager before (design D10): ERR_UNAVAILABLE, ERR_REFUSED or
+ * ERR_ROOT_DISABLED when it cannot be, and it may be repeated. *added_index as
  * object_apply. `check` is run inside the transaction on the object as it then is, and may refuse
  * (its error is handed on); may be NULL. */
 struct keystore_change {
@@ -207,6 +211,24 @@ MUST_USE enum err keystore_merge_start(struct keystore_pending **out, struct key
 /* A new incarnation after a rollback (design D20); durable when called back. */
 MUST_USE enum err keystore_new_incarnation_start(struct keystore_pending **out,
 	struct keystore *keystore, void (*on_done)(void *ctx, enum err err), void *ctx);
+
+/*
+ * Checkpoint (design D10): what this node has changed and the key manager does not hold goes into
+ * the ledger, in every instance. Starts one, or another right after one under way; how it goes is
+ * in the status. ERR_STATE: the ledger of no instance was read yet.
+ */
+MUST_USE enum err keystore_checkpoint(struct keystore *keystore);
+struct keystore_checkpoint_status {
+	bool running;
+	uint64_t looked, written; /* records, and parts of records */
+	size_t instances_failed;
+	enum err err; /* of one of them */
+};
+void keystore_checkpoint_status(
+	const struct keystore *keystore, struct keystore_checkpoint_status *out);
+/* Before a clean stop: a last checkpoint, for at most KEYSTORE_CLOSE_MS. on_closed comes once. */
+MUST_USE enum err keystore_close_start(struct keystore_pending **out, struct keystore *keystore,
+	void (*on_closed)(void *ctx), void *ctx);
 
 /* For replication's reading of log and snapshot, and kmipctl's lists. */
 struct cache *keystore_cache(struct keystore *keystore);

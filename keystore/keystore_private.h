@@ -28,6 +28,7 @@ struct keystore {
 	struct keystore_pending *flows;
 	size_t flow_count;
 	struct fetch_work *fetches; /* that a further caller can join */
+	struct keystore_pending *closing; /* keystore_close_start */
 
 	bool started;
 	bool open; /* on_open was or is about to be called */
@@ -41,5 +42,8 @@ struct instance *keystore_instance_of(
 	const struct keystore *keystore, const struct instance_id *id);
 /* Calls on_open once every instance's registrations are known (design D11). */
 void keystore_poke_open(struct keystore *keystore);
+
+/* The work before a clean stop may be over. */
+void keystore_poke_closed(struct keystore *keystore);
 
 #endif

@@ -48,16 +48,16 @@ enum err ledger_add(struct ledger *ledger, struct ledger_wait *wait)
 {
 	struct ledger_wait **place = &ledger->waits;
 
-	ASSERT(!wait->waiting && wait->record.len <= LEDGER_PLAIN_LEN_MAX - sizeof(uint32_t));
+	ASSERT(!wait->waiting && wait->record.len <= LEDGER_RECORD_LEN_MAX);
 	if (ledger->wait_count == LEDGER_WAITS_MAX)
 		return ERR_LIMIT;
-	while (*place != NULL)
+	while (*place != NULL && (wait->later || !(*place)->later))
 		place = &(*place)->next;
-	wait->next = NULL;
+	wait->next = *place;
 	wait->waiting = true;
 	*place = wait;
 	ledger->wait_count++;
-	/* A removal in backoff does not hold up an installation. */
+	/* A removal in backoff does not hold up what a client waits for. */
 	if (ledger->writing == NULL && ledger->backoff_ms > 0)
 		loop_timer_stop(ledger->timer);
 	ledger_schedule(ledger, LEDGER_GATHER_MS);

@@ -14,7 +14,9 @@ struct ledger;
 
 enum {
 	LEDGER_GATHER_MS = 200,
-	LEDGER_PLAIN_LEN_MAX = 5500, /* leaves room for the wrapped one-time key */
+	LEDGER_PLAIN_LEN_MAX = 6300, /* an object's longest attribute fits; leaves 1,100 bytes of an
+					envelope for the wrapped one-time key */
+	LEDGER_RECORD_LEN_MAX = LEDGER_PLAIN_LEN_MAX - 4, /* one record behind its length */
 	LEDGER_WAITS_MAX = 1024,
 	LEDGER_CALL_MS = 10000,
 	LEDGER_BACKOFF_MS_MIN = 2000,
@@ -23,17 +25,20 @@ enum {
 
 /* A record that somebody waits for; embedded, alive until on_written or ledger_forget. */
 struct ledger_wait {
-	struct slice record; /* encoded; at most LEDGER_PLAIN_LEN_MAX - 4 bytes. Empty: waits for
+	struct slice record; /* encoded; at most LEDGER_RECORD_LEN_MAX bytes. Empty: waits for
 				the intents that are committed by now */
 	void (*on_written)(void *ctx, enum err err);
 	void *ctx;
+	bool later; /* gives way to what a client waits for */
+	struct uid id; /* out: the ledger record that holds it */
 	struct ledger_wait *next;
 	bool waiting;
 };
 
 MUST_USE enum err ledger_new(struct ledger **out, struct instance *instance);
 void ledger_free(struct ledger *ledger);
-/* on_written once, later; a failure is told, not retried. ERR_LIMIT. */
+/* on_written once, later: the record is in the key manager, and merged into the cache; a failure is
+ * told, not retried. ERR_LIMIT. */
 MUST_USE enum err ledger_add(struct ledger *ledger, struct ledger_wait *wait);
 void ledger_forget(struct ledger *ledger, struct ledger_wait *wait);
 /* The cache may hold ledger intents (intent.h): they are written, with retries, until none is left.

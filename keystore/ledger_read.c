@@ -3,10 +3,8 @@
 #include "keystore/ledger_read.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "keystore/ledger_content.h"
 #include "keystore/sealing.h"
-#include "keystore/stamps.h"
-
-enum { LEDGER_RECORDS_MAX = 256 };
 
 struct ledger_read {
 	struct keystore_pending flow;
@@ -14,6 +12,7 @@ struct ledger_read {
 	struct envelope envelope;
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
 	struct slice plain;
+	bool is_new; /* not known before */
 	void (*on_read)(void *ctx, enum err err);
 	void *ctx;
 };
@@ -39,23 +38,13 @@ static void read_finish(struct ledger_read *reading, enum err err)
 static enum err read_write(void *ctx, struct cache_write *write, struct arena *arena)
 {
 	struct ledger_read *reading = ctx;
-	struct record *records = arena_array(arena, LEDGER_RECORDS_MAX, sizeof(*records));
-	struct cursor cursor = cursor_of(reading->plain);
-	char fact[INSTANCE_FACT_LEN];
-	size_t count = 0;
-	enum err err = records == NULL ? ERR_NOMEM : ERR_OK;
+	struct ledger_content content = {
+		.flow = &reading->flow, .id = reading->id, .plain = reading->plain
+	};
+	enum err err;
 
-	TRY(err);
-	while (cursor.rest.len > 0 && !cursor.bad && count < LEDGER_RECORDS_MAX)
-		TRY(record_decode(&records[count++], arena,
-			cursor_bytes32(&cursor, LEDGER_RECORDS_MAX * RECORD_LEN_MAX)));
-	TRY(cursor_end(&cursor) == ERR_OK ? ERR_OK : ERR_CORRUPT);
-	for (size_t i = 0; i < count; i++) {
-		stamps_see(reading->flow.keystore, &records[i]);
-		TRY(flow_put(&reading->flow, write, arena, &records[i]));
-	}
-	instance_fact_record(fact, &reading->id);
-	TRY(cache_put_fact(write, fact, slice_text("read")));
+	TRY(ledger_content_merge(&content, write, arena));
+	reading->is_new = content.is_new;
 out:
 	return err;
 }
@@ -64,7 +53,7 @@ static void read_on_committed(void *ctx, enum err err)
 {
 	struct ledger_read *reading = ctx;
 
-	if (err == ERR_OK)
+	if (err == ERR_OK && reading->is_new)
 		reading->flow.instance->ledger_records++;
 	read_finish(reading, err);
 }

@@ -6,6 +6,7 @@
 #include "keystore/ledger_write.h"
 #include "base/clock.h"
 #include "base/rand.h"
+#include "keystore/ledger_content.h"
 #include "keystore/sealing.h"
 
 /* ---- gather ---- */
@@ -15,12 +16,16 @@ static bool write_fits(struct ledger_write *write, struct slice record)
 	return record.len == 0 || buf_append_bytes32(&write->plain, record) == ERR_OK;
 }
 
-static void write_take_waits(struct ledger_write *write)
+/* Those that give way are behind the others. */
+static void write_take_waits(struct ledger_write *write, bool later)
 {
 	struct ledger *ledger = write->ledger;
 	struct ledger_wait **end = &write->waits;
 
-	while (ledger->waits != NULL && write_fits(write, ledger->waits->record)) {
+	while (*end != NULL)
+		end = &(*end)->next;
+	while (ledger->waits != NULL && ledger->waits->later == later &&
+		write_fits(write, ledger->waits->record)) {
 		*end = ledger->waits;
 		ledger->waits = ledger->waits->next;
 		ledger->wait_count--;
@@ -159,17 +164,18 @@ static void write_on_created(void *ctx, const struct keymanager_created *result)
 		ledger_written(write, flow_error(result->err));
 }
 
-/* ---- commit ---- */
+/* ---- commit: whoever learns that a ledger record exists, merges it, so that a waiter that went
+ * away or a crash leaves no node behind the key manager ---- */
 
 static enum err write_write(void *ctx, struct cache_write *cache_write, struct arena *arena)
 {
 	struct ledger_write *write = ctx;
-	char fact[INSTANCE_FACT_LEN];
+	struct ledger_content content = {
+		.flow = &write->flow, .id = write->id, .plain = buf_slice(&write->plain)
+	};
 	enum err err;
 
-	(void) arena;
-	instance_fact_record(fact, &write->id);
-	TRY(cache_put_fact(cache_write, fact, slice_text("own")));
+	TRY(ledger_content_merge(&content, cache_write, arena));
 	for (size_t i = 0; i < write->nonce_count; i++)
 		TRY(cache_delete_intent(cache_write, write->nonces[i]));
 out:
@@ -178,7 +184,11 @@ out:
 
 static void write_on_committed(void *ctx, enum err err)
 {
-	ledger_written(ctx, err);
+	struct ledger_write *write = ctx;
+
+	for (struct ledger_wait *wait = write->waits; wait != NULL; wait = wait->next)
+		wait->id = write->id;
+	ledger_written(write, err);
 }
 
 static void write_record(struct ledger_write *write, const struct uid *id)
@@ -223,8 +233,9 @@ enum err ledger_write_start(struct ledger *ledger)
 	rand_bytes(write->envelope.nonce, sizeof(write->envelope.nonce));
 	buf_init(&write->plain, LEDGER_PLAIN_LEN_MAX);
 	ledger->writing = write;
-	write_take_waits(write);
+	write_take_waits(write, false);
 	err = write_take_intents(write);
+	write_take_waits(write, true);
 	if (buf_slice(&write->plain).len > 0 || write->waits != NULL) {
 		flow_defer(flow, write_begin);
 		return ERR_OK;

@@ -68,7 +68,7 @@ enum err missing_count(uint64_t *out, struct cache_read *read, const struct inst
 	enum err err;
 
 	TRY(arena_new(&counting.arena, COUNT_ARENA_MAX));
-	TRY(cache_walk_facts(read, prefix, counting_visit, &counting));
+	TRY(cache_walk_facts(read, prefix, SLICE_EMPTY, counting_visit, &counting));
 	*out = counting.count;
 out:
 	arena_free(counting.arena);

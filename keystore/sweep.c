@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "keystore/absent.h"
 #include "keystore/envelope.h"
+#include "keystore/checkpoint.h"
 #include "keystore/fetch.h"
+#include "keystore/ledger_care.h"
+#include "keystore/ledger_note.h"
 #include "keystore/ledger_read.h"
 #include "keystore/missing.h"
 
@@ -34,6 +37,10 @@ struct sweep {
 	struct absent *absent; /* looks for cached keys that a whole listing lacks; or NULL */
 	struct sweep_slot slots[SWEEP_PARALLEL];
 	size_t running;
+	struct uid gone[SWEEP_GONE_MAX]; /* ledger records known here that are destroyed now */
+	size_t gone_count, lost;
+	bool stale; /* a ledger record went away after it was listed */
+	unsigned again;
 	enum err err; /* the first that stops it */
 	uint64_t told_ms;
 };
@@ -114,7 +121,23 @@ static enum sweep_action page_judge_object(
 	if (flow_key_is_dead(key) != object->dead ||
 		(!object->dead && missing_is(page->read, &object->uid)))
 		return SWEEP_LOOK_AGAIN;
+	/* So far only the ledger told of it. */
+	if (!object->has_material && !object->dead && page_may_adopt(page, key, nonce))
+		return SWEEP_ADOPT;
 	return SWEEP_NOTHING;
+}
+
+/* Judged when a listing of everything is over: what was in it may have been written elsewhere
+ * before. */
+static void page_note_gone(struct page *page, const struct keymanager_key *key)
+{
+	struct sweep *sweep = page->sweep;
+	struct ledger_note note;
+
+	if (!sweep->options.deletions && sweep->options.updated_since == 0 &&
+		sweep->gone_count < SWEEP_GONE_MAX &&
+		ledger_note_get(&note, page->read, &key->id) == ERR_OK)
+		sweep->gone[sweep->gone_count++] = key->id;
 }
 
 static enum sweep_action page_judge_ledger(struct page *page, const struct keymanager_key *key)
@@ -122,8 +145,10 @@ static enum sweep_action page_judge_ledger(struct page *page, const struct keyma
 	char fact[INSTANCE_FACT_LEN];
 	struct slice value;
 
-	if (flow_key_is_dead(key))
+	if (flow_key_is_dead(key)) {
+		page_note_gone(page, key);
 		return SWEEP_NOTHING;
+	}
 	page->sweep->counts.ledger_records++;
 	instance_fact_record(fact, &key->id);
 	return cache_get_fact(page->read, fact, &value) == ERR_OK ? SWEEP_NOTHING
@@ -210,6 +235,8 @@ static void sweep_on_read(void *ctx, enum err err)
 			sweep->counts.found++;
 		}
 	}
+	if (slot->action == SWEEP_READ_LEDGER && (err == ERR_DESTROYED || err == ERR_NOT_FOUND))
+		sweep->stale = true;
 	if (sweep_stops(err) && sweep->err == ERR_OK)
 		sweep->err = err;
 	sweep_tell(sweep);
@@ -239,14 +266,78 @@ out:
 static void sweep_list(struct sweep *sweep);
 static void sweep_look_for_absent(void *ctx);
 
+/* ---- ledger records that are gone (design D10) ---- */
+
+static enum err sweep_write_gone(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct sweep *sweep = ctx;
+	struct checkpoint_position nowhere = { 0 };
+	enum err err = ERR_OK;
+
+	sweep->lost = 0;
+	for (size_t i = 0; i < sweep->gone_count; i++) {
+		size_t lost = 0;
+
+		err = ledger_note_lose(write, arena, &sweep->gone[i], &lost);
+		TRY(err == ERR_MISS ? ERR_OK : err);
+		sweep->lost += lost;
+	}
+	if (sweep->lost > 0)
+		TRY(checkpoint_save(write, &sweep->flow.instance->id, &nowhere));
+out:
+	return err;
+}
+
+static void sweep_on_gone(void *ctx, enum err err)
+{
+	struct sweep *sweep = ctx;
+	struct instance *instance = sweep->flow.instance;
+
+	sweep->err = err;
+	if (err == ERR_OK && sweep->lost > 0) {
+		log_error("ledger-record-destroyed",
+			"instance=%s records=%zu lost=%zu effect=\"they are written again from "
+			"this node's cache\"",
+			instance->id.text, sweep->gone_count, sweep->lost);
+		/* Not before the ledger was read; the lost position tells of it then. */
+		if (ledger_care_checkpoint(instance->care) != ERR_OK)
+			log_debug("checkpoint-later", "instance=%s", instance->id.text);
+	}
+	sweep_finish(sweep);
+}
+
+static void sweep_conclude(struct sweep *sweep)
+{
+	if (sweep->err == ERR_OK && sweep->gone_count > 0) {
+		sweep->err = flow_commit(&sweep->flow, sweep_write_gone, sweep_on_gone);
+		if (sweep->err == ERR_OK)
+			return;
+	}
+	sweep_finish(sweep);
+}
+
+/* What a compaction moved out of a record that was listed is in one that was made since. */
+static bool sweep_begins_again(struct sweep *sweep)
+{
+	if (!sweep->stale || sweep->again == SWEEP_AGAIN_MAX)
+		return false;
+	sweep->again++;
+	sweep->stale = sweep->last_page = false;
+	sweep->offset = 0;
+	sweep->gone_count = 0;
+	sweep->counts =
+		(struct sweep_counts){ .read = sweep->counts.read, .found = sweep->counts.found };
+	return true;
+}
+
 static void sweep_go_on(struct sweep *sweep)
 {
 	if (sweep->err != ERR_OK)
 		sweep_finish(sweep);
-	else if (!sweep->last_page)
+	else if (!sweep->last_page || sweep_begins_again(sweep))
 		sweep_list(sweep);
 	else if (sweep->absent == NULL)
-		sweep_finish(sweep);
+		sweep_conclude(sweep);
 	else {
 		sweep->entry_count = sweep->entry_next = 0;
 		flow_defer(&sweep->flow, sweep_look_for_absent);

@@ -13,6 +13,8 @@
 enum {
 	SWEEP_PARALLEL = 8,
 	SWEEP_PROGRESS_MS = 5000,
+	SWEEP_AGAIN_MAX = 3, /* new starts when ledger records went away under the listing */
+	SWEEP_GONE_MAX = 64, /* ledger records found destroyed; more: the next time */
 	SWEEP_ADOPT_AGE_S = 60, /* younger keys are still on their way from the peer */
 	SWEEP_DELETIONS_PAGE = 50, /* the latest; more only while there is news in them */
 	SWEEP_SEEN_MAX = 1 << 20, /* keys of a ring whose absence can be noticed */

@@ -88,7 +88,7 @@ enum err view_remember(struct keystore_view *view, const struct uid *uid, struct
 }
 
 /* A damaged record is as good as none: the key manager has it. A quarantined one counts when the
- * key manager's own form has just been read. */
+ * key manager's own form has just been read. What only the ledger told of is not known to exist. */
 enum err keystore_read(struct keystore_view *view, const struct uid *uid, struct object **out)
 {
 	struct object *object;
@@ -101,6 +101,8 @@ enum err keystore_read(struct keystore_view *view, const struct uid *uid, struct
 	TRY(err);
 	if (!instance_id_equal(&object->instance, &view->instance))
 		return ERR_NOT_FOUND;
+	if (!object->has_material && !object->dead)
+		return ERR_AGAIN;
 	if (object->quarantined && !object->dead) {
 		if (view_find_proved(view, uid) == NULL)
 			return ERR_AGAIN;

@@ -144,6 +144,39 @@ static void command_instance_list(struct admin_call *call)
 	admin_answer(call, answer);
 }
 
+static void add_checkpoint(cJSON *answer, struct keeper *keeper)
+{
+	struct keystore_checkpoint_status status;
+	keystore_checkpoint_status(keeper_keystore(keeper), &status);
+	cJSON_AddBoolToObject(answer, "running", status.running);
+	add_number(answer, "looked", status.looked);
+	add_number(answer, "written", status.written);
+	add_number(answer, "instances_failed", status.instances_failed);
+	cJSON_AddStringToObject(
+		answer, "error", status.instances_failed == 0 ? "" : err_text(status.err));
+}
+
+/* Begun, not done: kmipctl asks how it goes until it no longer runs. */
+static void command_checkpoint(struct admin_call *call)
+{
+	enum err err = keystore_checkpoint(keeper_keystore(call->keeper));
+	if (err != ERR_OK) {
+		admin_refuse(call, "the ledger in the key manager was not read yet; "
+				   "kmipctl status shows how the key manager answers");
+		return;
+	}
+	cJSON *answer = cJSON_CreateObject();
+	add_checkpoint(answer, call->keeper);
+	admin_answer(call, answer);
+}
+
+static void command_checkpoint_status(struct admin_call *call)
+{
+	cJSON *answer = cJSON_CreateObject();
+	add_checkpoint(answer, call->keeper);
+	admin_answer(call, answer);
+}
+
 static void command_reload(struct admin_call *call)
 {
 	char why[CONFIG_WHY_MAX] = "";
@@ -185,6 +218,8 @@ static const struct {
 	{ "client-remove", admin_client_remove },
 	{ "key-list", admin_key_list },
 	{ "key-show", admin_key_show },
+	{ "checkpoint", command_checkpoint },
+	{ "checkpoint-status", command_checkpoint_status },
 	{ "key-forget", admin_key_forget },
 	{ "reload", command_reload },
 	{ "peer-cut", command_peer_cut },

@@ -77,5 +77,6 @@ struct keystore_settings instances_settings(const struct config *config)
 		.outage_grace_s = config->top.outage_grace_s,
 		.root_poll_s = config->top.root_poll_s,
 		.reconcile_s = config->top.reconcile_s,
-		.max_stale_s = config->top.max_stale_s };
+		.max_stale_s = config->top.max_stale_s,
+		.checkpoint_s = config->top.checkpoint_s };
 }

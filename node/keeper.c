@@ -247,9 +247,8 @@ static void keeper_on_peer_stopped(void *ctx)
 	keeper_stop_if_done(keeper);
 }
 
-/* Answers under way may still need the peer's acknowledgement, so the link goes after the workers.
- */
-static void keeper_on_workers_stopped(void *ctx)
+/* The last checkpoint is over: what it merged goes to the peer as well. */
+static void keeper_on_keystore_closed(void *ctx)
 {
 	struct keeper *keeper = ctx;
 	keeper->workers_gone = true;
@@ -258,6 +257,17 @@ static void keeper_on_workers_stopped(void *ctx)
 	else
 		keeper->peer_gone = true;
 	keeper_stop_if_done(keeper);
+}
+
+/* Answers under way may still need the peer's acknowledgement, so the link goes after the workers;
+ * nothing changes any more, so that a checkpoint is complete (design D10). */
+static void keeper_on_workers_stopped(void *ctx)
+{
+	struct keystore_pending *pending;
+	struct keeper *keeper = ctx;
+	if (keystore_close_start(&pending, keeper->keystore, keeper_on_keystore_closed, keeper) !=
+		ERR_OK)
+		keeper_on_keystore_closed(keeper);
 }
 
 static void keeper_on_terminate(void *ctx)

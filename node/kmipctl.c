@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/chan.h"
@@ -184,28 +185,10 @@ static int run_status(const struct arguments *arguments, const char *argument)
 	return run_simple(arguments, "status", print_status);
 }
 
-static void print_instances(const cJSON *answer)
-{
-	static const struct print_column columns[] = { { "ID", "id" }, { "NAME", "name" },
-		{ "KEY MANAGER", "key_manager" }, { "REACHABLE", "reachable" },
-		{ "ROOT KEY", "root_key" }, { "STATE", "root_key_state" },
-		{ "KEY RING", "key_ring" }, { "URL", "url" } };
-	print_table(cJSON_GetObjectItemCaseSensitive(answer, "instances"), columns, 8);
-}
-
 static int run_instance_list(const struct arguments *arguments, const char *argument)
 {
 	(void) argument;
 	return run_simple(arguments, "instance-list", print_instances);
-}
-
-static void print_clients(const cJSON *answer)
-{
-	static const struct print_column columns[] = { { "NAME", "name" },
-		{ "INSTANCE", "instance" }, { "ADDED", "added" },
-		{ "CERTIFICATE ENDS", "certificate_not_after" },
-		{ "FINGERPRINT (SHA-256)", "fingerprint" } };
-	print_table(cJSON_GetObjectItemCaseSensitive(answer, "clients"), columns, 5);
 }
 
 static int run_client_list(const struct arguments *arguments, const char *argument)
@@ -344,6 +327,46 @@ static int run_key_forget(const struct arguments *arguments, const char *uid)
 	return 0;
 }
 
+static int end_checkpoint(const struct arguments *arguments, const cJSON *answer)
+{
+	const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "error"));
+	bool failed = error != NULL && error[0] != '\0';
+	if (arguments->json)
+		print_json(answer);
+	else if (!failed) {
+		print_checkpoint(stdout, "checkpoint: ", answer);
+		printf("\n");
+	}
+	if (failed)
+		fprintf(stderr,
+			"kmipctl: the checkpoint is not complete: %s; the rest stays in the caches "
+			"and comes with the next one\n",
+			error);
+	return failed ? 1 : 0;
+}
+
+static int run_checkpoint(const struct arguments *arguments, const char *argument)
+{
+	struct timespec pause = { .tv_nsec = 200000000 };
+	cJSON *answer = ask(arguments, question_of(arguments, "checkpoint"));
+	bool told = false;
+	(void) argument;
+	while (answer != NULL &&
+		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "running"))) {
+		cJSON_Delete(answer);
+		nanosleep(&pause, NULL);
+		answer = ask(arguments, question_of(arguments, "checkpoint-status"));
+		if (answer == NULL || arguments->json || isatty(STDERR_FILENO) == 0)
+			continue;
+		print_checkpoint(stderr, "\r", answer);
+		told = true;
+	}
+	fputs(told ? "\n" : "", stderr);
+	int status = answer == NULL ? 1 : end_checkpoint(arguments, answer);
+	cJSON_Delete(answer);
+	return status;
+}
+
 static int run_reload(const struct arguments *arguments, const char *argument)
 {
 	(void) argument;
@@ -378,6 +401,9 @@ static const struct command commands[] = {
 	{ { "key", "forget" }, "UID",
 		"give up a key that the key manager does not show any more: --yes",
 		run_key_forget },
+	{ { "checkpoint", NULL }, NULL,
+		"write activations and attributes to the key manager, with progress",
+		run_checkpoint },
 	{ { "reload", NULL }, NULL, "read the configuration file again", run_reload },
 	{ { "peer", "cut" }, NULL, "close the link to the peer and keep it closed", run_peer_cut },
 	{ { "peer", "heal" }, NULL, "open it again", run_peer_heal },

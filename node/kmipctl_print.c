@@ -198,3 +198,34 @@ void print_key(const cJSON *answer)
 	printf("\n");
 	print_table(cJSON_GetObjectItemCaseSensitive(answer, "attributes"), columns, 3);
 }
+
+void print_instances(const cJSON *answer)
+{
+	static const struct print_column columns[] = { { "ID", "id" }, { "NAME", "name" },
+		{ "KEY MANAGER", "key_manager" }, { "REACHABLE", "reachable" },
+		{ "ROOT KEY", "root_key" }, { "STATE", "root_key_state" },
+		{ "KEY RING", "key_ring" }, { "URL", "url" } };
+	print_table(cJSON_GetObjectItemCaseSensitive(answer, "instances"), columns, 8);
+}
+
+void print_clients(const cJSON *answer)
+{
+	static const struct print_column columns[] = { { "NAME", "name" },
+		{ "INSTANCE", "instance" }, { "ADDED", "added" },
+		{ "CERTIFICATE ENDS", "certificate_not_after" },
+		{ "FINGERPRINT (SHA-256)", "fingerprint" } };
+	print_table(cJSON_GetObjectItemCaseSensitive(answer, "clients"), columns, 5);
+}
+
+/* The number of a member; 0 without one. */
+static double number_of(const cJSON *answer, const char *name)
+{
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(answer, name);
+	return cJSON_IsNumber(number) ? number->valuedouble : 0;
+}
+
+void print_checkpoint(FILE *out, const char *before, const cJSON *answer)
+{
+	fprintf(out, "%s%.0f changes looked at, %.0f records written", before,
+		number_of(answer, "looked"), number_of(answer, "written"));
+}

@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 /* A column of a table: its title and the member of each row. */
 struct print_column {
@@ -15,5 +16,9 @@ struct print_column {
 void print_table(const cJSON *rows, const struct print_column *columns, int column_count);
 void print_status(const cJSON *answer);
 void print_key(const cJSON *answer);
+void print_instances(const cJSON *answer);
+void print_clients(const cJSON *answer);
+/* Without a line's end: it is told again and again. */
+void print_checkpoint(FILE *out, const char *before, const cJSON *answer);
 
 #endif

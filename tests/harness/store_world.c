@@ -24,12 +24,13 @@ void world_make(struct world *world)
 
 	cr_assert_eq(crypt_start(), ERR_OK);
 	log_set_level(LOG_ERROR);
-	*world = (struct world){ .settings = {
-					 .plaintext_ttl_s = 300,
-					 .outage_grace_s = 14400,
-					 .root_poll_s = 3600,
-					 .reconcile_s = 3600,
-				 } };
+	*world = (struct world){ .node = 1,
+		.settings = {
+			.plaintext_ttl_s = 300,
+			.outage_grace_s = 14400,
+			.root_poll_s = 3600,
+			.reconcile_s = 3600,
+		} };
 	snprintf(world->root, sizeof(world->root), "/tmp/store-test-XXXXXX");
 	cr_assert_not_null(mkdtemp(world->root));
 	snprintf(world->folder, sizeof(world->folder), "%s/cache", world->root);
@@ -65,7 +66,7 @@ void world_open(struct world *world)
 	struct keystore_options options = { .instances = world->instances,
 		.instance_count = WORLD_INSTANCES,
 		.settings = world->settings,
-		.node = 1 };
+		.node = world->node };
 
 	cr_assert_eq(loop_new(&world->loop), ERR_OK);
 	cr_assert_eq(loop_timer_new(&world->timer, world->loop, world_on_timer, world), ERR_OK);
@@ -222,19 +223,66 @@ static void on_changed(void *ctx, enum err err, uint32_t added_index)
 	answer(ctx, err);
 }
 
-enum err world_activate(struct world *world, const struct uid *uid)
+static enum err world_change(
+	struct world *world, const struct uid *uid, const struct object_change *change)
 {
-	struct object_change change = {
-		.activate = true, .now = 2000, .dates[OBJECT_DATE_ACTIVATED] = 2000
-	};
 	struct keystore_change options = {
-		.instance = world->instances[0].id, .uid = *uid, .change = &change
+		.instance = world->instances[0].id, .uid = *uid, .change = change
 	};
 	struct keystore_pending *pending;
 
 	world->answered = false;
 	return world_wait(world,
 		keystore_change_start(&pending, world->keystore, &options, on_changed, world));
+}
+
+enum err world_activate(struct world *world, const struct uid *uid)
+{
+	struct object_change change = {
+		.activate = true, .now = 2000, .dates[OBJECT_DATE_ACTIVATED] = 2000
+	};
+
+	return world_change(world, uid, &change);
+}
+
+enum err world_revoke(struct world *world, const struct uid *uid)
+{
+	struct object_change change = {
+		.deactivate = true, .now = 3000, .dates[OBJECT_DATE_DEACTIVATED] = 3000
+	};
+
+	return world_change(world, uid, &change);
+}
+
+enum err world_tag(struct world *world, const struct uid *uid, const char *name, size_t len)
+{
+	uint8_t value[OBJECT_ATTRIBUTES_BYTES_MAX] = { 'v' };
+	struct object_edit edit = {
+		.kind = OBJECT_EDIT_ADD, .name = slice_text(name), .value = slice_of(value, len)
+	};
+	struct object_change change = { .now = 2500, .edits = &edit, .edit_count = 1 };
+
+	return world_change(world, uid, &change);
+}
+
+static bool checkpoint_is_over(struct world *world)
+{
+	struct keystore_checkpoint_status status;
+
+	keystore_checkpoint_status(world->keystore, &status);
+	return !status.running;
+}
+
+enum err world_checkpoint(struct world *world)
+{
+	struct keystore_checkpoint_status status;
+	enum err err = keystore_checkpoint(world->keystore);
+
+	if (err != ERR_OK)
+		return err;
+	world_until(world, checkpoint_is_over);
+	keystore_checkpoint_status(world->keystore, &status);
+	return status.err;
 }
 
 enum err world_destroy_begin(struct world *world, const struct uid *uid)

@@ -20,6 +20,7 @@ struct world {
 	struct kek_table *table;
 	struct keystore *keystore;
 	bool open;
+	uint16_t node; /* 1, unless changed before the start */
 
 	bool (*condition)(struct world *world);
 	uint64_t give_up_ms;
@@ -53,6 +54,11 @@ enum err world_destroy_begin(struct world *world, const struct uid *uid);
 enum err world_create(struct world *world, struct slice material);
 enum err world_fetch(struct world *world, size_t instance, const struct uid *uid, bool material);
 enum err world_activate(struct world *world, const struct uid *uid);
+enum err world_revoke(struct world *world, const struct uid *uid);
+/* A further instance of an attribute. */
+enum err world_tag(struct world *world, const struct uid *uid, const char *name, size_t len);
+/* Runs a checkpoint to its end. */
+enum err world_checkpoint(struct world *world);
 enum err world_destroy(struct world *world, const struct uid *uid);
 enum err world_client(struct world *world, size_t instance, uint8_t number, bool removed);
 /* As a request does: read, fetch where the store asks for it, read again. Material is compared. */
