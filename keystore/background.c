@@ -144,6 +144,7 @@ static void background_on_ledger_read(struct background *background)
 	background_put_fact(background, instance_fact_read);
 	ledger_poke(instance->ledger);
 	ledger_care_begin(instance->care);
+	poll_poke(background->poll);
 	keystore_poke_open(instance->keystore);
 }
 

@@ -221,8 +221,12 @@ static void poll_on_timer(void *ctx)
 
 void poll_poke(struct poll *poll)
 {
-	if (poll->sm.state == POLL_WAITING)
-		loop_timer_set(poll->timer, 0);
+	if (poll->sm.state != POLL_WAITING)
+		return;
+	/* The one that ended before the ledger was read vouched for nothing. */
+	if (poll->instance->listed && poll->instance->poll_good_ms == 0)
+		poll->begun_ms = 0;
+	loop_timer_set(poll->timer, 0);
 }
 
 /* ---- birth and end ---- */

@@ -76,7 +76,7 @@ class Ledger(FreshPairCase):
     def test_key_manager_away(self):
         """Without the key manager Revoke is refused in time, lowers nothing, and succeeds when repeated; a checkpoint says
         that it is not complete, a stop does not wait for it."""
-        uid, _ = self.vcenter.encrypt_vm("vm")
+        uid, _ = self.on_a.encrypt_vm("vm")
         self.pair.manager.fault(kind="status", status=503)
         item = self.answer_of(self.on_a, vsphere.revoke(uid, 2))
         self.expect_reason(item, wire.GENERAL_FAILURE)
