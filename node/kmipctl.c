@@ -165,10 +165,11 @@ static void print_json(const cJSON *json)
 
 /* ---- commands ---- */
 
-static int run_simple(
-	const struct arguments *arguments, const char *command, void (*print)(const cJSON *answer))
+/* Shows an answer and gives it back; the exit status. A NULL answer has had its sentence. print may
+ * be NULL. */
+static int show(
+	const struct arguments *arguments, cJSON *answer, void (*print)(const cJSON *answer))
 {
-	cJSON *answer = ask(arguments, question_of(arguments, command));
 	if (answer == NULL)
 		return 1;
 	if (arguments->json)
@@ -177,6 +178,12 @@ static int run_simple(
 		print(answer);
 	cJSON_Delete(answer);
 	return 0;
+}
+
+static int run_simple(
+	const struct arguments *arguments, const char *command, void (*print)(const cJSON *answer))
+{
+	return show(arguments, ask(arguments, question_of(arguments, command)), print);
 }
 
 static int run_status(const struct arguments *arguments, const char *argument)
@@ -272,36 +279,25 @@ static cJSON *ask_keys(const struct arguments *arguments)
 	return keys;
 }
 
-static int run_key_list(const struct arguments *arguments, const char *argument)
+static void print_keys(const cJSON *keys)
 {
 	static const struct print_column columns[] = { { "UID", "uid" }, { "INSTANCE", "instance" },
 		{ "STATE", "state" }, { "TYPE", "type" }, { "CREATED", "created" },
 		{ "UNCLAIMED", "unclaimed" }, { "MISSING", "missing" } };
+	print_table(keys, columns, 7);
+}
+
+static int run_key_list(const struct arguments *arguments, const char *argument)
+{
 	(void) argument;
-	cJSON *keys = ask_keys(arguments);
-	if (keys == NULL)
-		return 1;
-	if (arguments->json)
-		print_json(keys);
-	else
-		print_table(keys, columns, 7);
-	cJSON_Delete(keys);
-	return 0;
+	return show(arguments, ask_keys(arguments), print_keys);
 }
 
 static int run_key_show(const struct arguments *arguments, const char *uid)
 {
 	cJSON *question = question_of(arguments, "key-show");
 	cJSON_AddStringToObject(question, "uid", uid);
-	cJSON *answer = ask(arguments, question);
-	if (answer == NULL)
-		return 1;
-	if (arguments->json)
-		print_json(answer);
-	else
-		print_key(answer);
-	cJSON_Delete(answer);
-	return 0;
+	return show(arguments, ask(arguments, question), print_key);
 }
 
 static int run_key_forget(const struct arguments *arguments, const char *uid)
