@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/keeper.h"
+#include "node/keeper_private.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -7,16 +7,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/listen.h"
 #include "base/log.h"
-#include "base/sm.h"
 #include "base/text.h"
-#include "node/admin.h"
 #include "node/instances.h"
-#include "node/server_tls.h"
-
-enum keeper_state { KEEPER_STARTING, KEEPER_OPEN, KEEPER_STOPPING };
 
 static const struct sm_state keeper_states[] = {
 	[KEEPER_STARTING] = { "starting", SM_TO(KEEPER_OPEN) | SM_TO(KEEPER_STOPPING) },
@@ -29,153 +23,6 @@ enum {
 	KEEPER_READER_CHECK_MS = 10000, /* design D11 */
 	KEEPER_STOP_MS = 8000,
 };
-
-struct keeper {
-	const char *config_path;
-	struct config *config;
-	struct loop *loop;
-	struct cache *cache;
-	struct kek_table *table;
-	struct keystore *keystore;
-	struct replication *replication; /* NULL without a peer */
-	struct kmip_server *kmip;
-	struct workers *workers;
-	struct admin *admin;
-	struct loop_signal *terminated, *interrupted, *hung_up, *child;
-	struct loop_timer *reader_check, *stop_timer;
-	struct sm sm;
-	int listen_fd;
-	uint64_t started_ms;
-	struct tls_peer leaf; /* the listener's certificate */
-	bool workers_gone, peer_gone;
-};
-
-/* ---- opening, bottom up ---- */
-
-/* Opened and every record's checksum seen to be right; ERR_CORRUPT else. */
-static enum err keeper_try_cache(
-	struct keeper *keeper, const struct cache_options *options, char why[CONFIG_WHY_MAX])
-{
-	enum err err;
-	size_t records = 0, bad = 0;
-	TRY(cache_open(&keeper->cache, options, why));
-	TRY(cache_verify(keeper->cache, &records, &bad));
-	log_event(bad == 0 ? LOG_INFO : LOG_ERROR, "cache-verified", "records=%zu bad=%zu", records,
-		bad);
-	if (bad == 0)
-		return ERR_OK;
-	snprintf(why, CONFIG_WHY_MAX, "%zu of %zu records are damaged", bad, records);
-	err = ERR_CORRUPT;
-out:
-	cache_close(keeper->cache);
-	keeper->cache = NULL;
-	return err;
-}
-
-/*
- * A cache that cannot be trusted is moved aside as a whole and rebuilt from the peer and the key
- * manager (design D11): a single record that is read again from the key manager alone could have
- * lost a revocation that the peer still knows.
- */
-static enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX])
-{
-	enum err err;
-	char moved_to[CACHE_WHY_MAX] = "";
-	struct cache_options options = { .folder = keeper->config->top.data_dir,
-		.map_bytes = (size_t) keeper->config->top.cache_size_mib << 20 };
-	err = keeper_try_cache(keeper, &options, why);
-	if (err != ERR_CORRUPT && err != ERR_VERSION)
-		return err;
-	log_error(
-		"cache-unusable", "folder=%s why=%s", options.folder, log_quoted(slice_text(why)));
-	TRY(cache_move_aside(options.folder, moved_to));
-	log_warning("cache-moved-aside", "to=%s", moved_to);
-	TRY(keeper_try_cache(keeper, &options, why));
-out:
-	return err;
-}
-
-static enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
-{
-	enum err err;
-	struct keystore_instance_options *instances = NULL;
-	TRY(kek_table_new(&keeper->table, keeper->config->top.keys_in_memory));
-	TRY(instances_for_keystore(&instances, keeper->config, why));
-	struct keystore_options options = { .loop = keeper->loop,
-		.cache = keeper->cache,
-		.table = keeper->table,
-		.instances = instances,
-		.instance_count = keeper->config->instance_count,
-		.settings = instances_settings(keeper->config),
-		.node = (uint16_t) keeper->config->top.node };
-	TRY(keystore_new(&keeper->keystore, &options, why));
-	struct kmip_options kmip = { .keystore = keeper->keystore,
-		.loop = keeper->loop,
-		.vendor = "kmip-pair " PAIR_VERSION,
-		.node_name = keeper->config->top.name,
-		.strict_activate = keeper->config->kmip.strict_activate };
-	TRY(kmip_server_new(&keeper->kmip, &kmip));
-out:
-	free(instances);
-	return err;
-}
-
-static void keeper_on_vouch(void *ctx, uint64_t until_ms)
-{
-	struct keeper *keeper = ctx;
-	kek_table_set_vouch(keeper->table, until_ms);
-}
-
-static enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX])
-{
-	enum err err = ERR_OK;
-	struct replication_instance *instances = NULL;
-	const struct config_peer *peer = &keeper->config->peer;
-	if (!keeper->config->has_peer) {
-		kek_table_set_vouch(keeper->table, UINT64_MAX);
-		return ERR_OK;
-	}
-	kek_table_set_vouch(keeper->table, 0);
-	TRY(instances_for_peer(&instances, keeper->config));
-	struct replication_options options = { .loop = keeper->loop,
-		.keystore = keeper->keystore,
-		.cluster = peer->cluster,
-		.node = (uint16_t) keeper->config->top.node,
-		.peer_node = (uint16_t) peer->node,
-		.listen = peer->listen,
-		.peer_address = peer->address,
-		.cert_file = peer->certificate,
-		.key_file = peer->key,
-		.peer_cert_file = peer->peer_certificate,
-		.ack_wait_ms = peer->ack_wait_ms,
-		.instances = instances,
-		.instance_count = keeper->config->instance_count,
-		.on_vouch = keeper_on_vouch,
-		.ctx = keeper };
-	TRY(replication_new(&keeper->replication, &options, why));
-	TRY(replication_start(keeper->replication, why));
-out:
-	free(instances);
-	return err;
-}
-
-static enum err keeper_judge_certificate(
-	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
-{
-	enum err err;
-	struct tls_context *tls = NULL;
-	TRY(server_tls_new(&tls, config, NULL, NULL, why));
-	tls_context_leaf(tls, &keeper->leaf);
-	int64_t left = keeper->leaf.not_after - clock_wall_seconds();
-	if (left < 0)
-		log_error("certificate-expired", "file=%s", config->kmip.certificate);
-	else if (left < 30 * 86400)
-		log_warning("certificate-expires-soon", "file=%s days=%d", config->kmip.certificate,
-			(int) (left / 86400));
-out:
-	tls_context_free(tls);
-	return err;
-}
 
 /* The port is taken at the start, so that a conflict is told at once, and given back until clients
  * can be judged: a client that is refused walks on to the other node, one that hangs does not. */

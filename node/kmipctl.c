@@ -1,38 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kmipctl: the operator's tool. One question to the node's socket, the answer as a table or as
  * JSON. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/chan.h"
 #include "base/file.h"
 #include "base/secret.h"
-#include "node/admin.h"
+#include "node/kmipctl_ask.h"
 #include "node/kmipctl_print.h"
 
-enum { EXIT_USAGE = 2, CERTIFICATE_FILE_MAX = 65536, ANSWER_TIMEOUT_MS = 60000 };
-
-struct arguments {
-	const char *socket, *instance, *name;
-	bool json, unclaimed, missing, yes, help, version;
-	char **words;
-	int word_count;
-};
-
-struct conversation {
-	struct loop *loop;
-	struct chan *chan;
-	struct loop_timer *timer;
-	cJSON *answer;
-	const char *failure;
-};
+enum { EXIT_USAGE = 2, CERTIFICATE_FILE_MAX = 65536 };
 
 struct command {
 	const char *words[2];
@@ -48,143 +29,6 @@ static const char usage_head[] =
 	"The socket is taken from --socket, else from the environment variable KMIPCTL_SOCKET, "
 	"else /run/kmip-pair/kmipd.sock.\n"
 	"\n";
-
-/* ---- asking ---- */
-
-static void on_answer(void *ctx, struct chan *chan, const struct chan_message *message)
-{
-	struct conversation *conversation = ctx;
-	(void) chan;
-	conversation->answer =
-		cJSON_ParseWithLength((const char *) message->body.data, message->body.len);
-	conversation->failure =
-		conversation->answer == NULL ? "the node's answer cannot be understood" : NULL;
-	loop_stop(conversation->loop);
-}
-
-static void on_closed(void *ctx, struct chan *chan, enum err why)
-{
-	struct conversation *conversation = ctx;
-	(void) chan;
-	(void) why;
-	conversation->failure = "the node closed the connection (see its log)";
-	loop_stop(conversation->loop);
-}
-
-static void on_timeout(void *ctx)
-{
-	struct conversation *conversation = ctx;
-	conversation->failure = "the node does not answer (see its log)";
-	loop_stop(conversation->loop);
-}
-
-static int connect_socket(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0)
-		return fd;
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
-	fprintf(stderr, "kmipctl: no node answers at %s: %s%s\n", path, strerror(error),
-		error == EACCES ? " (run as the user of kmipd, or as root)"
-				: "; is kmipd running? name its socket with --socket");
-	return -1;
-}
-
-static enum err converse(struct conversation *conversation, int fd, const char *question)
-{
-	enum err err;
-	struct chan_options options = { .body_max = ADMIN_BODY_MAX,
-		.out_max = ADMIN_BODY_MAX,
-		.on_message = on_answer,
-		.on_closed = on_closed,
-		.ctx = conversation };
-	struct chan_message message = { .type = ADMIN_ASK, .id = 1, .body = slice_text(question) };
-	TRY(loop_new(&conversation->loop));
-	options.loop = conversation->loop;
-	TRY(loop_timer_new(&conversation->timer, conversation->loop, on_timeout, conversation));
-	loop_timer_set(conversation->timer, ANSWER_TIMEOUT_MS);
-	err = chan_new(&conversation->chan, &options, fd);
-	if (err != ERR_OK)
-		close(fd);
-	TRY(err);
-	TRY(chan_send(conversation->chan, &message));
-	TRY(loop_run(conversation->loop));
-out:
-	chan_free(conversation->chan);
-	loop_timer_free(conversation->timer);
-	loop_free(conversation->loop);
-	return err;
-}
-
-/* The answer (the caller deletes it), or NULL after a sentence on standard error. Takes the
- * question. */
-static cJSON *ask(const struct arguments *arguments, cJSON *question)
-{
-	struct conversation conversation = { 0 };
-	char *text = cJSON_PrintUnformatted(question);
-	cJSON_Delete(question);
-	int fd = text == NULL ? -1 : connect_socket(arguments->socket);
-	enum err err = fd < 0 ? ERR_CLOSED : converse(&conversation, fd, text);
-	cJSON_free(text);
-	if (fd < 0)
-		return NULL;
-	if (err != ERR_OK || conversation.failure != NULL) {
-		fprintf(stderr, "kmipctl: %s\n",
-			conversation.failure != NULL ? conversation.failure : err_text(err));
-		cJSON_Delete(conversation.answer);
-		return NULL;
-	}
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(conversation.answer, "ok")))
-		return conversation.answer;
-	const char *error = cJSON_GetStringValue(
-		cJSON_GetObjectItemCaseSensitive(conversation.answer, "error"));
-	fprintf(stderr, "kmipctl: %s\n", error == NULL ? "the node refused" : error);
-	cJSON_Delete(conversation.answer);
-	return NULL;
-}
-
-static cJSON *question_of(const struct arguments *arguments, const char *command)
-{
-	cJSON *question = cJSON_CreateObject();
-	cJSON_AddStringToObject(question, "command", command);
-	if (arguments->instance != NULL)
-		cJSON_AddStringToObject(question, "instance", arguments->instance);
-	return question;
-}
-
-static void print_json(const cJSON *json)
-{
-	char *text = cJSON_Print(json);
-	printf("%s\n", text == NULL ? "null" : text);
-	cJSON_free(text);
-}
-
-/* ---- commands ---- */
-
-/* Shows an answer and gives it back; the exit status. A NULL answer has had its sentence. print may
- * be NULL. */
-static int show(
-	const struct arguments *arguments, cJSON *answer, void (*print)(const cJSON *answer))
-{
-	if (answer == NULL)
-		return 1;
-	if (arguments->json)
-		print_json(answer);
-	else if (print != NULL)
-		print(answer);
-	cJSON_Delete(answer);
-	return 0;
-}
-
-static int run_simple(
-	const struct arguments *arguments, const char *command, void (*print)(const cJSON *answer))
-{
-	return show(arguments, ask(arguments, question_of(arguments, command)), print);
-}
 
 static int run_status(const struct arguments *arguments, const char *argument)
 {

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the keeper share; nobody else includes this. */
+#ifndef NODE_KEEPER_PRIVATE_H
+#define NODE_KEEPER_PRIVATE_H
+
+#include "base/sm.h"
+#include "node/admin.h"
+#include "node/keeper.h"
+
+enum keeper_state { KEEPER_STARTING, KEEPER_OPEN, KEEPER_STOPPING };
+
+struct keeper {
+	const char *config_path;
+	struct config *config;
+	struct loop *loop;
+	struct cache *cache;
+	struct kek_table *table;
+	struct keystore *keystore;
+	struct replication *replication; /* NULL without a peer */
+	struct kmip_server *kmip;
+	struct workers *workers;
+	struct admin *admin;
+	struct loop_signal *terminated, *interrupted, *hung_up, *child;
+	struct loop_timer *reader_check, *stop_timer;
+	struct sm sm;
+	int listen_fd;
+	uint64_t started_ms;
+	struct tls_peer leaf; /* the listener's certificate */
+	bool workers_gone, peer_gone;
+};
+
+/* Opening, in this order: keeper_open.c. why: a sentence for the operator. */
+MUST_USE enum err keeper_judge_certificate(
+	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX]);
+MUST_USE enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+MUST_USE enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+MUST_USE enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kmipctl's conversation with the node: a question, its answer, how it is shown. Private to
+ * kmipctl.
+ */
+#ifndef NODE_KMIPCTL_ASK_H
+#define NODE_KMIPCTL_ASK_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+struct arguments {
+	const char *socket, *instance, *name;
+	bool json, unclaimed, missing, yes, help, version;
+	char **words;
+	int word_count;
+};
+
+/* A question with the command and what the arguments say of the instance. */
+cJSON *question_of(const struct arguments *arguments, const char *command);
+/* The answer (the caller deletes it), or NULL after a sentence on standard error. Takes the
+ * question. */
+cJSON *ask(const struct arguments *arguments, cJSON *question);
+void print_json(const cJSON *json);
+/* Shows an answer and gives it back; the exit status. A NULL answer has had its sentence. print may
+ * be NULL. */
+int show(const struct arguments *arguments, cJSON *answer, void (*print)(const cJSON *answer));
+/* Asks a command without members. */
+int run_simple(
+	const struct arguments *arguments, const char *command, void (*print)(const cJSON *answer));
+
+#endif
