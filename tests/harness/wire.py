@@ -226,13 +226,16 @@ class Connection:
                 raise Closed("the server closed the connection")
             self.buffer += piece
 
-    def receive(self):
-        """The next answer; Closed (or another OSError) when there is none."""
+    def receive_frame(self):
+        """The next answer's bytes; Closed (or another OSError) when there is none."""
         self._fill(8)
         length = 8 + struct.unpack(">I", self.buffer[4:8])[0]
         self._fill(length)
         frame, self.buffer = self.buffer[:length], self.buffer[length:]
-        return Response(frame)
+        return frame
+
+    def receive(self):
+        return Response(self.receive_frame())
 
     def ask(self, frame):
         self.send(frame)

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the published test cases of KMIP 1.0 to 1.4 (folder in KMIP_VECTORS) against a pair of nodes.
+
+Each file is one session. deviations.tsv names the ones that cannot pass, with the reason; one of them that passes is a
+failure too, so that the list stays true.
+
+    cases.py [--verbose] [--keep] [PART OF A PATH...]     only the cases whose path holds one of the parts
+"""
+import os
+import pathlib
+import re
+import sys
+import xml.etree.ElementTree as ET
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "harness"))
+
+import wire  # noqa: E402
+from pair import Pair, SECOND  # noqa: E402
+from session import Different, Session  # noqa: E402
+from vectors import Tables  # noqa: E402
+
+VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
+OPTIONS = {"top": {"reconcile-interval": 600, "root-key-poll": 600}, "kmip": {"strict-activate": "true"}}
+REVOKE_COMPROMISE = 2
+
+
+def case_files():
+    root = pathlib.Path(os.environ["KMIP_VECTORS"])
+    for version in VERSIONS:
+        for path in sorted((root / version).rglob("*.xml")):
+            if path.parent.name not in ("ovh-authored", "ovh-variant"):
+                yield str(path.relative_to(root)), path
+
+
+def parse(path):
+    """One file is broken as published: it closes its root twice."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        return ET.fromstring(text)
+    except ET.ParseError:
+        return ET.fromstring(re.sub(r"(</KMIP>\s*)+$", "</KMIP>", text))
+
+
+def deviations():
+    lines = (HERE / "deviations.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {path: reason for path, reason in rows}
+
+
+class Runner:
+    def __init__(self, pair):
+        self.pair, self.tables = pair, Tables()
+        self.client = pair.client("conformance", pair.a)
+        self.connection = None
+
+    def ask(self, frame):
+        if self.connection is None:
+            self.connection = self.connect()
+        self.connection.send(frame)
+        try:
+            return self.connection.receive_frame()
+        except OSError as error:
+            self.hang_up()
+            raise Different(f"no answer: {error}") from None
+
+    def connect(self):
+        return wire.Connection(self.client.endpoints[0], self.client.identity, self.client.ca)
+
+    def hang_up(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
+    def run(self, path):
+        """None, or what was different."""
+        try:
+            Session(self.tables, parse(path), self.ask).run()
+            return None
+        except Different as different:
+            return str(different)
+        except (KeyError, ValueError, AssertionError) as error:
+            return f"not to be run: {error!r}"
+        finally:
+            self.hang_up()
+            self.clean()
+
+    def clean(self):
+        """No case sees another's objects."""
+        with self.connect() as connection:
+            located = connection.ask(wire.request(wire.batch_item(wire.LOCATE), version=(1, 4))).one
+            for uid in [node.value for node in located.payload.all(wire.UID)]:
+                reason = wire.structure(wire.REVOCATION_REASON, wire.enum(wire.REVOCATION_CODE, REVOKE_COMPROMISE))
+                named = wire.text(wire.UID, uid)
+                for item in (wire.batch_item(wire.REVOKE, named, reason), wire.batch_item(wire.DESTROY, named)):
+                    connection.ask(wire.request(item, version=(1, 4)))
+
+
+def main(arguments):
+    verbose = "--verbose" in arguments
+    parts = [argument for argument in arguments if not argument.startswith("--")]
+    known, passed, failed, skipped = deviations(), 0, 0, 0
+    pair = Pair(OPTIONS)
+    try:
+        pair.register("conformance")
+        runner = Runner(pair)
+        for name, path in case_files():
+            if parts and not any(part in name for part in parts):
+                continue
+            different = runner.run(path)
+            if different is None and name not in known:
+                passed += 1
+                if verbose:
+                    print(f"passed   {name}")
+            elif different is None:
+                failed += 1
+                print(f"FAILED   {name}: passes, but deviations.tsv says that it cannot")
+            elif name in known:
+                skipped += 1
+                print(f"SKIPPED  {name}: {known[name]}")
+            else:
+                failed += 1
+                print(f"FAILED   {name}: {different}")
+            sys.stdout.flush()
+    finally:
+        pair.close()
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
