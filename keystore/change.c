@@ -164,7 +164,7 @@ enum err keystore_change_start(struct keystore_pending **out, struct keystore *k
 	flow->on_end = change_on_end;
 	TRY(change_copy(&change->edits, flow->arena, options->change));
 	change->edits.destroy = false;
-	if (change->edits.deactivate || change->edits.compromise)
+	if (change->edits.deactivate || change->edits.compromise || options->durable)
 		flow_defer(flow, change_lower);
 	else
 		TRY(flow_commit(flow, change_write, change_on_committed));

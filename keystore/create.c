@@ -26,6 +26,7 @@ struct create {
 	struct envelope envelope;
 	struct slice payload;
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
+	bool unclaimed;
 	int64_t started;
 	struct lookup lookup;
 	enum err err; /* why it failed */
@@ -241,6 +242,7 @@ static enum err create_complete(struct create *create, const struct uid *id)
 	TRY(envelope_to_object(&fresh, create->flow.arena, &create->envelope, id, create->payload));
 	fresh.life = create->object.life;
 	fresh.compromised = create->object.compromised;
+	fresh.unclaimed = create->unclaimed;
 	fresh.last_change = create->object.last_change;
 	bytes_copy(fresh.dates, create->object.dates, sizeof(fresh.dates));
 	create->object = fresh;
@@ -307,6 +309,7 @@ static enum err create_prepare(struct create *create, const struct keystore_crea
 	enum err err;
 
 	create->started = clock_wall_seconds();
+	create->unclaimed = options->unclaimed;
 	create->material = arena_copy(create->flow.arena, options->material);
 	TRY(create->material.data == NULL ? ERR_NOMEM : ERR_OK);
 	TRY(change_copy(&create->change, create->flow.arena, options->change));

@@ -146,6 +146,7 @@ struct keystore_create {
 	struct slice material; /* copied */
 	const struct object_change
 		*change; /* applied to the new object: attributes, dates (copied) */
+	bool unclaimed; /* a part of something whose last change claims it */
 };
 /* Design D9. The answer comes after the gate. */
 MUST_USE enum err keystore_create_start(struct keystore_pending **out, struct keystore *keystore,
@@ -161,6 +162,7 @@ struct keystore_change {
 	struct instance_id instance;
 	struct uid uid;
 	const struct object_change *change; /* copied */
+	bool durable; /* in the key manager before it is answered, as if it lowered the state */
 	enum err (*check)(void *ctx, const struct object *object);
 	void *check_ctx; /* must live until the callback */
 };

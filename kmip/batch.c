@@ -150,10 +150,7 @@ static enum err batch_plan(struct batch *batch)
 		return ERR_NOMEM;
 	item->placeholder = batch->placeholder;
 	item->subject.has = false;
-	item->effect = KMIP_EFFECT_NONE;
-	item->create = (struct keystore_create){ 0 };
-	item->change = (struct object_change){ .now = batch->now };
-	item->check = NULL;
+	item_no_effect(item);
 	err = batch->operation->plan(item);
 	if (err == ERR_AGAIN && batch->fetch_count == KMIP_FETCHES_MAX)
 		return ERR_UNAVAILABLE;
@@ -252,11 +249,40 @@ static void batch_close_item(struct batch *batch, enum err err)
 	batch->done++;
 }
 
+/* Something that belongs to an item which failed does not stay: nobody was told of it. */
+static enum err undo_check(void *ctx, const struct object *object)
+{
+	(void) ctx;
+	(void) object;
+	return ERR_OK;
+}
+
+static void batch_end_item(struct batch *batch, enum err err)
+{
+	struct kmip_item *item = batch->item;
+
+	if (item->failure == ERR_OK)
+		item->failure = err;
+	if (item->failure == ERR_OK || item->made_count == 0) {
+		batch_close_item(batch, item->failure);
+		return;
+	}
+	item_no_effect(item);
+	item->effect = KMIP_EFFECT_DESTROY;
+	item->target =
+		(struct kmip_placeholder){ .has = true, .uid = item->made[--item->made_count] };
+	item->change.destroy = true;
+	item->change.dates[OBJECT_DATE_DESTROYED] = batch->now;
+	item->check = undo_check;
+}
+
 enum batch_step batch_run(struct batch *batch)
 {
 	while (batch->done < batch->request.count && !batch->is_stopped) {
 		enum err err = batch->item == NULL ? batch_open_item(batch) : ERR_OK;
 
+		if (batch->item != NULL && batch->item->effect != KMIP_EFFECT_NONE)
+			return BATCH_EFFECT; /* a further one of the same item */
 		if (err == ERR_OK)
 			err = batch_plan(batch);
 		if (err == ERR_AGAIN)
@@ -287,22 +313,33 @@ void batch_effected(struct batch *batch, enum err err, const struct uid *uid, ui
 	struct kmip_item *item = batch->item;
 
 	ASSERT(item != NULL);
+	item->effect = KMIP_EFFECT_NONE;
+	if (item->failure != ERR_OK) {
+		batch_end_item(batch, item->failure);
+		return;
+	}
 	/* What the store finds too long or too many of is the client's attributes (design D10). */
 	if (err == ERR_LIMIT)
 		err = ERR_FIELD;
-	if (err == ERR_OK && uid != NULL)
+	if (err == ERR_OK && uid != NULL) {
+		ASSERT(item->made_count < KMIP_MADE_MAX);
+		item->made[item->made_count++] = *uid;
 		item->subject = (struct kmip_placeholder){ .has = true, .uid = *uid };
+	}
 	item->added_index = added_index;
+	item->steps++;
 	if (err == ERR_OK)
 		err = batch->operation->finish(item);
-	batch_close_item(batch, err);
+	if (err != ERR_OK || item->effect == KMIP_EFFECT_NONE)
+		batch_end_item(batch, err);
 }
 
 void batch_failed(struct batch *batch, enum err err)
 {
 	ASSERT(err != ERR_OK);
+	batch->item->effect = KMIP_EFFECT_NONE;
 	/* Too many flows at once: our trouble, not a fault of the message. */
-	batch_close_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);
+	batch_end_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);
 }
 
 void batch_report(struct batch *batch)

@@ -52,6 +52,16 @@ enum err item_uid_text(struct kmip_item *item, struct slice *out)
 	return ERR_OK;
 }
 
+void item_no_effect(struct kmip_item *item)
+{
+	item->effect = KMIP_EFFECT_NONE;
+	item->target.has = false;
+	item->create = (struct keystore_create){ 0 };
+	item->change = (struct object_change){ .now = item->now };
+	item->durable = false;
+	item->check = NULL;
+}
+
 struct codec item_codec(const struct kmip_item *item)
 {
 	return (struct codec){ .arena = item->arena, .version = item->version };

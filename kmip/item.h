@@ -9,7 +9,10 @@
 #include "kmip/codec.h"
 #include "kmip/serve.h"
 
-/* What a plan asks the engine to do; at most one per item. */
+/* Ours: objects that one item may make, the parts of a split key included. */
+enum { KMIP_MADE_MAX = 64 };
+
+/* What an operation asks the engine to do: one thing at a time. */
 enum kmip_effect { KMIP_EFFECT_NONE, KMIP_EFFECT_CREATE, KMIP_EFFECT_CHANGE, KMIP_EFFECT_DESTROY };
 
 /* The ID Placeholder (KMIP 1.4, section 4): one per batch. */
@@ -41,17 +44,31 @@ struct kmip_item {
 	struct kmip_placeholder placeholder; /* in: the batch's; out: what later items see */
 	struct kmip_placeholder subject; /* the object that this item is about, for the audit */
 	enum kmip_effect effect;
+	struct kmip_placeholder target; /* what is changed or destroyed; left out: the subject */
 	struct keystore_create create; /* type, format, material of KMIP_EFFECT_CREATE */
 	struct object_change change; /* of every effect */
+	bool durable; /* of KMIP_EFFECT_CHANGE, see struct keystore_change */
 	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */
 	enum err (*check)(void *ctx, const struct object *object);
+	void *plan_result; /* what plan leaves to finish beside the above; the operation's own */
 
 	/* With ERR_AGAIN from plan: what is missing. */
 	struct uid needed;
 	bool needs_material;
 
-	/* For finish: the effect's outcome. The subject is the object that was made or changed. */
+	/*
+	 * For finish: the effect's outcome. The subject is the object that was made or changed.
+	 * Finish is called after each effect and may state the next one; steps counts those that
+	 * are done. Should a later one fail, the engine destroys what the item made, and the item
+	 * fails.
+	 */
 	uint32_t added_index;
+	unsigned steps;
+	struct uid made[KMIP_MADE_MAX];
+	size_t made_count;
+
+	/* The engine's: why the item fails, while what it made is being destroyed. */
+	enum err failure;
 };
 
 /*
@@ -67,6 +84,8 @@ MUST_USE enum err item_material(
 	struct kmip_item *item, const struct object *object, struct slice *out);
 /* The identifier's text in the arena; of the item's subject. */
 MUST_USE enum err item_uid_text(struct kmip_item *item, struct slice *out);
+/* As before plan; a finish that states a further effect begins with it. */
+void item_no_effect(struct kmip_item *item);
 /* A codec for values in the request's version. */
 struct codec item_codec(const struct kmip_item *item);
 

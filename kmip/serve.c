@@ -11,8 +11,8 @@ struct kmip_server {
 };
 
 /*
- * What a pending request waits for. A cancelled one lives on as ABANDONED until the effect that it
- * began has ended.
+ * What a pending request waits for. A cancelled one lives on as ABANDONED until the item
+ * whose effects have begun has ended.
  *
  *	TURN -> FETCH <-> EFFECT -> (answered, freed)
  *	                  EFFECT -> ABANDONED -> (freed)
@@ -119,6 +119,7 @@ out:
 }
 
 static void pending_step(struct kmip_pending *pending);
+static void pending_end_item(struct kmip_pending *pending);
 
 static void pending_answer(struct kmip_pending *pending)
 {
@@ -153,7 +154,7 @@ static void pending_on_effect(
 	batch_effected(&pending->batch, err, uid, added_index);
 	batch_report(&pending->batch);
 	if (pending->state == PENDING_ABANDONED)
-		pending_free(pending);
+		pending_end_item(pending);
 	else
 		pending_step(pending);
 }
@@ -181,9 +182,11 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 {
 	struct kmip_item *item = pending->batch.item;
 	struct keystore *keystore = pending->server->options.keystore;
+	const struct kmip_placeholder *target = item->target.has ? &item->target : &item->subject;
 	struct keystore_change change = {
 		.instance = pending->identity.instance,
-		.uid = item->subject.uid,
+		.uid = target->uid,
+		.durable = item->durable,
 		.change = &item->change,
 		.check = item->check,
 		.check_ctx = item,
@@ -196,12 +199,28 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 		return keystore_create_start(
 			&pending->work, keystore, &item->create, pending_on_created, pending);
 	}
-	ASSERT(item->subject.has && item->check != NULL);
+	ASSERT(target->has && item->check != NULL);
 	if (item->effect == KMIP_EFFECT_CHANGE)
 		return keystore_change_start(
 			&pending->work, keystore, &change, pending_on_changed, pending);
 	return keystore_destroy_start(
 		&pending->work, keystore, &change, pending_on_changed, pending);
+}
+
+/* Nobody waits for the answer any more, but an item that has begun is not left half done. */
+static void pending_end_item(struct kmip_pending *pending)
+{
+	struct batch *batch = &pending->batch;
+	enum err err = ERR_AGAIN;
+
+	while (err != ERR_OK && batch->item != NULL) {
+		err = pending_start_effect(pending);
+		if (err != ERR_OK)
+			batch_failed(batch, err);
+	}
+	pending->state = PENDING_ABANDONED;
+	if (batch->item == NULL)
+		pending_free(pending);
 }
 
 /* Goes on until something must be waited for. A start that fails is the item's failure; since each

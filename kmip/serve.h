@@ -8,7 +8,7 @@
  * judges, and either fills the response or states one effect (create, change, destroy). When it
  * needs an object or material that is not at hand it returns ERR_AGAIN and is run again from the
  * start after the fetch; so plan has no side effects. `finish` fills the response from the effect's
- * outcome.
+ * outcome, or states the item's next effect and is called again after that one.
  */
 #ifndef KMIP_SERVE_H
 #define KMIP_SERVE_H
