@@ -133,7 +133,7 @@ static enum err token_mac(const struct access *access, struct buf *out, struct s
 	return base64url_append(out, slice_of(mac, mac_len));
 }
 
-static char *token_claims(const struct access *access, const struct access_user *user, int64_t now)
+static char *token_claims(const struct access_user *user, const struct access_term *term)
 {
 	cJSON *claims = cJSON_CreateObject();
 
@@ -141,8 +141,8 @@ static char *token_claims(const struct access *access, const struct access_user 
 	cJSON_AddStringToObject(claims, "sub", user->id + sizeof("iam-") - 1);
 	cJSON_AddStringToObject(claims, "sub_type", "ServiceId");
 	cJSON_AddStringToObject(claims, "realmid", "iam");
-	cJSON_AddNumberToObject(claims, "iat", (double) now);
-	cJSON_AddNumberToObject(claims, "exp", (double) (now + access->token_life_s));
+	cJSON_AddNumberToObject(claims, "iat", (double) term->now);
+	cJSON_AddNumberToObject(claims, "exp", (double) (term->now + term->life_s));
 	cJSON_AddStringToObject(claims, "iss", "https://iam.cloud.ibm.com/identity");
 	cJSON_AddStringToObject(claims, "scope", "ibm openid");
 	cJSON_AddStringToObject(claims, "client_id", "default");
@@ -151,12 +151,12 @@ static char *token_claims(const struct access *access, const struct access_user 
 	return text;
 }
 
-enum err access_token(
-	const struct access *access, struct buf *out, const struct access_user *user, int64_t now)
+enum err access_token(const struct access *access, struct buf *out, const struct access_user *user,
+	const struct access_term *term)
 {
 	enum err err;
 	struct buf mac;
-	char *claims = token_claims(access, user, now);
+	char *claims = token_claims(user, term);
 
 	buf_init(&mac, TOKEN_MAC_HEX);
 	if (claims == NULL)
@@ -205,13 +205,14 @@ static bool token_is_ours(const struct access *access, struct slice signed_part,
 }
 
 const struct access_user *access_by_token(
-	const struct access *access, struct slice token, int64_t now)
+	const struct access *access, struct slice token, int64_t now, bool *expired)
 {
 	const char *text = (const char *) token.data;
 	const char *last = token.len > 0 ? memrchr(text, '.', token.len) : NULL;
 	const char *first = token.len > 0 ? memchr(text, '.', token.len) : NULL;
 	const struct access_user *user = NULL;
 
+	*expired = false;
 	if (first == NULL || first == last)
 		return NULL;
 	size_t signed_len = (size_t) (last - text);
@@ -221,10 +222,11 @@ const struct access_user *access_by_token(
 	cJSON *claims = token_open(first + 1, (size_t) (last - first - 1));
 	const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(claims, "iam_id"));
 	double expires = cJSON_GetNumberValue(cJSON_GetObjectItem(claims, "exp"));
-	for (size_t i = 0; id != NULL && expires > (double) now && i < access->user_count; i++) {
+	for (size_t i = 0; id != NULL && i < access->user_count; i++) {
 		if (strcmp(access->users[i].id, id) == 0)
 			user = &access->users[i];
 	}
+	*expired = user != NULL && !(expires > (double) now);
 	cJSON_Delete(claims);
-	return user;
+	return *expired ? NULL : user;
 }

@@ -39,19 +39,22 @@ struct access {
 	struct access_user users[ACCESS_API_KEYS_MAX];
 	size_t user_count;
 	uint8_t token_key[32];
-	int64_t token_life_s;
 };
 
 /* "KEY=ROLE[,ROLE]"; ERR_CONFIG when a role is unknown, ERR_LIMIT when there are too many. */
 MUST_USE enum err access_add(struct access *access, const char *definition);
 void access_free(struct access *access);
 const struct access_user *access_by_api_key(const struct access *access, struct slice api_key);
-/* A signed token that begins now; appended to out. */
-MUST_USE enum err access_token(
-	const struct access *access, struct buf *out, const struct access_user *user, int64_t now);
-/* Whose token this is; NULL when it is forged, expired, or the API key is no longer known. */
+struct access_term {
+	int64_t now, life_s;
+};
+/* A signed token; appended to out. */
+MUST_USE enum err access_token(const struct access *access, struct buf *out,
+	const struct access_user *user, const struct access_term *term);
+/* Whose token this is; NULL when it is forged, expired, or the API key is no longer known. *expired
+ * tells whether the end of its life is all that is wrong. */
 const struct access_user *access_by_token(
-	const struct access *access, struct slice token, int64_t now);
+	const struct access *access, struct slice token, int64_t now, bool *expired);
 bool access_allows(const struct access_user *user, enum access_action action);
 
 #endif

@@ -41,7 +41,9 @@ enum refusal alias_create(struct request *request)
 	struct world *world = request->world;
 	const char *alias = request->segments[5];
 
-	if (key->alias_count == KEY_ALIASES_MAX || world->alias_count >= WORLD_ALIASES_MAX)
+	world_reap_aliases(world, key);
+	if (key->alias_count == KEY_ALIASES_MAX ||
+		(int64_t) world->alias_count >= world->knobs.aliases_max)
 		return REFUSE_KEY_ALIAS_QUOTA_ERR;
 	if (world_key_by_alias(world, alias) != NULL)
 		return REFUSE_KEY_ALIAS_NOT_UNIQUE_ERR;

@@ -60,30 +60,27 @@ static void control_disarm(struct request *request)
 	control_done(request);
 }
 
-static void control_switch(bool *value, const cJSON *body, const char *name)
-{
-	const cJSON *item = cJSON_GetObjectItem(body, name);
-
-	if (cJSON_IsBool(item))
-		*value = cJSON_IsTrue(item);
-}
-
 static void control_mode(struct request *request)
 {
-	struct emulator_mode *mode = &request->emulator->mode;
+	const char *bad = NULL;
 
-	control_switch(&mode->read_only, request->body, "read_only");
-	control_switch(&mode->down, request->body, "down");
-	control_switch(&mode->iam_down, request->body, "iam_down");
-	const cJSON *rate = cJSON_GetObjectItem(request->body, "rate_per_s");
-	if (cJSON_IsNumber(rate) && rate->valueint >= 0)
-		mode->rate_per_s = rate->valueint;
-	cJSON *answer = cJSON_CreateObject();
-	cJSON_AddNumberToObject(answer, "rate_per_s", mode->rate_per_s);
-	cJSON_AddBoolToObject(answer, "read_only", mode->read_only);
-	cJSON_AddBoolToObject(answer, "down", mode->down);
-	cJSON_AddBoolToObject(answer, "iam_down", mode->iam_down);
-	request_answer(request, 200, answer);
+	if (knobs_set(&request->world->knobs, request->body, &bad) != ERR_OK) {
+		log_warning(
+			"knob-refused", "name=%s", log_quoted(slice_text(bad != NULL ? bad : "")));
+		control_bad(request, "no such knob, or not its value: see --help\n");
+		return;
+	}
+	request_answer(request, 200, knobs_json(&request->world->knobs));
+}
+
+/* Back to the defaults, but for the life of tokens that the command line gave. */
+static void control_reset_mode(struct request *request)
+{
+	struct knobs knobs = knobs_default;
+
+	knobs.token_life_s = request->emulator->token_life_s;
+	request->world->knobs = knobs;
+	request_answer(request, 200, knobs_json(&request->world->knobs));
 }
 
 static void control_clock(struct request *request)
@@ -115,7 +112,7 @@ static void control_reset_counters(struct request *request)
 	control_done(request);
 }
 
-static cJSON *control_key(const struct key *key, int64_t now)
+static cJSON *control_key(const struct key *key, const struct key_context *context)
 {
 	cJSON *out = cJSON_CreateObject();
 	cJSON *aliases = cJSON_CreateArray();
@@ -123,7 +120,7 @@ static cJSON *control_key(const struct key *key, int64_t now)
 	cJSON_AddStringToObject(out, "id", key->id);
 	cJSON_AddStringToObject(out, "name", key->name);
 	cJSON_AddStringToObject(out, "ring", key->ring);
-	cJSON_AddNumberToObject(out, "state", (double) key_state_at(key, now));
+	cJSON_AddNumberToObject(out, "state", (double) key_state_at(key, context));
 	cJSON_AddBoolToObject(out, "extractable", key->extractable);
 	cJSON_AddNumberToObject(out, "versions", (double) key->version_count);
 	cJSON_AddNumberToObject(
@@ -140,11 +137,12 @@ static void control_state(struct request *request)
 	struct key **keys = world_keys(world);
 	cJSON *answer = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(answer, "keys");
+	struct key_context context = world_context(world);
 	char now[RFC3339_TEXT_LEN + 1];
 
-	text_rfc3339_from(now, world_now(world));
+	text_rfc3339_from(now, context.now);
 	for (size_t i = 0; i < world->key_count; i++)
-		cJSON_AddItemToArray(list, control_key(keys[i], world_now(world)));
+		cJSON_AddItemToArray(list, control_key(keys[i], &context));
 	cJSON_AddItemToObject(answer, "rings", cJSON_Duplicate(world->rings, true));
 	cJSON_AddStringToObject(answer, "instance", world->instance);
 	cJSON_AddStringToObject(answer, "now", now);
@@ -160,6 +158,8 @@ static const struct {
 	{ "POST", "fault", control_arm },
 	{ "DELETE", "fault", control_disarm },
 	{ "POST", "mode", control_mode },
+	{ "GET", "mode", control_mode },
+	{ "DELETE", "mode", control_reset_mode },
 	{ "POST", "clock", control_clock },
 	{ "GET", "counters", control_counters },
 	{ "DELETE", "counters", control_reset_counters },

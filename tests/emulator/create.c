@@ -231,17 +231,40 @@ static bool policy_permits(const struct request *request)
 	return !cJSON_IsFalse(cJSON_GetObjectItem(attributes, switches[standard][imported]));
 }
 
+/* An alias so fresh that the race window still runs does not show yet. */
+static bool alias_is_taken(struct request *request, const char *alias)
+{
+	const struct key *owner = world_key_by_alias(request->world, alias);
+	int64_t fresh = world_now(request->world) - request->world->knobs.alias_race_s;
+
+	for (size_t i = 0; owner != NULL && i < owner->alias_count; i++) {
+		if (strcmp(owner->aliases[i].name, alias) == 0)
+			return request->world->knobs.alias_race_s == 0 ||
+			       owner->aliases[i].created < fresh;
+	}
+	return owner != NULL;
+}
+
+/* Who came second in the race window has heard of success, and is without the alias. */
+static void lose_races(struct world *world, struct key *key)
+{
+	for (size_t i = key->alias_count; i-- > 0;) {
+		if (world_key_by_alias(world, key->aliases[i].name) != NULL)
+			ASSERT(key_drop_alias(key, key->aliases[i].name));
+	}
+}
+
 static enum refusal check_uniqueness(struct request *request)
 {
 	const cJSON *aliases = cJSON_GetObjectItem(request->resource, "aliases");
 	const cJSON *alias;
 	size_t count = (size_t) cJSON_GetArraySize(aliases);
 
-	if (request->world->alias_count + count > WORLD_ALIASES_MAX)
+	if ((int64_t) (request->world->alias_count + count) > request->world->knobs.aliases_max)
 		return REFUSE_KEY_ALIAS_QUOTA_ERR;
 	cJSON_ArrayForEach(alias, aliases)
 	{
-		if (world_key_by_alias(request->world, cJSON_GetStringValue(alias)) != NULL)
+		if (alias_is_taken(request, cJSON_GetStringValue(alias)))
 			return REFUSE_KEY_ALIAS_NOT_UNIQUE_ERR;
 	}
 	return REFUSE_NOTHING;
@@ -375,9 +398,11 @@ enum refusal create_key(struct request *request)
 		return REFUSE_INTERNAL;
 	}
 	fill_policies(request, key);
-	world_add_key(request->world, key);
 	request->key = key;
 	if (request_wants_representation(request))
 		views = KEY_VIEW_FULL | KEY_VIEW_PAYLOAD;
-	return request_answer_key(request, 201, views);
+	request_answer_key(request, 201, views);
+	lose_races(request->world, key);
+	world_add_key(request->world, key);
+	return REFUSE_NOTHING;
 }

@@ -42,15 +42,16 @@ enum refusal destroy_key(struct request *request)
 enum refusal destroy_restore(struct request *request)
 {
 	struct key *key = request->key;
+	const struct knobs *knobs = &request->world->knobs;
 	int64_t now = world_now(request->world);
 
 	if (key->state != KEY_DESTROYED)
 		return REFUSE_KEY_ACTION_INVALID_STATE_ERR;
-	if (now < key->deleted + KEY_GUARD_S)
+	if (now < key->deleted + knobs->guard_s)
 		return REFUSE_REQ_TOO_EARLY_ERR;
 	if (key->expires != 0 && key->expires <= now)
 		return REFUSE_KEY_EXPIRED_ERR;
-	if (now > key->deleted + KEY_RESTORE_S)
+	if (now > key->deleted + knobs->restore_s)
 		return REFUSE_KEY_RESTORE_EXPIRED;
 	/* deletionDate and deletedBy stay, as the service leaves them */
 	key->state = KEY_ACTIVE;
@@ -63,13 +64,18 @@ enum refusal destroy_restore(struct request *request)
 enum refusal destroy_purge(struct request *request)
 {
 	struct key *key = request->key;
+	long long wait_s = request->world->knobs.purge_from_s;
+	char why[160];
 
 	if (key->state != KEY_DESTROYED)
 		return REFUSE_KEY_ACTION_INVALID_STATE_ERR;
-	if (world_now(request->world) < key->deleted + KEY_PURGE_FROM_S)
-		return request_refuse(request, REFUSE_REQ_TOO_EARLY_ERR,
+	if (world_now(request->world) < key->deleted + wait_s) {
+		snprintf(why, sizeof(why),
 			"The key was updated recently: Please wait and try again: Purge operation "
-			"is allowed 4h0m0s after key is deleted");
+			"is allowed %lldh%lldm%llds after key is deleted",
+			wait_s / 3600, wait_s / 60 % 60, wait_s % 60);
+		return request_refuse(request, REFUSE_REQ_TOO_EARLY_ERR, why);
+	}
 	enum refusal refusal = destroy_answer(request);
 	world_drop_key(request->world, key);
 	request->key = NULL;

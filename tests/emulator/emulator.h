@@ -9,16 +9,12 @@
 #include "tests/emulator/fault.h"
 #include "tests/emulator/world.h"
 
-enum { EMULATOR_ROUTES_MAX = 64 };
+enum { EMULATOR_ROUTES_MAX = 96 };
 
-/* Outages that tests switch on; not durable. */
-struct emulator_mode {
-	bool read_only; /* changes are refused with 503 */
-	bool down; /* connections are closed at the first request */
-	bool iam_down; /* no tokens: 503 */
-	int rate_per_s; /* more calls than this in a second of real time: 429; 0: no limit */
-	uint64_t rate_second; /* the second that is counted */
-	int rate_used;
+/* Calls within the present second of real time. */
+struct emulator_rate {
+	uint64_t second;
+	int64_t used;
 };
 
 struct emulator {
@@ -26,7 +22,8 @@ struct emulator {
 	struct world *world;
 	struct access access;
 	struct faults faults;
-	struct emulator_mode mode;
+	struct emulator_rate rate;
+	int64_t token_life_s; /* that the command line gave */
 	uint64_t counters[EMULATOR_ROUTES_MAX]; /* by index of the route table */
 };
 

@@ -29,13 +29,14 @@ static enum refusal iam_refuse(struct request *request, const char *code, const 
 
 static enum refusal iam_give_token(struct request *request, const struct access_user *user)
 {
-	const struct access *access = &request->emulator->access;
-	int64_t now = world_now(request->world);
+	const struct knobs *knobs = &request->world->knobs;
+	struct access_term term = { .now = world_now(request->world),
+		.life_s = knobs->token_life_s };
 	struct buf token;
 	enum refusal refusal = REFUSE_INTERNAL;
 
 	buf_init(&token, TOKEN_LEN_MAX);
-	if (access_token(access, &token, user, now) == ERR_OK &&
+	if (access_token(&request->emulator->access, &token, user, &term) == ERR_OK &&
 		buf_append_u8(&token, '\0') == ERR_OK) {
 		cJSON *answer = cJSON_CreateObject();
 		cJSON_AddStringToObject(
@@ -43,15 +44,26 @@ static enum refusal iam_give_token(struct request *request, const struct access_
 		cJSON_AddStringToObject(answer, "refresh_token", "not_supported");
 		cJSON_AddNumberToObject(answer, "ims_user_id", 0);
 		cJSON_AddStringToObject(answer, "token_type", "Bearer");
-		cJSON_AddNumberToObject(answer, "expires_in", (double) access->token_life_s);
-		cJSON_AddNumberToObject(
-			answer, "expiration", (double) (now + access->token_life_s));
+		cJSON_AddNumberToObject(answer, "expires_in", (double) term.life_s);
+		cJSON_AddNumberToObject(answer, "expiration",
+			(double) (term.now + term.life_s + knobs->iam_skew_s));
 		cJSON_AddStringToObject(answer, "scope", "ibm openid");
 		request->user = user;
 		refusal = request_answer(request, 200, answer);
 	}
 	buf_free(&token);
 	return refusal;
+}
+
+/* The service has denied to know valid keys for a moment. */
+static bool iam_forgets(struct request *request)
+{
+	struct knobs *knobs = &request->world->knobs;
+
+	if (knobs->iam_unknown_keys == 0)
+		return false;
+	knobs->iam_unknown_keys--;
+	return true;
 }
 
 static enum refusal iam_judge_form(struct request *request, struct evkeyvalq *form)
@@ -66,7 +78,7 @@ static enum refusal iam_judge_form(struct request *request, struct evkeyvalq *fo
 		return iam_refuse(request, "BXNIM0109E", "Property missing or empty: apikey");
 	const struct access_user *user =
 		access_by_api_key(&request->emulator->access, slice_text(api_key));
-	if (user == NULL)
+	if (iam_forgets(request) || user == NULL)
 		return iam_refuse(request, "BXNIM0415E", "Provided API key could not be found");
 	return iam_give_token(request, user);
 }
@@ -78,7 +90,7 @@ enum refusal iam_token(struct request *request)
 	size_t len = evbuffer_get_length(input);
 	struct evkeyvalq form;
 
-	if (request->emulator->mode.iam_down) {
+	if (request->world->knobs.iam_down) {
 		request->status = 503;
 		request->answer_text = "Service Unavailable";
 		return REFUSE_NOTHING;

@@ -175,11 +175,21 @@ enum refusal instance_endpoints(struct request *request)
 	return request_answer(request, 200, answer);
 }
 
+/* Which rules of an account its resources meet: none are set here. */
 enum refusal instance_governance(struct request *request)
 {
+	const char *account = request_param(request, "account_id");
+	const char *kind = request_param(request, "resource_kind");
+	const char *asked = request_param(request, "config_request_id");
+	char now[RFC3339_TEXT_LEN + 1];
 	cJSON *answer = cJSON_CreateObject();
 
+	text_rfc3339_from(now, world_now(request->world));
+	cJSON_AddStringToObject(answer, "account_id", account != NULL ? account : WORLD_ACCOUNT);
 	cJSON_AddStringToObject(answer, "service_name", "kms");
+	cJSON_AddStringToObject(answer, "resource_kind", kind != NULL ? kind : "instance");
+	cJSON_AddStringToObject(answer, "config_request_id", asked != NULL ? asked : "");
+	cJSON_AddStringToObject(answer, "timestamp", now);
 	cJSON_AddItemToObject(answer, "config_state", cJSON_CreateArray());
 	return request_answer(request, 200, answer);
 }

@@ -134,6 +134,10 @@ static void job_headers(struct job *job)
 	if (job->fault.kind == FAULT_STATUS && job->fault.retry_after_s >= 0) {
 		snprintf(number, sizeof(number), "%d", job->fault.retry_after_s);
 		evhttp_add_header(headers, "Retry-After", number);
+	} else if (request->status == 429 && request->world->knobs.retry_after_s >= 0) {
+		snprintf(number, sizeof(number), "%lld",
+			(long long) request->world->knobs.retry_after_s);
+		evhttp_add_header(headers, "Retry-After", number);
 	}
 	if (job->fault.kind == FAULT_SLOW_BODY || job->fault.kind == FAULT_TRUNCATED) {
 		snprintf(number, sizeof(number), "%zu", job->body_len);
@@ -313,7 +317,7 @@ void job_start(struct job_list *jobs, struct emulator *emulator, struct evhttp_r
 	if (control_is_for(job->request)) {
 		control_dispatch(job->request);
 		job_finish(job);
-	} else if (emulator->mode.down) {
+	} else if (emulator->world->knobs.down) {
 		job_cut(job, 0, true);
 	} else {
 		job_begin(job);

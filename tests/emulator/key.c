@@ -22,8 +22,8 @@ void key_free(struct key *key)
 {
 	if (key == NULL)
 		return;
-	char *texts[] = { key->id, key->name, key->description, key->ring, key->created_by,
-		key->deleted_by, key->payload, key->dual_auth_by };
+	char *texts[] = { key->id, key->name, key->description, key->ring, key->ring_before,
+		key->created_by, key->deleted_by, key->payload, key->dual_auth_by };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
 	for (size_t i = 0; i < key->alias_count; i++) {
@@ -88,11 +88,58 @@ bool key_drop_alias(struct key *key, const char *name)
 	return false;
 }
 
-int64_t key_state_at(const struct key *key, int64_t now)
+int64_t key_state_at(const struct key *key, const struct key_context *context)
 {
-	if (key->state == KEY_ACTIVE && key->expires != 0 && key->expires <= now)
+	int64_t from = key->expires + context->knobs->expiry_lag_s;
+
+	if (key->state == KEY_ACTIVE && key->expires != 0 && from <= context->now)
 		return KEY_DEACTIVATED;
 	return key->state;
+}
+
+bool key_is_purged(const struct key *key, const struct key_context *context)
+{
+	return key->state == KEY_DESTROYED &&
+	       key->deleted + context->knobs->purge_auto_s <= context->now;
+}
+
+bool key_is_in_ring(const struct key *key, const char *ring, const struct key_context *context)
+{
+	bool lags = key->ring_before != NULL &&
+		    context->now < key->ring_moved + context->knobs->ring_lag_s;
+
+	return strcmp(ring, key->ring) == 0 || (lags && strcmp(ring, key->ring_before) == 0);
+}
+
+void key_move(struct key *key, const char *ring, int64_t now)
+{
+	key_set_text(&key->ring_before, key->ring);
+	key_set_text(&key->ring, ring);
+	key->ring_moved = now;
+}
+
+void key_note_change(struct key *key, const struct key_context *context)
+{
+	/* Of several changes within the lag, the state before the first one is shown. */
+	if (context->now >= key->shown_changed + context->knobs->list_lag_s) {
+		key->shown_before = key->shown;
+		key->shown_changed = context->now;
+	}
+	key->shown = (struct key_shown){
+		.there = true, .state = key->state, .updated = key->updated, .deleted = key->deleted
+	};
+}
+
+bool key_as_shown(struct key *out, const struct key *key, const struct key_context *context)
+{
+	bool lags = context->now < key->shown_changed + context->knobs->list_lag_s;
+	struct key_shown shown = lags ? key->shown_before : key->shown;
+
+	*out = *key;
+	out->state = shown.state;
+	out->updated = shown.updated;
+	out->deleted = shown.deleted;
+	return shown.there;
 }
 
 cJSON *key_envelope(const char *type, cJSON *resources)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "tests/emulator/knobs.h"
 
 #define KEY_TYPE "application/vnd.ibm.kms.key+json"
 
@@ -29,15 +30,6 @@ enum key_state {
 #define KEY_IN(state) (1u << (state))
 #define KEY_IN_ANY 0xffu
 
-enum {
-	KEY_RESTORE_S = 30 * 86400,
-	KEY_PURGE_FROM_S = 4 * 3600,
-	KEY_PURGE_AUTO_S = 90 * 86400,
-	KEY_GUARD_S = 30,
-	KEY_ROTATE_GUARD_S = 3600,
-	KEY_DUAL_AUTH_S = 7 * 86400
-};
-
 struct key_version {
 	char id[UUID_TEXT_LEN + 1];
 	int64_t created;
@@ -48,6 +40,13 @@ struct key_alias {
 	char *name;
 	char *created_by;
 	int64_t created;
+	int64_t gone; /* deleted, but answering until then; 0: there */
+};
+
+/* What a list shows of a key; lags behind the key itself when tests ask for it. */
+struct key_shown {
+	bool there;
+	int64_t state, updated, deleted;
 };
 
 /* Texts are owned, NULL when absent; dates are seconds since 1970, 0 when absent. */
@@ -57,6 +56,7 @@ struct key {
 	bool extractable, imported;
 	int64_t created, updated, rotated, deleted, expires;
 	int64_t acted; /* last life-cycle change, for the 30 s guard */
+	int64_t synced;
 	struct key_alias aliases[KEY_ALIASES_MAX];
 	size_t alias_count;
 	cJSON *tags; /* array or NULL */
@@ -66,6 +66,11 @@ struct key {
 	int64_t dual_auth_until;
 	char *dual_auth_by;
 	cJSON *policies; /* object: rotation and dualAuthDelete resources as served, or NULL */
+	/* for lags; not durable */
+	struct key_shown shown, shown_before;
+	int64_t shown_changed;
+	char *ring_before;
+	int64_t ring_moved;
 };
 
 /* What a JSON form of a key is for; bits of a field's column. */
@@ -78,6 +83,7 @@ enum key_view {
 
 struct key_context {
 	const char *crn_prefix; /* up to and with ":key:" */
+	const struct knobs *knobs; /* its timers */
 	int64_t now;
 };
 
@@ -96,7 +102,15 @@ void key_add_alias(struct key *key, const char *name, const char *by, int64_t no
 bool key_drop_alias(struct key *key, const char *name);
 cJSON *key_alias_json(const struct key *key, const struct key_alias *alias);
 /* Active keys past their expiry count as deactivated. */
-int64_t key_state_at(const struct key *key, int64_t now);
+int64_t key_state_at(const struct key *key, const struct key_context *context);
+/* Destroyed so long ago that it is not there any more. */
+bool key_is_purged(const struct key *key, const struct key_context *context);
+bool key_is_in_ring(const struct key *key, const char *ring, const struct key_context *context);
+void key_move(struct key *key, const char *ring, int64_t now);
+/* After each change: what lists are going to show. */
+void key_note_change(struct key *key, const struct key_context *context);
+/* *key as lists show it at the moment; false when they do not. Borrows from key. */
+bool key_as_shown(struct key *out, const struct key *key, const struct key_context *context);
 /* Sets an owned text. */
 void key_set_text(char **member, const char *text);
 

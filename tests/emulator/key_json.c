@@ -52,12 +52,16 @@ static void make_type(cJSON *out, const struct key *key, const struct key_contex
 
 static void make_aliases(cJSON *out, const struct key *key, const struct key_context *context)
 {
-	(void) context;
-	if (key->alias_count == 0)
-		return;
-	cJSON *aliases = cJSON_AddArrayToObject(out, "aliases");
-	for (size_t i = 0; i < key->alias_count; i++)
-		cJSON_AddItemToArray(aliases, cJSON_CreateString(key->aliases[i].name));
+	cJSON *aliases = cJSON_CreateArray();
+	for (size_t i = 0; i < key->alias_count; i++) {
+		const struct key_alias *alias = &key->aliases[i];
+		if (alias->gone == 0 || alias->gone > context->now)
+			cJSON_AddItemToArray(aliases, cJSON_CreateString(alias->name));
+	}
+	if (cJSON_GetArraySize(aliases) > 0)
+		cJSON_AddItemToObject(out, "aliases", aliases);
+	else
+		cJSON_Delete(aliases);
 }
 
 static void make_tags(cJSON *out, const struct key *key, const struct key_context *context)
@@ -69,7 +73,7 @@ static void make_tags(cJSON *out, const struct key *key, const struct key_contex
 
 static void make_state(cJSON *out, const struct key *key, const struct key_context *context)
 {
-	cJSON_AddNumberToObject(out, "state", (double) key_state_at(key, context->now));
+	cJSON_AddNumberToObject(out, "state", (double) key_state_at(key, context));
 }
 
 static void make_crn(cJSON *out, const struct key *key, const struct key_context *context)
@@ -133,14 +137,14 @@ static void make_destroyed(cJSON *out, const struct key *key, const struct key_c
 {
 	if (key->state != KEY_DESTROYED)
 		return;
-	int64_t until = key->deleted + KEY_RESTORE_S;
-	int64_t purge_from = key->deleted + KEY_PURGE_FROM_S;
+	int64_t until = key->deleted + context->knobs->restore_s;
+	int64_t purge_from = key->deleted + context->knobs->purge_from_s;
 
 	add_date(out, "restoreExpirationDate", until);
 	cJSON_AddBoolToObject(out, "restoreAllowed", context->now <= until);
 	cJSON_AddBoolToObject(out, "purgeAllowed", context->now >= purge_from);
 	add_date(out, "purgeAllowedFrom", purge_from);
-	add_date(out, "purgeScheduledOn", key->deleted + KEY_PURGE_AUTO_S);
+	add_date(out, "purgeScheduledOn", key->deleted + context->knobs->purge_auto_s);
 }
 
 static void make_payload(cJSON *out, const struct key *key, const struct key_context *context)
@@ -158,8 +162,12 @@ static void make_stored(cJSON *out, const struct key *key, const struct key_cont
 	(void) context;
 	if (key->payload != NULL)
 		cJSON_AddStringToObject(out, "storedPayload", key->payload);
-	for (size_t i = 0; i < key->alias_count; i++)
-		cJSON_AddItemToArray(aliases, key_alias_json(key, &key->aliases[i]));
+	for (size_t i = 0; i < key->alias_count; i++) {
+		cJSON *alias = key_alias_json(key, &key->aliases[i]);
+		if (key->aliases[i].gone != 0)
+			add_date(alias, "gone", key->aliases[i].gone);
+		cJSON_AddItemToArray(aliases, alias);
+	}
 	for (size_t i = 0; i < key->version_count; i++) {
 		cJSON *version = cJSON_CreateObject();
 		cJSON_AddStringToObject(version, "id", key->versions[i].id);
@@ -203,6 +211,7 @@ static const struct field fields[] = {
 	{ "destroyed", FIELD_MADE, F, MAKER(make_destroyed) },
 	{ "payload", FIELD_MADE, P, MAKER(make_payload) },
 	{ "actedDate", FIELD_DATE, S, MEMBER(acted) },
+	{ "syncedDate", FIELD_DATE, S, MEMBER(synced) },
 	{ "dualAuth", FIELD_BOOL, S, MEMBER(dual_auth) },
 	{ "dualAuthSet", FIELD_BOOL, S, MEMBER(dual_auth_set) },
 	{ "dualAuthUntil", FIELD_DATE, S, MEMBER(dual_auth_until) },
@@ -294,6 +303,7 @@ static void load_lists(struct key *key, const cJSON *document)
 		const char *by = cJSON_GetStringValue(cJSON_GetObjectItem(item, "createdBy"));
 		const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(item, "alias"));
 		key_add_alias(key, name, by, date_of(item, "creationDate"));
+		key->aliases[key->alias_count - 1].gone = date_of(item, "gone");
 	}
 	cJSON_ArrayForEach(item, cJSON_GetObjectItem(document, "storedVersions"))
 	{

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Actions on a living key: rotation, disable and enable, the first of two authorisations to delete.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/rand.h"
@@ -68,7 +69,7 @@ enum refusal life_rotate(struct request *request)
 		return request_bad_param(request, "payload", "provided only if key is imported");
 	if (!given && key->imported)
 		return REFUSE_KEY_PAYLOAD_REQ_ERR;
-	if (key->rotated != 0 && now < key->rotated + KEY_ROTATE_GUARD_S)
+	if (key->rotated != 0 && now < key->rotated + request->world->knobs.rotate_guard_s)
 		return REFUSE_KEY_ROTATION_NOT_PERMITTED;
 	if (rotate_material(request, &sealed) != ERR_OK)
 		return REFUSE_INTERNAL;
@@ -88,7 +89,7 @@ enum refusal life_enable(struct request *request)
 {
 	int64_t now = world_now(request->world);
 
-	if (now < request->key->acted + KEY_GUARD_S)
+	if (now < request->key->acted + request->world->knobs.guard_s)
 		return REFUSE_REQ_TOO_EARLY_ERR;
 	request->key->state = KEY_ACTIVE;
 	request->key->acted = now;
@@ -102,7 +103,7 @@ enum refusal life_set_deletion(struct request *request)
 	if (!key->dual_auth)
 		return REFUSE_NOT_DUAL_AUTH_ERR;
 	key->dual_auth_set = true;
-	key->dual_auth_until = world_now(request->world) + KEY_DUAL_AUTH_S;
+	key->dual_auth_until = world_now(request->world) + request->world->knobs.dual_auth_s;
 	key_set_text(&key->dual_auth_by, request->user->id);
 	return life_done(request);
 }
@@ -115,8 +116,24 @@ enum refusal life_unset_deletion(struct request *request)
 	return life_done(request);
 }
 
-/* There are no registered services to tell. */
+/* There are no registered services to tell; only how often is minded. */
 enum refusal life_sync(struct request *request)
 {
+	struct key *key = request->key;
+	int64_t now = world_now(request->world);
+	int64_t from = key->synced + request->world->knobs.sync_guard_s;
+	char date[RFC3339_TEXT_LEN + 1];
+	char why[160];
+
+	if (key->synced != 0 && now < from) {
+		text_rfc3339_from(date, from);
+		snprintf(why, sizeof(why),
+			"The key was updated recently: Please wait and try again: Sync cannot be "
+			"performed until at least %s",
+			date);
+		return request_refuse(request, REFUSE_REQ_TOO_EARLY_ERR, why);
+	}
+	key->synced = now;
+	world_save_key(request->world, key);
 	return request_answer_empty(request, 204);
 }

@@ -289,9 +289,10 @@ static bool search_matches(const struct list_search *search, const struct key *k
 	return found != search->not ;
 }
 
-bool list_matches(const struct list_query *query, const struct key *key, int64_t now)
+bool list_matches(
+	const struct list_query *query, const struct key *key, const struct key_context *context)
 {
-	if (!(query->states & KEY_IN(key_state_at(key, now))))
+	if (!(query->states & KEY_IN(key_state_at(key, context))))
 		return false;
 	if (query->extractable >= 0 && query->extractable != (int) key->extractable)
 		return false;

@@ -52,7 +52,8 @@ struct list_texts {
 /* ERR_INVALID with the parameter's name in *bad and what it must be in *must. */
 MUST_USE enum err list_parse(struct list_query *out, const struct list_texts *texts,
 	const char **bad, const char **must);
-bool list_matches(const struct list_query *query, const struct key *key, int64_t now);
+bool list_matches(
+	const struct list_query *query, const struct key *key, const struct key_context *context);
 /* Stable; without a sort parameter the order is left alone. */
 void list_sort(const struct list_query *query, struct key **keys, size_t count);
 /* limit and offset alone, for the other collections. */

@@ -41,7 +41,6 @@ static enum err main_add_users(struct access *access, const struct options *opti
 {
 	enum err err = ERR_OK;
 
-	access->token_life_s = options->token_life_s;
 	for (size_t i = 0; i < options->api_key_count; i++) {
 		err = access_add(access, options->api_keys[i]);
 		if (err != ERR_OK) {
@@ -105,6 +104,8 @@ static enum err main_run(const struct options *options)
 	TRY(main_start_log(options));
 	TRY(main_add_users(&emulator.access, options));
 	TRY(world_new(&emulator.world, options->data, options->instance));
+	emulator.token_life_s = options->token_life_s;
+	emulator.world->knobs.token_life_s = options->token_life_s;
 	TRY(vault_derive(emulator.world->vault, emulator.access.token_key, "iam token"));
 	emulator.base = event_base_new();
 	if (emulator.base == NULL)
@@ -143,6 +144,7 @@ int main(int argc, char **argv)
 	}
 	if (options.help) {
 		fputs(options_help, stdout);
+		fputs(knobs_help, stdout);
 		return 0;
 	}
 	/* a client that goes away must not take the emulator with it */

@@ -24,7 +24,9 @@ const char options_help[] =
 	"  --allow-remote           listen on addresses other than the loopback; the emulator "
 	"keeps\n"
 	"                           keys in software and is never for production\n"
-	"  --help                   this text\n";
+	"  --help                   this text\n"
+	"\n"
+	"Knobs of POST /_control/mode, with their defaults:\n";
 
 enum {
 	OPT_LISTEN = 1,

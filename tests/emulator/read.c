@@ -39,27 +39,41 @@ enum refusal read_list_check(struct request *request)
 	return read_query(request, &query);
 }
 
-/* All that match, in order; owned by the caller. */
-static struct key **read_matches(
-	struct request *request, const struct list_query *query, size_t *count)
+/* What a list shows: pointers into `forms`, in order. */
+struct matches {
+	struct key *forms; /* shallow copies, as old as list_lag_s makes them */
+	struct key **keys;
+	size_t count;
+};
+
+static void matches_free(struct matches *matches)
+{
+	free(matches->keys);
+	free(matches->forms);
+}
+
+static void read_matches(
+	struct matches *out, struct request *request, const struct list_query *query)
 {
 	const char *ring = request_header(request, "X-Kms-Key-Ring");
-	struct key **keys = world_keys(request->world);
-	int64_t now = world_now(request->world);
+	struct key_context context = world_context(request->world);
+	size_t key_count = request->world->key_count;
 	char total[24];
 
-	*count = 0;
-	for (size_t i = 0; i < request->world->key_count; i++) {
-		const struct key *key = keys[i];
-		bool gone = key->state == KEY_DESTROYED && key->deleted + KEY_PURGE_AUTO_S <= now;
-		bool here = ring == NULL || strcmp(ring, key->ring) == 0;
-		if (!gone && here && list_matches(query, key, now))
-			keys[(*count)++] = keys[i];
+	*out = (struct matches){ .forms = calloc(key_count + 1, sizeof(*out->forms)),
+		.keys = world_keys(request->world) };
+	ASSERT(out->forms != NULL);
+	for (size_t i = 0; i < key_count; i++) {
+		struct key *form = &out->forms[out->count];
+		if (!key_as_shown(form, out->keys[i], &context) || key_is_purged(form, &context))
+			continue;
+		bool here = ring == NULL || key_is_in_ring(form, ring, &context);
+		if (here && list_matches(query, form, &context))
+			out->keys[out->count++] = form;
 	}
-	list_sort(query, keys, *count);
-	snprintf(total, sizeof(total), "%zu", *count);
+	list_sort(query, out->keys, out->count);
+	snprintf(total, sizeof(total), "%zu", out->count);
 	evhttp_add_header(evhttp_request_get_output_headers(request->http), "Key-Total", total);
-	return keys;
 }
 
 static void add_search_metadata(cJSON *envelope, const struct list_search *search)
@@ -82,18 +96,19 @@ enum refusal read_list(struct request *request)
 {
 	struct list_query query;
 	struct key_context context = world_context(request->world);
-	size_t count = 0;
+	struct matches matches;
 	enum refusal refusal = read_query(request, &query);
 
 	if (refusal != REFUSE_NOTHING)
 		return refusal;
-	if (query.search.text[0] != '\0' && request->world->key_count > LIST_LIMIT_MAX)
+	if (query.search.text[0] != '\0' &&
+		(int64_t) request->world->key_count > request->world->knobs.search_max)
 		return REFUSE_KEY_SEARCH_TOO_BROAD;
-	struct key **keys = read_matches(request, &query, &count);
+	read_matches(&matches, request, &query);
 	cJSON *resources = cJSON_CreateArray();
-	for (size_t i = query.offset; i < count && i - query.offset < query.limit; i++)
-		cJSON_AddItemToArray(resources, key_json(keys[i], KEY_VIEW_FULL, &context));
-	free(keys);
+	for (size_t i = query.offset; i < matches.count && i - query.offset < query.limit; i++)
+		cJSON_AddItemToArray(resources, key_json(matches.keys[i], KEY_VIEW_FULL, &context));
+	matches_free(&matches);
 	cJSON *envelope = key_envelope(KEY_TYPE, resources);
 	if (query.search.text[0] != '\0')
 		add_search_metadata(envelope, &query.search);
@@ -103,12 +118,13 @@ enum refusal read_list(struct request *request)
 enum refusal read_count(struct request *request)
 {
 	struct list_query query;
-	size_t count = 0;
+	struct matches matches;
 	enum refusal refusal = read_query(request, &query);
 
 	if (refusal != REFUSE_NOTHING)
 		return refusal;
-	free(read_matches(request, &query, &count));
+	read_matches(&matches, request, &query);
+	matches_free(&matches);
 	return request_answer_empty(request, 200);
 }
 
@@ -129,7 +145,8 @@ enum refusal read_versions(struct request *request)
 	struct list_query page;
 	const char *bad = NULL;
 	const char *must = NULL;
-	int64_t state = key_state_at(key, world_now(request->world));
+	struct key_context context = world_context(request->world);
+	int64_t state = key_state_at(key, &context);
 	char date[RFC3339_TEXT_LEN + 1];
 
 	if (list_parse_page(&page, &texts, &bad, &must) != ERR_OK)

@@ -6,7 +6,7 @@
 #define MORE_INFO "https://cloud.ibm.com/apidocs/key-protect"
 
 enum { ERROR_MESSAGE_MAX = 1024 };
-enum refusal_style { STYLE_BARE, STYLE_CODED, STYLE_PLAIN, STYLE_QUOTED };
+enum refusal_style { STYLE_BARE, STYLE_CODED, STYLE_PLAIN, STYLE_QUOTED, STYLE_TEXT };
 
 static const struct {
 	const char *code;
@@ -47,6 +47,11 @@ int refusal_status(enum refusal refusal)
 	return refusals[refusal].status;
 }
 
+const char *refusal_plain_text(enum refusal refusal)
+{
+	return refusals[refusal].style == STYLE_TEXT ? refusals[refusal].message : NULL;
+}
+
 const char *refusal_code(enum refusal refusal)
 {
 	return refusals[refusal].code;
@@ -70,6 +75,7 @@ static void refusal_error_message(
 
 	switch (refusals[refusal].style) {
 	case STYLE_BARE:
+	case STYLE_TEXT:
 		snprintf(out, ERROR_MESSAGE_MAX, "%s: %s", http,
 			detail->message != NULL ? detail->message : refusals[refusal].message);
 		break;

@@ -25,6 +25,8 @@ struct refusal_detail {
 
 int refusal_status(enum refusal refusal);
 const char *refusal_code(enum refusal refusal);
+/* The body of a refusal that is not JSON, else NULL. */
+const char *refusal_plain_text(enum refusal refusal);
 /* The whole error envelope; the caller owns it. */
 cJSON *refusal_body(enum refusal refusal, const struct refusal_detail *detail);
 /* "Not Found" and its kin; "Error" for a status that has no name here. */

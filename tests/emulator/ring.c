@@ -65,7 +65,7 @@ enum refusal ring_create(struct request *request)
 			request, "id", "2 to 100 letters, digits, blanks, - and _");
 	if (world_has_ring(request->world, ring))
 		return REFUSE_KEY_RING_NOT_UNIQUE_ERR;
-	if (cJSON_GetArraySize(request->world->rings) + 1 >= WORLD_RINGS_MAX)
+	if (cJSON_GetArraySize(request->world->rings) + 1 >= request->world->knobs.rings_max)
 		return REFUSE_KEY_RING_QUOTA_ERR;
 	world_add_ring(request->world, ring, request->user->id);
 	return request_answer_empty(request, 201);
@@ -125,7 +125,7 @@ enum refusal ring_move(struct request *request)
 
 	if (!world_has_ring(request->world, ring))
 		return REFUSE_KEY_RING_NOT_FOUND_ERR;
-	key_set_text(&request->key->ring, ring);
+	key_move(request->key, ring, world_now(request->world));
 	request->key->updated = world_now(request->world);
 	world_save_key(request->world, request->key);
 	return request_answer_key(request, 200, KEY_VIEW_FULL);

@@ -9,7 +9,8 @@
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/handlers.h"
 
-enum route_access { OPEN, GUARDED };
+/* TOKEN: any valid token; GUARDED: instance and role, too. */
+enum route_access { OPEN, TOKEN, GUARDED };
 enum route_key { NO_KEY, ANY_KEY, ROOT_KEY };
 
 struct route {
@@ -39,17 +40,17 @@ struct route {
 		method, pattern, GUARDED, ACTION_##action, NO_KEY, KEY_IN_ANY, phrase, check, \
 			handle \
 	}
-#define FREE(method, pattern, handle) \
+#define FREE(method, pattern, access, handle) \
 	{ \
-		method, pattern, OPEN, ACTION_LIST, NO_KEY, KEY_IN_ANY, "", NULL, handle \
+		method, pattern, access, ACTION_LIST, NO_KEY, KEY_IN_ANY, "", NULL, handle \
 	}
 
 /* clang-format off */
 static const struct route routes[] = {
-	FREE("POST", "/identity/token", iam_token),
-	FREE("POST", "/oidc/token", iam_token),
-	FREE("GET", "/crypto_v2/instances/{id}", instance_endpoints),
-	FREE("GET", "/governance/v1/configs", instance_governance),
+	FREE("POST", "/identity/token", OPEN, iam_token),
+	FREE("POST", "/oidc/token", OPEN, iam_token),
+	FREE("GET", "/crypto_v2/instances/{id}", TOKEN, instance_endpoints),
+	FREE("GET", "/governance/v1/configs", TOKEN, instance_governance),
 
 	PLAIN("HEAD", K, LIST, "Keys could not be retrieved", read_list_check, read_count),
 	PLAIN("GET", K, LIST, "Keys could not be retrieved", read_list_check, read_list),
@@ -154,43 +155,49 @@ static enum refusal route_authenticate(struct request *request)
 
 	if (header == NULL || strncasecmp(header, scheme, sizeof(scheme) - 1) != 0)
 		return REFUSE_UNAUTHORIZED;
+	bool expired = false;
 	request->user = access_by_token(&request->emulator->access,
-		slice_text(header + sizeof(scheme) - 1), world_now(request->world));
+		slice_text(header + sizeof(scheme) - 1), world_now(request->world), &expired);
+	if (expired && request->world->knobs.expired_is_400)
+		return REFUSE_TOKEN_EXPIRED;
 	return request->user != NULL ? REFUSE_NOTHING : REFUSE_UNAUTHORIZED;
 }
 
 /* Whole seconds are enough: tests ask whether a client slows down, not how exactly. */
-static bool route_is_throttled(struct emulator_mode *mode)
+static bool route_is_throttled(struct emulator_rate *rate, int64_t per_s)
 {
 	uint64_t second = clock_boot_ms() / 1000;
 
-	if (mode->rate_per_s == 0)
+	if (per_s == 0)
 		return false;
-	if (second != mode->rate_second)
-		mode->rate_used = 0;
-	mode->rate_second = second;
-	return ++mode->rate_used > mode->rate_per_s;
+	if (second != rate->second)
+		rate->used = 0;
+	rate->second = second;
+	return ++rate->used > per_s;
 }
 
 static enum refusal route_authorize(struct request *request)
 {
 	const char *instance = request_header(request, "Bluemix-Instance");
 	const struct route *route = request->route;
+	const struct knobs *knobs = &request->world->knobs;
 	enum refusal refusal = route_authenticate(request);
 
+	if (knobs->uninitialised)
+		return REFUSE_UNINITIALISED;
 	if (refusal != REFUSE_NOTHING)
 		return refusal;
 	if (instance == NULL || !text_is_uuid(slice_text(instance)))
 		return REFUSE_HEADER;
 	if (strcasecmp(instance, request->world->instance) != 0)
 		return REFUSE_UNAUTHORIZED;
-	if (!access_allows(request->user, route->action))
+	if (knobs->refusing || !access_allows(request->user, route->action))
 		return REFUSE_UNAUTHORIZED;
-	if (route_is_throttled(&request->emulator->mode))
+	if (route_is_throttled(&request->emulator->rate, knobs->rate_per_s))
 		return REFUSE_THROTTLED;
 	bool changes = strcmp(route->method, "GET") != 0 && strcmp(route->method, "HEAD") != 0 &&
 		       route->action != ACTION_WRAP;
-	if (request->emulator->mode.read_only && changes)
+	if (knobs->read_only && changes)
 		return REFUSE_READ_ONLY;
 	return REFUSE_NOTHING;
 }
@@ -200,18 +207,18 @@ static enum refusal route_find_key(struct request *request)
 	const char *ring = request_header(request, "X-Kms-Key-Ring");
 	struct world *world = request->world;
 	struct key *key = world_key(world, request->segments[3]);
-	int64_t now = world_now(world);
+	struct key_context context = world_context(world);
 
-	if (key != NULL && key->state == KEY_DESTROYED && key->deleted + KEY_PURGE_AUTO_S <= now) {
+	if (key != NULL && key_is_purged(key, &context)) {
 		world_drop_key(world, key);
 		key = NULL;
 	}
-	if (key == NULL || (ring != NULL && strcmp(ring, key->ring) != 0))
+	if (key == NULL || (ring != NULL && !key_is_in_ring(key, ring, &context)))
 		return REFUSE_KEY_NOT_FOUND_ERR;
 	request->key = key;
 	if (request->route->key == ROOT_KEY && key->extractable)
 		return REFUSE_KEY_ROOT_REQ_ERR;
-	int64_t state = key_state_at(key, now);
+	int64_t state = key_state_at(key, &context);
 	if (request->route->states & KEY_IN(state))
 		return REFUSE_NOTHING;
 	return state == KEY_DESTROYED ? REFUSE_KEY_DELETED_ERR
@@ -224,6 +231,8 @@ static enum refusal route_run(struct request *request)
 	enum refusal refusal = REFUSE_NOTHING;
 
 	request->phrase = route->phrase;
+	if (route->access == TOKEN)
+		refusal = route_authenticate(request);
 	if (route->access == GUARDED)
 		refusal = route_authorize(request);
 	if (refusal == REFUSE_NOTHING && route->check != NULL)
@@ -243,11 +252,15 @@ void route_dispatch(struct request *request)
 	enum refusal refusal = route_run(request);
 	if (refusal == REFUSE_NOTHING)
 		return;
+	request->status = refusal_status(refusal);
+	request->answer_text = refusal_plain_text(refusal);
+	if (request->answer_text != NULL)
+		return;
 	struct refusal_detail detail = { .phrase = request->phrase,
 		.message = request->detail[0] != '\0' ? request->detail : NULL,
 		.target_type = request->target_type,
 		.target_name = request->target_name };
-	request_answer(request, refusal_status(refusal), refusal_body(refusal, &detail));
+	request->answer = refusal_body(refusal, &detail);
 }
 
 cJSON *route_counters_json(const uint64_t *counters)

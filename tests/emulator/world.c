@@ -9,8 +9,6 @@
 #include "base/file.h"
 #include "base/log.h"
 
-#define WORLD_ACCOUNT "819bdf4436ef4c198fdf4f0b81d53116"
-
 enum { NAME_MAX_LEN = 160 };
 
 struct alias_entry {
@@ -75,10 +73,14 @@ static void load_key(void *ctx, const char *name, const cJSON *document)
 {
 	struct key *key = key_of_json(document);
 
-	if (key == NULL)
+	if (key == NULL) {
 		log_warning("key-unreadable", "name=%s", log_quoted(slice_text(name)));
-	else
-		world_index_key(ctx, key);
+		return;
+	}
+	struct key_context context = world_context(ctx);
+	key_note_change(key, &context);
+	key->shown_changed = 0;
+	world_index_key(ctx, key);
 }
 
 static const char *name_tail(const char *name)
@@ -156,6 +158,7 @@ enum err world_new(struct world **out, const char *folder, const char *instance)
 	if (world == NULL)
 		TRY(ERR_NOMEM);
 	timeline_init(&world->timeline);
+	world->knobs = knobs_default;
 	world->rings = cJSON_CreateObject();
 	world->policies = cJSON_CreateObject();
 	TRY(file_make_folder(folder, 0700));
@@ -198,7 +201,9 @@ int64_t world_now(const struct world *world)
 
 struct key_context world_context(const struct world *world)
 {
-	return (struct key_context){ .crn_prefix = world->crn_prefix, .now = world_now(world) };
+	return (struct key_context){
+		.crn_prefix = world->crn_prefix, .knobs = &world->knobs, .now = world_now(world)
+	};
 }
 
 struct key *world_key_by_id(const struct world *world, const char *id)
@@ -209,15 +214,19 @@ struct key *world_key_by_id(const struct world *world, const char *id)
 	return node != NULL ? *node : NULL;
 }
 
-struct key *world_key_by_alias(const struct world *world, const char *alias)
+struct key *world_key_by_alias(struct world *world, const char *alias)
 {
 	struct alias_entry wanted = { .alias = alias };
 	struct alias_entry **node = tfind(&wanted, &world->keys_by_alias, alias_compare);
 
+	if (node == NULL)
+		return NULL;
+	world_reap_aliases(world, (*node)->key);
+	node = tfind(&wanted, &world->keys_by_alias, alias_compare);
 	return node != NULL ? (*node)->key : NULL;
 }
 
-struct key *world_key(const struct world *world, const char *id_or_alias)
+struct key *world_key(struct world *world, const char *id_or_alias)
 {
 	struct key *key = world_key_by_id(world, id_or_alias);
 
@@ -253,8 +262,9 @@ static void world_put_key(struct world *world, struct key *key)
 {
 	char name[NAME_MAX_LEN];
 	struct key_context context = world_context(world);
-	cJSON *document = key_json(key, KEY_VIEW_STORE, &context);
 
+	key_note_change(key, &context);
+	cJSON *document = key_json(key, KEY_VIEW_STORE, &context);
 	snprintf(name, sizeof(name), "keys/%s", key->id);
 	store_put(world->store, name, document);
 	cJSON_Delete(document);
@@ -282,9 +292,29 @@ void world_add_alias(struct world *world, struct key *key, const char *alias, co
 
 void world_drop_alias(struct world *world, struct key *key, const char *alias)
 {
-	ASSERT(key_drop_alias(key, alias));
-	world_unindex_alias(world, alias);
+	for (size_t i = 0; i < key->alias_count; i++) {
+		if (strcmp(key->aliases[i].name, alias) == 0 && key->aliases[i].gone == 0)
+			key->aliases[i].gone = world_now(world) + world->knobs.alias_lag_s;
+	}
 	world_save_key(world, key);
+	world_reap_aliases(world, key);
+}
+
+void world_reap_aliases(struct world *world, struct key *key)
+{
+	int64_t now = world_now(world);
+	bool changed = false;
+
+	for (size_t i = key->alias_count; i-- > 0;) {
+		const struct key_alias *alias = &key->aliases[i];
+		if (alias->gone == 0 || alias->gone > now)
+			continue;
+		world_unindex_alias(world, alias->name);
+		ASSERT(key_drop_alias(key, alias->name));
+		changed = true;
+	}
+	if (changed)
+		world_save_key(world, key);
 }
 
 void world_drop_key(struct world *world, struct key *key)

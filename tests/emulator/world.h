@@ -14,13 +14,13 @@
 #include "tests/emulator/vault.h"
 
 #define WORLD_RING_DEFAULT "default"
-
-enum { WORLD_ALIASES_MAX = 1000, WORLD_RINGS_MAX = 50 };
+#define WORLD_ACCOUNT "819bdf4436ef4c198fdf4f0b81d53116"
 
 struct world {
 	struct store *store;
 	struct vault *vault;
 	struct timeline timeline;
+	struct knobs knobs;
 	char instance[UUID_TEXT_LEN + 1];
 	char crn_prefix[256];
 	void *keys_by_id; /* tsearch trees of struct key and of alias entries */
@@ -39,9 +39,11 @@ int64_t world_now(const struct world *world);
 struct key_context world_context(const struct world *world);
 
 struct key *world_key_by_id(const struct world *world, const char *id);
-struct key *world_key_by_alias(const struct world *world, const char *alias);
+struct key *world_key_by_alias(struct world *world, const char *alias);
 /* By id, then by alias. */
-struct key *world_key(const struct world *world, const char *id_or_alias);
+struct key *world_key(struct world *world, const char *id_or_alias);
+/* Forgets the key's aliases whose end has come. */
+void world_reap_aliases(struct world *world, struct key *key);
 /* All keys in order of their ids; an array of key_count, owned by the caller. */
 struct key **world_keys(const struct world *world);
 
@@ -50,7 +52,7 @@ void world_add_key(struct world *world, struct key *key);
 /* Commits the key's present form. Aliases are changed by the two calls below. */
 void world_save_key(struct world *world, struct key *key);
 void world_add_alias(struct world *world, struct key *key, const char *alias, const char *by);
-/* The alias must be the key's. */
+/* The alias must be the key's. While knobs.alias_lag_s runs, it goes on answering. */
 void world_drop_alias(struct world *world, struct key *key, const char *alias);
 /* Purge: the key and its aliases are gone, and freed. */
 void world_drop_key(struct world *world, struct key *key);

@@ -6,9 +6,12 @@
 #include "base/crypt.h"
 #include "tests/emulator/access.h"
 
+static const struct access_term term = { .now = 1000, .life_s = 100 };
+static bool expired;
+
 static struct access access_of(const char *definition)
 {
-	struct access access = { .token_life_s = 100, .token_key = { 1 } };
+	struct access access = { .token_key = { 1 } };
 
 	cr_assert_eq(crypt_start(), ERR_OK);
 	cr_assert_eq(access_add(&access, definition), ERR_OK);
@@ -21,11 +24,14 @@ Test(access, a_token_lives_its_time)
 	struct buf token;
 
 	buf_init(&token, 4096);
-	cr_assert_eq(access_token(&access, &token, &access.users[0], 1000), ERR_OK);
-	cr_assert_eq(access_by_token(&access, buf_slice(&token), 1099), &access.users[0]);
-	cr_assert_null(access_by_token(&access, buf_slice(&token), 1100));
+	cr_assert_eq(access_token(&access, &token, &access.users[0], &term), ERR_OK);
+	cr_assert_eq(access_by_token(&access, buf_slice(&token), 1099, &expired), &access.users[0]);
+	cr_assert_not(expired);
+	cr_assert_null(access_by_token(&access, buf_slice(&token), 1100, &expired));
+	cr_assert(expired);
 	access.token_key[0] = 2;
-	cr_assert_null(access_by_token(&access, buf_slice(&token), 1000));
+	cr_assert_null(access_by_token(&access, buf_slice(&token), 1100, &expired));
+	cr_assert_not(expired, "a forged token is not merely expired");
 	buf_free(&token);
 	access_free(&access);
 }
@@ -36,12 +42,13 @@ Test(access, any_changed_byte_spoils_a_token)
 	struct buf token;
 
 	buf_init(&token, 4096);
-	cr_assert_eq(access_token(&access, &token, &access.users[0], 1000), ERR_OK);
+	cr_assert_eq(access_token(&access, &token, &access.users[0], &term), ERR_OK);
 	for (size_t i = 0; i < token.len; i++) {
 		token.data[token.start + i] ^= 1;
-		cr_assert_null(access_by_token(&access, buf_slice(&token), 1000));
+		cr_assert_null(access_by_token(&access, buf_slice(&token), 1000, &expired));
 		token.data[token.start + i] ^= 1;
-		cr_assert_null(access_by_token(&access, slice_cut(buf_slice(&token), 0, i), 1000));
+		cr_assert_null(access_by_token(
+			&access, slice_cut(buf_slice(&token), 0, i), 1000, &expired));
 	}
 	buf_free(&token);
 	access_free(&access);

@@ -6,7 +6,9 @@
 
 #include "tests/emulator/key.h"
 
-static const struct key_context context = { .crn_prefix = "crn:", .now = 1700000000 };
+static const struct key_context context = {
+	.crn_prefix = "crn:", .knobs = &knobs_default, .now = 1700000000
+};
 
 static struct key *sample(bool extractable)
 {
@@ -98,4 +100,51 @@ Test(key, empty_envelopes_have_no_resources)
 
 	cr_assert_null(cJSON_GetObjectItem(envelope, "resources"));
 	cJSON_Delete(envelope);
+}
+
+/* Given a lag, when a key is made and later destroyed, then lists tell of it that much later. */
+Test(key, lists_lag_behind)
+{
+	struct knobs knobs = knobs_default;
+	struct key_context at = { .crn_prefix = "crn:", .knobs = &knobs, .now = 1000 };
+	struct key *key = sample(true);
+	struct key shown;
+
+	knobs.list_lag_s = 10;
+	key_note_change(key, &at);
+	at.now = 1009;
+	cr_assert_not(key_as_shown(&shown, key, &at));
+	at.now = 1010;
+	cr_assert(key_as_shown(&shown, key, &at));
+	cr_assert_eq(shown.state, KEY_ACTIVE);
+	key->state = KEY_DESTROYED;
+	key->deleted = key->updated = 1010;
+	key_note_change(key, &at);
+	at.now = 1015;
+	key->updated = 1015;
+	key_note_change(key, &at);
+	cr_assert(key_as_shown(&shown, key, &at));
+	cr_assert_eq(shown.state, KEY_ACTIVE);
+	cr_assert_eq(shown.deleted, 0);
+	at.now = 1020;
+	cr_assert(key_as_shown(&shown, key, &at));
+	cr_assert_eq(shown.state, KEY_DESTROYED);
+	cr_assert_eq(shown.updated, 1015);
+	key_free(key);
+}
+
+Test(key, a_moved_key_stays_in_its_old_ring_for_a_while)
+{
+	struct knobs knobs = knobs_default;
+	struct key_context at = { .crn_prefix = "crn:", .knobs = &knobs, .now = 1000 };
+	struct key *key = sample(true);
+
+	key_move(key, "other", at.now);
+	cr_assert_not(key_is_in_ring(key, "default", &at));
+	knobs.ring_lag_s = 600;
+	cr_assert(key_is_in_ring(key, "default", &at));
+	cr_assert(key_is_in_ring(key, "other", &at));
+	at.now = 1600;
+	cr_assert_not(key_is_in_ring(key, "default", &at));
+	key_free(key);
 }

@@ -39,9 +39,11 @@ static const char *matching(struct list_texts texts, int64_t now)
 	struct list_query query;
 	size_t count = 0;
 
+	struct key_context context = { .knobs = &knobs_default, .now = now };
+
 	cr_assert_eq(parse(&query, texts), ERR_OK);
 	for (size_t i = 0; i < 3; i++) {
-		if (list_matches(&query, &keys[i], now))
+		if (list_matches(&query, &keys[i], &context))
 			ids[count++] = keys[i].id[0];
 	}
 	ids[count] = '\0';
