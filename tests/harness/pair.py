@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import tempfile
 
-from manager import API_KEY, Manager
+from canaries import files_of, handed_out
+from manager import API_KEY, CUSTOMER_KEY, WRITER_KEY, Manager
 from pki import Pki
 from process import Process, SANITIZER, free_ports, program, wait_until
 from vsphere import VCenter
@@ -138,6 +139,7 @@ class Pair:
     def __init__(self, options=None, tenants=1, start=True):
         self.folder = tempfile.mkdtemp(prefix="kmip-pair-")
         self.options = options or {}
+        self._hang_canaries()
         self.instances, self.nodes = [], []
         os.mkdir(os.path.join(self.folder, "pki"))
         self.pki = Pki(os.path.join(self.folder, "pki"))
@@ -155,6 +157,7 @@ class Pair:
         self.manager = Manager(self.folder, manager_port, self.pki.server("manager"), self.pki.ca)
         self.manager.start()
         self.api_key_file = os.path.join(self.folder, "api-key")
+        self.operators_files = [self.api_key_file, self.pki.folder]  # what may hold secrets
         with open(self.api_key_file, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as file:
             file.write(API_KEY + "\n")
         for name in (FIRST, SECOND)[:tenants]:
@@ -244,10 +247,24 @@ class Pair:
                 process.put_down()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _hang_canaries(self):
+        handed_out.clear()
+        for key in (API_KEY, CUSTOMER_KEY, WRITER_KEY):
+            handed_out.add("an API key", key.encode())
+            handed_out.add_text("an API key", key)
+
+    def written_files(self):
+        """Everything that was written by a program."""
+        return list(files_of(self.folder, self.operators_files))
+
+    def secrets_written(self):
+        """A sentence for each file that holds a key byte that a test has seen, a token, or an API key."""
+        return handed_out.search(self.written_files())
+
     def findings(self):
-        """What no test may leave behind: sanitizer reports, failed assertions."""
+        """What no test may leave behind: sanitizer reports, failed assertions, secrets."""
         return [f"{process.name}: {line}" for process in [self.manager, *self.nodes]
-                for line in process.log_lines(SANITIZER.pattern)]
+                for line in process.log_lines(SANITIZER.pattern)] + self.secrets_written()
 
     def close(self):
         """Stops everything cleanly; no process may be left, no sanitizer may have spoken."""

@@ -8,6 +8,8 @@ import socket
 import ssl
 import struct
 
+from canaries import handed_out
+
 STRUCTURE, INTEGER, LONG, BIG, ENUM, BOOLEAN, TEXT, BYTES, DATE, INTERVAL = range(1, 11)
 
 # Tags
@@ -217,6 +219,7 @@ class Connection:
         self.buffer = b""
 
     def send(self, frame):
+        handed_out.watch(frame)
         self.socket.sendall(frame)
 
     def _fill(self, length):
@@ -232,6 +235,7 @@ class Connection:
         length = 8 + struct.unpack(">I", self.buffer[4:8])[0]
         self._fill(length)
         frame, self.buffer = self.buffer[:length], self.buffer[length:]
+        handed_out.watch(frame)
         return frame
 
     def receive(self):

@@ -61,6 +61,7 @@ class Files(Case):
         root, key_file = self.pair.root_key, self.pair.api_key_file
         wrong = os.path.join(self.pair.folder, "wrong-key")
         writer = os.path.join(self.pair.folder, "writer-key")
+        self.pair.operators_files.append(writer)
         for path, text in ((wrong, "no-such-key\n"), (writer, WRITER_KEY + "\n")):
             with open(path, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as file:
                 file.write(text)
