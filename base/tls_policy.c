@@ -327,34 +327,76 @@ enum err tls_explain(char *out, size_t out_size, int code, int number)
 	return reason_is_certificate(ERR_GET_REASON(error)) ? ERR_AUTH : ERR_CRYPTO;
 }
 
-enum err tls_leaf_of_pem(struct tls_peer *out, struct slice pem)
+/* The next certificate of the text; ERR_MISS behind the last one. */
+static enum err next_leaf(struct tls_peer *out, BIO *bio)
 {
-	BIO *bio = NULL;
-	X509 *certificate = NULL;
+	X509 *certificate;
 	enum err err;
 
+	ERR_clear_error();
+	certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+	if (certificate != NULL)
+		err = tls_peer_of_certificate(out, certificate);
+	else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+		err = ERR_MISS;
+	else
+		err = ERR_INVALID;
+	ERR_clear_error();
+	X509_free(certificate);
+	return err;
+}
+
+/* Those from the start of the text, out_max at most; ERR_LIMIT: there are more. */
+static enum err leaves_of_pem(
+	struct tls_peer *out, size_t out_max, size_t *out_count, struct slice pem)
+{
+	struct tls_peer beyond;
+	BIO *bio = NULL;
+	enum err err;
+
+	*out_count = 0;
 	TRY(pem.len == 0 || pem.len > TLS_PEM_MAX ? ERR_INVALID : ERR_OK);
 	bio = BIO_new_mem_buf(pem.data, (int) pem.len);
 	TRY(bio == NULL ? ERR_NOMEM : ERR_OK);
-	certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
-	TRY(certificate == NULL ? ERR_INVALID : ERR_OK);
-	TRY(tls_peer_of_certificate(out, certificate));
+	while (err == ERR_OK && *out_count < out_max) {
+		err = next_leaf(&out[*out_count], bio);
+		*out_count += err == ERR_OK ? 1 : 0;
+	}
+	if (err == ERR_OK)
+		err = next_leaf(&beyond, bio) == ERR_MISS ? ERR_OK : ERR_LIMIT;
+	else if (err == ERR_MISS)
+		err = *out_count == 0 ? ERR_INVALID : ERR_OK;
 out:
-	ERR_clear_error();
-	X509_free(certificate);
 	BIO_free(bio);
 	return err;
 }
 
-enum err tls_leaf_of_file(struct tls_peer *out, const char *path)
+enum err tls_leaf_of_pem(struct tls_peer *out, struct slice pem)
+{
+	size_t count;
+	enum err err = leaves_of_pem(out, 1, &count, pem);
+
+	return err == ERR_LIMIT ? ERR_OK : err;
+}
+
+enum err tls_leaves_of_file(
+	struct tls_peer *out, size_t out_max, size_t *out_count, const char *path)
 {
 	struct buf pem;
 	enum err err;
 
 	buf_init(&pem, TLS_PEM_MAX);
 	TRY(file_read(&pem, path));
-	TRY(tls_leaf_of_pem(out, buf_slice(&pem)));
+	TRY(leaves_of_pem(out, out_max, out_count, buf_slice(&pem)));
 out:
 	buf_free(&pem);
 	return err;
+}
+
+enum err tls_leaf_of_file(struct tls_peer *out, const char *path)
+{
+	size_t count;
+	enum err err = tls_leaves_of_file(out, 1, &count, path);
+
+	return err == ERR_LIMIT ? ERR_OK : err;
 }

@@ -51,5 +51,9 @@ void tls_context_leaf(const struct tls_context *context, struct tls_peer *out);
  * configuration. */
 MUST_USE enum err tls_leaf_of_pem(struct tls_peer *out, struct slice pem);
 MUST_USE enum err tls_leaf_of_file(struct tls_peer *out, const char *path);
+/* All certificates of a PEM file, in order. ERR_LIMIT: more than out_max; ERR_INVALID: none, or one
+ * that cannot be read. */
+MUST_USE enum err tls_leaves_of_file(
+	struct tls_peer *out, size_t out_max, size_t *out_count, const char *path);
 
 #endif

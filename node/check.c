@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "node/instances.h"
+#include "node/keeper.h"
 #include "node/server_tls.h"
 
 enum { CHECK_TABLE_SLOTS = 64, CHECK_MAP_BYTES = 16 << 20, CHECK_TIMEOUT_MS = 30000 };
@@ -55,15 +56,9 @@ static enum err check_files(struct check *check, const char *config_path, char w
 {
 	enum err err;
 	struct tls_context *tls = NULL;
-	struct tls_peer peer;
 	TRY(config_load(&check->config, config_path, why));
 	TRY(server_tls_new(&tls, check->config, NULL, NULL, why));
-	if (check->config->has_peer &&
-		tls_leaf_of_file(&peer, check->config->peer.peer_certificate) != ERR_OK) {
-		snprintf(why, CONFIG_WHY_MAX, "peer.peer-certificate: no certificate in %s",
-			check->config->peer.peer_certificate);
-		err = ERR_CONFIG;
-	}
+	TRY(keeper_judge_peer(check->config, why));
 out:
 	tls_context_free(tls);
 	return err;

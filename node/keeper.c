@@ -187,8 +187,9 @@ static enum err keeper_apply(
 {
 	enum err err;
 	struct keystore_settings settings = instances_settings(config);
-	if (keeper->replication != NULL)
-		TRY(replication_reload(keeper->replication, why));
+	struct replication_files files = keeper_peer_files(config);
+	if (keeper->replication != NULL && config->has_peer)
+		TRY(replication_reload(keeper->replication, &files, why));
 	TRY(keeper_add_instances(keeper, config, why));
 	keystore_reload(keeper->keystore, &settings);
 	log_set_level(config->top.log_level);
@@ -203,6 +204,7 @@ enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	enum err err;
 	struct config *config = NULL;
 	if (config_load(&config, keeper->config_path, why) != ERR_OK ||
+		keeper_judge_peer(config, why) != ERR_OK ||
 		keeper_judge_certificate(keeper, config, why) != ERR_OK)
 		err = ERR_CONFIG;
 	else if (keeper_apply(keeper, config, why) != ERR_OK)

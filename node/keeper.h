@@ -38,6 +38,8 @@ struct loop *keeper_loop(struct keeper *keeper);
 /* Reads the configuration again and applies what can be applied; why: what is wrong, with file and
  * line. Judged whole before anything is applied: after ERR_CONFIG nothing was changed. */
 MUST_USE enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+/* Whether a link to the peer could be made with the files that the configuration names. */
+MUST_USE enum err keeper_judge_peer(const struct config *config, char why[CONFIG_WHY_MAX]);
 /* Closes the pair's link and keeps it closed, or opens it again. ERR_STATE without a peer. */
 MUST_USE enum err keeper_cut_peer(struct keeper *keeper, bool cut);
 

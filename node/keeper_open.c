@@ -84,6 +84,18 @@ static void keeper_on_vouch(void *ctx, uint64_t until_ms)
 	kek_table_set_vouch(keeper->table, until_ms);
 }
 
+struct replication_files keeper_peer_files(const struct config *config)
+{
+	return (struct replication_files){ config->peer.certificate, config->peer.key,
+		config->peer.peer_certificate };
+}
+
+enum err keeper_judge_peer(const struct config *config, char why[CONFIG_WHY_MAX])
+{
+	struct replication_files files = keeper_peer_files(config);
+	return config->has_peer ? replication_judge(&files, why) : ERR_OK;
+}
+
 enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 {
 	enum err err = ERR_OK;
@@ -102,9 +114,7 @@ enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		.peer_node = (uint16_t) peer->node,
 		.listen = peer->listen,
 		.peer_address = peer->address,
-		.cert_file = peer->certificate,
-		.key_file = peer->key,
-		.peer_cert_file = peer->peer_certificate,
+		.files = keeper_peer_files(keeper->config),
 		.ack_wait_ms = peer->ack_wait_ms,
 		.instances = instances,
 		.instance_count = keeper->config->instance_count,

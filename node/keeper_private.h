@@ -35,5 +35,6 @@ MUST_USE enum err keeper_judge_certificate(
 MUST_USE enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 MUST_USE enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 MUST_USE enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+struct replication_files keeper_peer_files(const struct config *config);
 
 #endif

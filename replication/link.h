@@ -2,7 +2,8 @@
 /*
  * The connection to the peer (design D22): TLS 1.3, both leaves pinned; one side dials and tries
  * again, the other listens; at most one connection counts, the newest from the right peer. Cuts the
- * bytes into frames and does not know what they mean.
+ * bytes into frames and does not know what they mean. link_dial.c: how connections begin.
+ * link_identity.c: certificates, and how they are renewed.
  */
 #ifndef REPLICATION_LINK_H
 #define REPLICATION_LINK_H
@@ -22,6 +23,7 @@ enum {
 	LINK_RETRY_MIN_MS = 100,
 	LINK_RETRY_MAX_MS = 5000,
 	LINK_RETRY_SLOW_MS = 15000, /* after a refusal: a person must change something first */
+	LINK_PINS_MAX = 4, /* certificates of the peer, while they are being renewed */
 };
 
 struct link_handler {
@@ -37,11 +39,16 @@ struct link_handler {
 	void *ctx;
 };
 
+struct link_files {
+	const char *cert_file, *key_file;
+	const char *peer_cert_file; /* each certificate in it is accepted */
+};
+
 struct link_options {
 	struct loop *loop;
 	const char *listen; /* NULL for the side that dials */
 	const char *peer_address; /* of the side that dials */
-	const char *cert_file, *key_file, *peer_cert_file;
+	struct link_files files; /* read by link_new */
 	struct link_handler handler;
 };
 
@@ -50,8 +57,13 @@ MUST_USE enum err link_new(
 	struct link **out, const struct link_options *options, char why[LINK_WHY_MAX]);
 MUST_USE enum err link_start(struct link *link, char why[LINK_WHY_MAX]);
 void link_free(struct link *link);
-/* For connections made from now on; an error keeps what was. */
-MUST_USE enum err link_reload(struct link *link, char why[LINK_WHY_MAX]);
+/* Whether a link could be made with these. why: a sentence for people. */
+MUST_USE enum err link_judge(const struct link_files *files, char why[LINK_WHY_MAX]);
+/* Takes the certificates anew; an error keeps what was. The side that dials makes a new connection
+ * under them and only then gives up the old one; one whose peer is not pinned any more ends at
+ * once. May call on_down. */
+MUST_USE enum err link_reload(
+	struct link *link, const struct link_files *files, char why[LINK_WHY_MAX]);
 
 bool link_is_up(const struct link *link);
 /* Why the last attempts to connect failed; "" once one succeeded. */

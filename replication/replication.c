@@ -71,6 +71,11 @@ out:
 	return err;
 }
 
+static struct link_files link_files_of(const struct replication_files *files)
+{
+	return (struct link_files){ files->cert_file, files->key_file, files->peer_cert_file };
+}
+
 static enum err make_link(struct replication *replication, char why[REPLICATION_WHY_MAX])
 {
 	const struct replication_options *from = &replication->options;
@@ -79,9 +84,7 @@ static enum err make_link(struct replication *replication, char why[REPLICATION_
 		.loop = from->loop,
 		.listen = dials ? NULL : from->listen,
 		.peer_address = dials ? from->peer_address : NULL,
-		.cert_file = from->cert_file,
-		.key_file = from->key_file,
-		.peer_cert_file = from->peer_cert_file,
+		.files = link_files_of(&from->files),
 		.handler = replication_link_handler,
 	};
 
@@ -160,6 +163,7 @@ enum err replication_new(struct replication **out, const struct replication_opti
 	/* The caller's text was copied where it is needed. */
 	replication->options.cluster = NULL;
 	replication->options.instances = NULL;
+	replication->options.files = (struct replication_files){ 0 };
 	*out = replication;
 	replication = NULL;
 out:
@@ -217,9 +221,19 @@ void replication_free(struct replication *replication)
 	free(replication);
 }
 
-enum err replication_reload(struct replication *replication, char why[REPLICATION_WHY_MAX])
+enum err replication_judge(const struct replication_files *files, char why[REPLICATION_WHY_MAX])
 {
-	return link_reload(replication->link, why);
+	struct link_files link_files = link_files_of(files);
+
+	return link_judge(&link_files, why);
+}
+
+enum err replication_reload(struct replication *replication, const struct replication_files *files,
+	char why[REPLICATION_WHY_MAX])
+{
+	struct link_files link_files = link_files_of(files);
+
+	return link_reload(replication->link, &link_files, why);
 }
 
 static void link_down(struct replication *replication, const char *why)

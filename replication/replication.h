@@ -21,6 +21,12 @@ struct replication_instance {
 	uint8_t digest[32]; /* SHA-256 of id, CRK, key ring */
 };
 
+/* PEM files of the link, apart from the KMIP listener's. */
+struct replication_files {
+	const char *cert_file, *key_file;
+	const char *peer_cert_file; /* the peer's leaf, pinned; several while it is renewed */
+};
+
 struct replication_options {
 	struct loop *loop;
 	struct keystore *keystore;
@@ -28,8 +34,7 @@ struct replication_options {
 	uint16_t node, peer_node; /* the lower number dials */
 	const char *listen; /* "0.0.0.0:5698"; needed by the higher number */
 	const char *peer_address; /* needed by the lower number */
-	const char *cert_file, *key_file; /* of the link, apart from the KMIP listener's */
-	const char *peer_cert_file; /* the peer's leaf, pinned */
+	struct replication_files files; /* read by replication_new */
 	uint32_t ack_wait_ms; /* 50 */
 	const struct replication_instance *instances; /* copied */
 	size_t instance_count;
@@ -47,9 +52,12 @@ MUST_USE enum err replication_start(struct replication *replication, char why[RE
 /* Sends BYE; on_stopped once it is out or 1 s has passed. */
 void replication_stop(struct replication *replication, void (*on_stopped)(void *ctx), void *ctx);
 void replication_free(struct replication *replication);
-/* Reads the link's certificate, key and pin again; an error keeps the old ones. */
-MUST_USE enum err replication_reload(
-	struct replication *replication, char why[REPLICATION_WHY_MAX]);
+/* Whether the files can be used; nothing else is asked or changed. */
+MUST_USE enum err replication_judge(
+	const struct replication_files *files, char why[REPLICATION_WHY_MAX]);
+/* Takes the link's certificates anew, without losing the pair; an error keeps the old ones. */
+MUST_USE enum err replication_reload(struct replication *replication,
+	const struct replication_files *files, char why[REPLICATION_WHY_MAX]);
 /* The instances were changed by a reload: the link is made anew and compares these. Copied. */
 MUST_USE enum err replication_set_instances(struct replication *replication,
 	const struct replication_instance *instances, size_t instance_count);

@@ -100,6 +100,12 @@ static void choose_address(void)
 	(void) snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(any.sin_port));
 }
 
+static struct replication_files files_of(size_t i)
+{
+	return (struct replication_files){ nodes[i].identity.cert_file, nodes[i].identity.key_file,
+		nodes[1 - i].identity.cert_file };
+}
+
 static void node_start(size_t i, const char *cluster)
 {
 	static const struct replication_instance instance = { .id = { "tenant-one" } };
@@ -111,9 +117,7 @@ static void node_start(size_t i, const char *cluster)
 		.peer_node = (uint16_t) (2 - i),
 		.listen = address,
 		.peer_address = address,
-		.cert_file = nodes[i].identity.cert_file,
-		.key_file = nodes[i].identity.key_file,
-		.peer_cert_file = nodes[1 - i].identity.cert_file,
+		.files = files_of(i),
 		.ack_wait_ms = 50,
 		.instances = &instance,
 		.instance_count = 1,

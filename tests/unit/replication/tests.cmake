@@ -2,6 +2,7 @@
 
 unit_test(replication/wire_test replication_core)
 unit_test(replication/core_test replication_core)
+unit_test(replication/link_test replication)
 unit_test(replication/pair_test replication)
 
 # The pair in seeded worlds, and the same with one rule broken: tests/simulation.
