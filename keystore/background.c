@@ -51,7 +51,7 @@ struct background {
 	struct instance *instance;
 	struct sm sm;
 	struct loop_timer *timer;
-	struct root_watch *root_watch;
+	struct root_watch *root_watches[KEYMANAGER_CRK_COUNT];
 	struct poll *poll;
 	struct keymanager_pending *call;
 	struct keystore_pending *work;
@@ -296,7 +296,8 @@ enum err background_new(struct background **out, struct instance *instance)
 	TRY(background_load(background));
 	TRY(loop_timer_new(
 		&background->timer, instance->keystore->loop, background_on_timer, background));
-	TRY(root_watch_new(&background->root_watch, instance));
+	for (enum keymanager_crk crk = 0; crk < KEYMANAGER_CRK_COUNT; crk++)
+		TRY(root_watch_new(&background->root_watches[crk], instance, crk));
 	TRY(poll_new(&background->poll, instance));
 	loop_timer_set(background->timer, 0);
 	*out = background;
@@ -306,12 +307,19 @@ out:
 	return err;
 }
 
+void background_roots_changed(struct background *background)
+{
+	for (enum keymanager_crk crk = 0; crk < KEYMANAGER_CRK_COUNT; crk++)
+		root_watch_again(background->root_watches[crk]);
+}
+
 void background_free(struct background *background)
 {
 	if (background == NULL)
 		return;
 	keymanager_cancel(background->call);
-	root_watch_free(background->root_watch);
+	for (enum keymanager_crk crk = 0; crk < KEYMANAGER_CRK_COUNT; crk++)
+		root_watch_free(background->root_watches[crk]);
 	poll_free(background->poll);
 	loop_timer_free(background->timer);
 	free(background);

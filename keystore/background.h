@@ -19,6 +19,7 @@ enum {
 
 /* Begins in a later turn. */
 MUST_USE enum err background_new(struct background **out, struct instance *instance);
+void background_roots_changed(struct background *background);
 void background_free(struct background *background);
 
 #endif

@@ -14,6 +14,7 @@ struct check_flow {
 	uint8_t nonce[ENVELOPE_NONCE_LEN];
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
 	struct keymanager_aad aad;
+	enum keymanager_crk crk; /* that is asked for */
 	enum err finding; /* of the preparation: told at the end */
 	char why[KEYMANAGER_WHY_MAX];
 	void (*on_checked)(void *ctx, enum err err, const char *why);
@@ -94,6 +95,13 @@ static void check_on_prepared(void *ctx, const struct keymanager_done *result)
 		check_fail(check, err, "wrap", NULL);
 }
 
+static const char *check_root_name(const struct check_flow *check)
+{
+	return check->crk == KEYMANAGER_CRK ? "root key" : "other root key";
+}
+
+static void check_root(struct check_flow *check);
+
 static void check_on_root(void *ctx, const struct keymanager_root *result)
 {
 	struct check_flow *check = ctx;
@@ -104,7 +112,12 @@ static void check_on_root(void *ctx, const struct keymanager_root *result)
 	if (err == ERR_OK && result->state != KEYMANAGER_ROOT_ENABLED)
 		err = ERR_ROOT_DISABLED;
 	if (err != ERR_OK) {
-		check_fail(check, err, "root key", result->why);
+		check_fail(check, err, check_root_name(check), result->why);
+		return;
+	}
+	if (check->crk == KEYMANAGER_CRK && check->flow.instance->options.other_root_key != NULL) {
+		check->crk = KEYMANAGER_OTHER_CRK;
+		check_root(check);
 		return;
 	}
 	err = keymanager_prepare_start(
@@ -113,15 +126,19 @@ static void check_on_root(void *ctx, const struct keymanager_root *result)
 		check_fail(check, err, "key ring", NULL);
 }
 
-static void check_begin(void *ctx)
+static void check_root(struct check_flow *check)
 {
-	struct check_flow *check = ctx;
 	struct keymanager_call call = flow_call(&check->flow, 100);
-	enum err err = keymanager_root_start(
-		&check->flow.call, check->flow.instance->keymanager, check_on_root, &call);
+	enum err err = keymanager_root_start(&check->flow.call, check->flow.instance->keymanager,
+		check->crk, check_on_root, &call);
 
 	if (err != ERR_OK)
-		check_fail(check, err, "root key", NULL);
+		check_fail(check, err, check_root_name(check), NULL);
+}
+
+static void check_begin(void *ctx)
+{
+	check_root(ctx);
 }
 
 enum err keystore_check_start(struct keystore_pending **out, struct keystore *keystore,

@@ -142,7 +142,8 @@ static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result
 	TRY(flow_commit(&create->flow, create_write_intent, create_on_intent));
 out:
 	if (err == ERR_ROOT_DISABLED)
-		instance_close_root(create->flow.instance, KEYMANAGER_ROOT_DISABLED);
+		instance_close_root(
+			create->flow.instance, KEYMANAGER_CRK, KEYMANAGER_ROOT_DISABLED);
 	if (err != ERR_OK)
 		create_finish(create, err);
 }
@@ -283,7 +284,7 @@ static void create_on_recorded(void *ctx, enum err err)
 	}
 	/* Without the entry the first Get unwraps. What the owner disabled while the key manager
 	 * was asked must not come back. */
-	if (instance_root_is_usable(create->flow.instance) &&
+	if (instance_root_is_usable(create->flow.instance, KEYMANAGER_CRK) &&
 		kek_table_put(keystore->table, &entry) != ERR_OK)
 		log_debug("key-not-kept", "instance=%s", entry.instance.text);
 	flow_hold(&create->flow, KEYSTORE_GATE_CREATE, create_on_released);

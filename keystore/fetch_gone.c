@@ -80,8 +80,8 @@ void fetch_work_absent(struct fetch_work *work)
 		fetch_work_done(work, ERR_DESTROYED);
 		return;
 	}
-	err = keymanager_root_start(
-		&work->flow.call, work->flow.instance->keymanager, work_on_root, &call);
+	err = keymanager_root_start(&work->flow.call, work->flow.instance->keymanager,
+		KEYMANAGER_CRK, work_on_root, &call);
 	if (err != ERR_OK)
 		fetch_work_fail(work, err, err_text(err));
 }

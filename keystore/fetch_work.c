@@ -129,8 +129,6 @@ void fetch_work_fail(struct fetch_work *work, enum err err, const char *why)
 {
 	struct instance *instance = work->flow.instance;
 
-	if (err == ERR_ROOT_DISABLED)
-		instance_close_root(instance, KEYMANAGER_ROOT_DISABLED);
 	if (work_may_keep(work, err)) {
 		instance_note_failed(instance, err, false);
 		fetch_work_done(work, ERR_OK);
@@ -170,6 +168,15 @@ static bool work_judge_restored(struct fetch_work *work, const struct keymanager
 	return true;
 }
 
+static bool work_is_named(const struct fetch_work *work, const struct envelope *envelope,
+	const struct keymanager_key *key)
+{
+	char name[ENVELOPE_NAME_LEN];
+
+	envelope_name(name, ENVELOPE_OBJECT, &work->flow.instance->id, envelope->nonce);
+	return slice_equal_text(slice_text(name), key->name);
+}
+
 /* ERR_OK: ours, opened as far as that goes without the root key. */
 static enum err work_judge(struct fetch_work *work, const struct keymanager_key *key)
 {
@@ -188,6 +195,7 @@ static enum err work_judge(struct fetch_work *work, const struct keymanager_key 
 	TRY(err);
 	TRY(envelope_to_object(&work->fresh, arena, &envelope, &key->id, payload));
 	work->has_fresh = true;
+	work->is_named = work_is_named(work, &envelope, key);
 	if (!uid_equal(&work->fresh.uid, &work->uid) && !work->flow.background &&
 		(work->cached == NULL || !uid_equal(&work->cached->key_id, &key->id)))
 		return ERR_NOT_FOUND;
@@ -303,10 +311,16 @@ out:
 	return err;
 }
 
-/* The ciphertext does not open: somebody else's key, or a damaged copy of ours. */
+/* The ciphertext does not open: somebody else's key, a damaged copy of ours, or a configuration
+ * that lacks the root key. What bears our name may be ours: it is not said to be no key (design
+ * D15). */
 static void work_on_unopened(struct fetch_work *work)
 {
-	if (work->cached == NULL) {
+	if (work->cached == NULL && work->is_named) {
+		fetch_work_log(work, "root-key-does-not-open",
+			"wrapped with a root key that is neither root-key nor other-root-key");
+		fetch_work_done(work, work_unreadable(work));
+	} else if (work->cached == NULL) {
 		fetch_work_done(work, ERR_NOT_FOUND);
 	} else if (!work->has_fresh) {
 		fetch_work_log(work, "wrapped-key-unreadable", "reading it again");
@@ -332,6 +346,9 @@ static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 	enum err err;
 
 	work->flow.call = NULL;
+	work->crk = result->crk;
+	if (result->err == ERR_ROOT_DISABLED)
+		instance_close_root(work->flow.instance, work->crk, KEYMANAGER_ROOT_DISABLED);
 	if (result->err == ERR_CORRUPT) {
 		work_on_unopened(work);
 		return;
@@ -372,7 +389,7 @@ static void work_set_rewrapped(struct fetch_work *work, struct object *object)
 	if (work->rewrapped.len == 0)
 		return;
 	object->wrapped.ciphertext = work->rewrapped;
-	object->wrapped.version_date = work->flow.instance->root_version_date;
+	object->wrapped.version_date = work->flow.instance->crks[work->crk].version_date;
 	object->wrapped.written = flow_stamp(&work->flow);
 }
 
@@ -450,7 +467,8 @@ static void work_keep(struct fetch_work *work)
 		fetch_work_done(work, err);
 		return;
 	}
-	if (work->unwrapped && !work->flow.background && instance_root_is_usable(instance) &&
+	if (work->unwrapped && !work->flow.background &&
+		instance_root_is_usable(instance, work->crk) &&
 		kek_table_put(keystore->table, &entry) != ERR_OK)
 		log_debug("key-not-kept", "instance=%s", instance->id.text);
 	fetch_work_done(work, ERR_OK);

@@ -21,6 +21,7 @@ struct fetch_work {
 	struct object *cached; /* as it was at the beginning; NULL: not cached */
 	struct object fresh; /* from the envelope, when it was read */
 	bool has_fresh;
+	bool is_named; /* and the standard key bears the name that we give */
 	bool missing; /* the key manager did not show it when last asked (design D12) */
 	bool restored; /* cached as dead, and live again at the key manager */
 	struct slice sealed; /* material under a one-time key, or empty */
@@ -28,7 +29,8 @@ struct fetch_work {
 	struct slice rewrapped; /* after a rotation of the root key (design D14) */
 	struct object tombstone;
 	struct slice found; /* the material */
-	bool unwrapped; /* just now, and not taken from the table */
+	bool unwrapped; /* just now, and not taken from the table, by: */
+	enum keymanager_crk crk;
 };
 
 /* Begins in a later turn. */

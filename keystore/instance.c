@@ -37,7 +37,7 @@ static enum err instance_keep_options(
 	TRY(instance_keep(instance, &kept->service_instance));
 	TRY(instance_keep(instance, &kept->api_key_file));
 	TRY(instance_keep(instance, &kept->key_ring));
-	TRY(instance_keep(instance, &kept->root_key));
+	TRY(instance_keep_roots(instance, kept->root_key, kept->other_root_key));
 	kept->name = instance->name;
 	kept->loop = instance->keystore->loop;
 out:
@@ -167,18 +167,24 @@ out:
 	return err == ERR_OK ? count : 0;
 }
 
-bool instance_root_is_usable(const struct instance *instance)
+bool instance_root_is_usable(const struct instance *instance, enum keymanager_crk crk)
 {
-	return instance->root != KEYMANAGER_ROOT_DISABLED &&
-	       instance->root != KEYMANAGER_ROOT_DELETED;
+	return instance->crks[crk].state != KEYMANAGER_ROOT_DISABLED &&
+	       instance->crks[crk].state != KEYMANAGER_ROOT_DELETED;
 }
 
-void instance_close_root(struct instance *instance, enum keymanager_root_state state)
+/* Entries that the usable root key opens come back later; what is kept then was not opened by this
+ * one (instance_root_is_usable). */
+void instance_close_root(
+	struct instance *instance, enum keymanager_crk crk, enum keymanager_root_state state)
 {
-	if (instance->root != state)
-		log_error("root-key-unusable", "instance=%s state=%s", instance->id.text,
-			state == KEYMANAGER_ROOT_DELETED ? "deleted" : "disabled");
-	instance->root = state;
+	if (instance->crks[crk].state == state)
+		return;
+	log_error("root-key-unusable", "instance=%s root_key=%s state=%s", instance->id.text,
+		crk == KEYMANAGER_CRK ? instance->options.root_key
+				      : instance->options.other_root_key,
+		state == KEYMANAGER_ROOT_DELETED ? "deleted" : "disabled");
+	instance->crks[crk].state = state;
 	kek_table_drop_instance(instance->keystore->table, &instance->id);
 }
 

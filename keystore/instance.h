@@ -9,6 +9,15 @@ struct background;
 struct ledger;
 struct ledger_care;
 
+enum { INSTANCE_ROOT_LEN = 256 };
+
+/* What is known of a root key. */
+struct instance_crk {
+	enum keymanager_root_state state;
+	int64_t version_date; /* of the newest version; 0: not known */
+	struct uid id; /* zero: not known */
+};
+
 struct instance {
 	struct keystore *keystore;
 	struct instance_id id;
@@ -20,8 +29,9 @@ struct instance {
 	struct ledger *ledger; /* NULL in a reader */
 	struct ledger_care *care; /* likewise */
 
-	enum keymanager_root_state root;
-	int64_t root_version_date; /* of the newest version; 0: not known */
+	char root_key[INSTANCE_ROOT_LEN], other_root_key[INSTANCE_ROOT_LEN]; /* of the options */
+	struct instance_crk crks[KEYMANAGER_CRK_COUNT];
+	bool lacks_root; /* keys are wrapped with a root key that the configuration does not name */
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	bool ledger_known; /* read in this or an earlier life (design D11) */
 	bool prepared; /* the key ring is there and can be listed */
@@ -35,6 +45,9 @@ struct instance {
 MUST_USE enum err instance_new(struct instance **out, struct keystore *keystore,
 	const struct keystore_instance_options *options, char why[300]);
 void instance_free(struct instance *instance);
+/* Copies the names of the root keys; NULL: none (roots.c). */
+MUST_USE enum err instance_keep_roots(
+	struct instance *instance, const char *root_key, const char *other_root_key);
 /*
  * What calls to the key manager say of it, with one log line for each change. An outage (design
  * D13) is no answer, or a 429 to a poll; a 429 to another call only while the polls fail too. A
@@ -47,9 +60,10 @@ bool instance_is_outage(const struct instance *instance, enum err err, bool is_p
 bool instance_in_grace(const struct instance *instance);
 uint64_t instance_missing(const struct instance *instance);
 /* Not known to be disabled or deleted. */
-bool instance_root_is_usable(const struct instance *instance);
-/* The root key may not be used: nothing of the instance stays unwrapped (design D13). */
-void instance_close_root(struct instance *instance, enum keymanager_root_state state);
+bool instance_root_is_usable(const struct instance *instance, enum keymanager_crk crk);
+/* The root key may not be used: nothing that it may have wrapped stays unwrapped (design D13). */
+void instance_close_root(
+	struct instance *instance, enum keymanager_crk crk, enum keymanager_root_state state);
 
 /* Facts by name: "ledger-key-<id>" once a ledger record was merged, "ledger-read-<instance>" once
  * all were. */

@@ -41,6 +41,22 @@ static enum err copy_option(
 	return ERR_CONFIG;
 }
 
+static enum err key_protect_set_roots(struct keymanager *keymanager, const char *root_key,
+	const char *other_root_key, char why[KEYMANAGER_WHY_MAX])
+{
+	enum err err;
+	struct key_protect *km = key_protect_of(keymanager);
+	char root[KEY_PROTECT_TEXT_MAX], other[KEY_PROTECT_TEXT_MAX] = "";
+	TRY(copy_option(root, root_key, "root-key", why));
+	if (other_root_key != NULL)
+		TRY(copy_option(other, other_root_key, "other-root-key", why));
+	bytes_copy(km->root_keys[KEYMANAGER_CRK], root, sizeof(root));
+	bytes_copy(km->root_keys[KEYMANAGER_OTHER_CRK], other, sizeof(other));
+	km->opened_last = KEYMANAGER_CRK;
+out:
+	return err;
+}
+
 static enum err copy_url(struct key_protect *km, const char *url, char *why)
 {
 	enum err err;
@@ -62,7 +78,7 @@ static enum err copy_options(
 	TRY(copy_url(km, options->url, why));
 	TRY(copy_option(km->service_instance, options->service_instance, "service-instance", why));
 	TRY(copy_option(km->key_ring, options->key_ring, "key-ring", why));
-	TRY(copy_option(km->root_key, options->root_key, "root-key", why));
+	TRY(key_protect_set_roots(&km->base, options->root_key, options->other_root_key, why));
 	TRY(copy_option(km->name, options->name, "name", why));
 	if (!text_is_uuid(slice_text(km->service_instance))) {
 		snprintf(why, KEYMANAGER_WHY_MAX, "service-instance is not a UUID");
@@ -182,6 +198,7 @@ const struct keymanager_ops key_protect_ops = {
 	.create = key_protect_new,
 	.free = key_protect_free,
 	.reload = key_protect_reload,
+	.set_roots = key_protect_set_roots,
 	.start = key_protect_start,
 	.cancel = call_cancel,
 	.health = key_protect_health,

@@ -186,7 +186,7 @@ static void on_bad(struct call *call, const struct http_answer *answer)
 	} else if (err == ERR_OK) {
 		snprintf(call->why, sizeof(call->why), "%s", call_finding(call));
 		finish(call, err);
-	} else if (call_goes_on(call, status)) {
+	} else if (call_goes_on(call, status, err)) {
 		call->attempts = 0;
 		loop_defer(call->km->loop, &call->begin_task);
 	} else if (err == ERR_UNAVAILABLE && call_is_once(call)) {

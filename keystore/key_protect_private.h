@@ -35,7 +35,8 @@ struct key_protect {
 	char url[KEY_PROTECT_TEXT_MAX];
 	char service_instance[KEY_PROTECT_TEXT_MAX];
 	char key_ring[KEY_PROTECT_TEXT_MAX];
-	char root_key[KEY_PROTECT_TEXT_MAX];
+	char root_keys[KEYMANAGER_CRK_COUNT][KEY_PROTECT_TEXT_MAX]; /* the other may be empty */
+	enum keymanager_crk opened_last; /* what an unwrap tries first */
 	char name[KEY_PROTECT_TEXT_MAX];
 };
 
@@ -61,6 +62,9 @@ struct call {
 	void *ctx;
 	bool background;
 	struct uid id;
+	char root_key[KEY_PROTECT_TEXT_MAX]; /* of the request under way */
+	char next_root_key[KEY_PROTECT_TEXT_MAX]; /* what an unwrap goes on with; or empty */
+	enum err first_err; /* what the first of two root keys said; or ERR_OK */
 	const char *method;
 	char url[KEY_PROTECT_URL_MAX];
 	bool with_ring;
@@ -94,7 +98,7 @@ MUST_USE enum err call_read(struct call *call, struct slice body);
 /* What a status other than 2xx means for this verb. */
 enum err call_classify(const struct call *call, long status, const char *code);
 /* After a refusal: true when the call goes on with another request, which has been prepared. */
-bool call_goes_on(struct call *call, long status);
+bool call_goes_on(struct call *call, long status, enum err err);
 /* What there is to say of a refusal that counts as success; else empty. */
 const char *call_finding(const struct call *call);
 /* Never to be repeated once it may have been sent. */

@@ -35,7 +35,7 @@ static void set_root_request(struct call *call, const char *method, const char *
 {
 	char root[3 * KEY_PROTECT_TEXT_MAX];
 	char path[3 * KEY_PROTECT_TEXT_MAX + 40];
-	escape(root, sizeof(root), call->km->root_key);
+	escape(root, sizeof(root), call->root_key);
 	snprintf(path, sizeof(path), "keys/%s/%s", root, action);
 	set_request(call, method, path);
 }
@@ -118,14 +118,35 @@ static void set_policies_request(struct call *call)
 	call->step = STEP_POLICIES;
 }
 
+static void copy_root(
+	char out[KEY_PROTECT_TEXT_MAX], const struct call *call, enum keymanager_crk crk)
+{
+	(void) !text_copy(out, KEY_PROTECT_TEXT_MAX, slice_text(call->km->root_keys[crk]));
+}
+
+static enum keymanager_crk other_crk(enum keymanager_crk crk)
+{
+	return crk == KEYMANAGER_CRK ? KEYMANAGER_OTHER_CRK : KEYMANAGER_CRK;
+}
+
+/* Which root key wrapped it is not told: the one that opened the last one is the better guess. */
+static void set_unwrap_request(struct call *call)
+{
+	enum keymanager_crk first = call->km->opened_last;
+	copy_root(call->root_key, call, first);
+	copy_root(call->next_root_key, call, other_crk(first));
+	set_root_request(call, "POST", "actions/unwrap");
+}
+
 enum err call_prepare(struct call *call, const struct keymanager_order *order)
 {
 	switch (order->verb) {
 	case KEYMANAGER_WRAP:
+		copy_root(call->root_key, call, KEYMANAGER_CRK);
 		set_root_request(call, "POST", "actions/wrap");
 		return key_protect_write_wrap(&call->body, order->bytes, order->aad);
 	case KEYMANAGER_UNWRAP:
-		set_root_request(call, "POST", "actions/unwrap");
+		set_unwrap_request(call);
 		return key_protect_write_unwrap(&call->body, order->bytes, order->aad);
 	case KEYMANAGER_GET:
 		set_key_request(call, "GET");
@@ -141,6 +162,7 @@ enum err call_prepare(struct call *call, const struct keymanager_order *order)
 		set_list_request(call, order->query);
 		return ERR_OK;
 	case KEYMANAGER_ROOT:
+		copy_root(call->root_key, call, order->crk);
 		set_root_request(call, "GET", "metadata");
 		return ERR_OK;
 	case KEYMANAGER_PREPARE:
@@ -200,9 +222,24 @@ static enum err read_prepared(struct call *call, struct slice body)
 	}
 }
 
-/* The other node may have made the ring since we looked. */
-bool call_goes_on(struct call *call, long status)
+/* Another root key may have wrapped it: a refusal of this one says nothing of that. */
+static bool goes_on_with_other_root(struct call *call, long status, enum err err)
 {
+	if (call->next_root_key[0] == '\0' || (err == ERR_UNAVAILABLE && status != 404) ||
+		err == ERR_THROTTLED)
+		return false;
+	call->first_err = err;
+	bytes_copy(call->root_key, call->next_root_key, sizeof(call->root_key));
+	call->next_root_key[0] = '\0';
+	set_root_request(call, "POST", "actions/unwrap");
+	return true;
+}
+
+/* The other node may have made the ring since we looked. */
+bool call_goes_on(struct call *call, long status, enum err err)
+{
+	if (call->verb == KEYMANAGER_UNWRAP)
+		return goes_on_with_other_root(call, status, err);
 	if (call->step != STEP_MAKE_RING || (status != 400 && status != 409))
 		return false;
 	set_rings_request(call);
@@ -323,12 +360,42 @@ static void deliver_wrapped(struct call *call, enum err err)
 	call->callback.on_wrapped(call->ctx, &result);
 }
 
+/* As the root keys stand now: they may have been set anew while the call was under way. */
+static enum keymanager_crk crk_of_call(const struct call *call)
+{
+	return strcmp(call->root_key, call->km->root_keys[KEYMANAGER_OTHER_CRK]) == 0
+		       ? KEYMANAGER_OTHER_CRK
+		       : KEYMANAGER_CRK;
+}
+
+/* What two refusals say together: that neither root key opens it only if both said so. */
+static enum err both_say(const struct call *call, enum err err, enum keymanager_crk *crk)
+{
+	static const enum err weightier[] = { ERR_UNAVAILABLE, ERR_THROTTLED, ERR_ROOT_DISABLED,
+		ERR_REFUSED, ERR_FIELD };
+	for (size_t i = 0; i < sizeof(weightier) / sizeof(weightier[0]); i++) {
+		if (err == weightier[i])
+			return err;
+		if (call->first_err == weightier[i]) {
+			*crk = other_crk(*crk);
+			return call->first_err;
+		}
+	}
+	return err;
+}
+
 static void deliver_unwrapped(struct call *call, enum err err)
 {
 	struct keymanager_unwrapped result = { 0 };
-	if (err == ERR_OK)
+	enum keymanager_crk crk = crk_of_call(call);
+	if (err == ERR_OK) {
 		result = call->result.unwrapped;
+		call->km->opened_last = crk;
+	} else if (err == ERR_CORRUPT || call->first_err != ERR_OK) {
+		err = both_say(call, err, &crk);
+	}
 	result.err = err;
+	result.crk = crk;
 	result.why = call->why;
 	call->callback.on_unwrapped(call->ctx, &result);
 }

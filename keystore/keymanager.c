@@ -45,6 +45,13 @@ enum err keymanager_reload(struct keymanager *keymanager, char why[KEYMANAGER_WH
 	return keymanager->ops->reload(keymanager, why);
 }
 
+enum err keymanager_set_roots(struct keymanager *keymanager, const char *root_key,
+	const char *other_root_key, char why[KEYMANAGER_WHY_MAX])
+{
+	why[0] = '\0';
+	return keymanager->ops->set_roots(keymanager, root_key, other_root_key, why);
+}
+
 void keymanager_cancel(struct keymanager_pending *pending)
 {
 	if (pending != NULL)
@@ -140,12 +147,14 @@ enum err keymanager_list_start(struct keymanager_pending **out, struct keymanage
 }
 
 enum err keymanager_root_start(struct keymanager_pending **out, struct keymanager *keymanager,
-	void (*on_root)(void *ctx, const struct keymanager_root *result),
+	enum keymanager_crk crk, void (*on_root)(void *ctx, const struct keymanager_root *result),
 	const struct keymanager_call *call)
 {
 	return start(out, keymanager,
-		&(struct keymanager_order){
-			.verb = KEYMANAGER_ROOT, .call = call, .callback.on_root = on_root });
+		&(struct keymanager_order){ .verb = KEYMANAGER_ROOT,
+			.call = call,
+			.crk = crk,
+			.callback.on_root = on_root });
 }
 
 enum err keymanager_prepare_start(struct keymanager_pending **out, struct keymanager *keymanager,

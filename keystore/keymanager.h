@@ -31,6 +31,10 @@ enum {
 		256, /* queued and running, over all callers; beyond: ERR_LIMIT at start */
 };
 
+/* The root keys of an instance: the one that wraps, and one more that keys may be wrapped with
+ * while they are migrated (design D8). */
+enum keymanager_crk { KEYMANAGER_CRK, KEYMANAGER_OTHER_CRK, KEYMANAGER_CRK_COUNT };
+
 struct keymanager_options {
 	struct loop *loop;
 	const char *kind; /* "key-protect" (Standard and Dedicated) or "hpcs": endpoint form only */
@@ -41,6 +45,7 @@ struct keymanager_options {
 	const char *api_key_file; /* read at start and by keymanager_reload */
 	const char *key_ring; /* "default" or the instance's own */
 	const char *root_key; /* id or alias of the CRK */
+	const char *other_root_key; /* a second one that keys may be wrapped with; or NULL */
 	const char *name; /* the KMIP instance's name, for the log */
 	uint32_t connections_max; /* default 16 */
 };
@@ -51,6 +56,9 @@ MUST_USE enum err keymanager_new(struct keymanager **out, const struct keymanage
 void keymanager_free(struct keymanager *keymanager);
 /* Reads the API key again. */
 MUST_USE enum err keymanager_reload(struct keymanager *keymanager, char why[KEYMANAGER_WHY_MAX]);
+/* Other root keys from now on; calls under way keep those that they began with. */
+MUST_USE enum err keymanager_set_roots(struct keymanager *keymanager, const char *root_key,
+	const char *other_root_key, char why[KEYMANAGER_WHY_MAX]);
 /* After this no callback of the call comes. NULL is fine. */
 void keymanager_cancel(struct keymanager_pending *pending);
 
@@ -85,7 +93,9 @@ struct keymanager_unwrapped {
 	struct slice plaintext; /* wiped after the callback */
 	struct slice rewrapped; /* set when the CRK was rotated since (design D14) */
 	struct slice key_version; /* of the rewrapped form, else of the given one */
+	enum keymanager_crk crk; /* which opened it; of ERR_ROOT_DISABLED: which is disabled */
 };
+/* Where there are two root keys both are tried: ERR_CORRUPT means that neither opens it. */
 MUST_USE enum err keymanager_unwrap_start(struct keymanager_pending **out,
 	struct keymanager *keymanager, struct slice ciphertext, const struct keymanager_aad *aad,
 	void (*on_unwrapped)(void *ctx, const struct keymanager_unwrapped *result),
@@ -168,8 +178,9 @@ struct keymanager_root {
 	int64_t version_date; /* of the newest version; 0 when not told */
 	struct slice key_version;
 };
+/* KEYMANAGER_OTHER_CRK only where there is one. */
 MUST_USE enum err keymanager_root_start(struct keymanager_pending **out,
-	struct keymanager *keymanager,
+	struct keymanager *keymanager, enum keymanager_crk crk,
 	void (*on_root)(void *ctx, const struct keymanager_root *result),
 	const struct keymanager_call *call);
 

@@ -37,6 +37,7 @@ struct keymanager_order {
 	const struct uid *id;
 	const char *name;
 	const struct keymanager_list_query *query;
+	enum keymanager_crk crk; /* KEYMANAGER_ROOT */
 	union keymanager_callback {
 		void (*on_wrapped)(void *ctx, const struct keymanager_wrapped *result);
 		void (*on_unwrapped)(void *ctx, const struct keymanager_unwrapped *result);
@@ -54,6 +55,8 @@ struct keymanager_ops {
 		char why[KEYMANAGER_WHY_MAX]);
 	void (*free)(struct keymanager *keymanager);
 	enum err (*reload)(struct keymanager *keymanager, char why[KEYMANAGER_WHY_MAX]);
+	enum err (*set_roots)(struct keymanager *keymanager, const char *root_key,
+		const char *other_root_key, char why[KEYMANAGER_WHY_MAX]);
 	enum err (*start)(struct keymanager_pending **out, struct keymanager *keymanager,
 		const struct keymanager_order *order);
 	void (*cancel)(struct keymanager_pending *pending);

@@ -63,7 +63,9 @@ void keystore_instance_status(
 		.url = options->url,
 		.root_key = options->root_key,
 		.key_ring = options->key_ring,
-		.root = instance->root,
+		.root = instance->crks[KEYMANAGER_CRK].state,
+		.other_root_key = options->other_root_key,
+		.other_root = instance->crks[KEYMANAGER_OTHER_CRK].state,
 		.listed = instance->listed,
 		.objects_seen = instance->objects_seen,
 		.unclaimed = instance->unclaimed,
@@ -71,6 +73,7 @@ void keystore_instance_status(
 	out->poll_good_ms = instance->poll_good_ms;
 	out->outage_since_ms = instance->outage_since_ms;
 	out->refused = instance->refused;
+	out->lacks_root = instance->lacks_root;
 	out->vouched = kek_table_vouch_of(keystore->table, &instance->id) > clock_boot_ms();
 	out->missing = instance_missing(instance);
 	if (instance->ledger != NULL)

@@ -90,6 +90,18 @@ void keystore_reload(struct keystore *keystore, const struct keystore_settings *
 MUST_USE enum err keystore_add_instance(
 	struct keystore *keystore, const struct keystore_instance_options *options, char why[300]);
 
+/* A reload's root keys (design D8). The root key may only be exchanged with the other one, and that
+ * may only go when nothing is wrapped with it: ERR_CONFIG and a sentence, and nothing is changed.
+ */
+struct keystore_roots {
+	struct instance_id instance;
+	const char *root_key, *other_root_key; /* copied; the other may be NULL */
+};
+MUST_USE enum err keystore_judge_roots(
+	const struct keystore *keystore, const struct keystore_roots *roots, char why[300]);
+MUST_USE enum err keystore_set_roots(struct keystore *keystore, const struct keystore_roots *roots,
+	bool *changed, char why[300]);
+
 /*
  * Starts the background work of the keeper: resolves intents, lists the key rings, reads ledger
  * records, polls root keys. on_open is called once, as soon as client registrations are known well
@@ -240,14 +252,15 @@ struct cache *keystore_cache(struct keystore *keystore);
 struct keystore_instance_status {
 	struct instance_id id;
 	const char *name;
-	const char *kind, *url, *root_key, *key_ring;
+	const char *kind, *url, *root_key, *other_root_key, *key_ring; /* other: may be NULL */
 	struct keymanager_health health;
-	enum keymanager_root_state root;
+	enum keymanager_root_state root, other_root;
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	uint64_t objects_seen, unclaimed, ledger_records, ledger_waiting;
 	uint64_t missing; /* not shown by the key manager any more (design D12) */
 	uint64_t poll_good_ms; /* boot time at which the last good poll began; 0: none yet */
 	uint64_t outage_since_ms; /* boot time; 0: the key manager answers */
+	bool lacks_root; /* keys are wrapped with a root key that is not configured */
 	bool refused; /* it refuses our credentials */
 	bool vouched; /* the peer's lease or the key manager lets us answer from the cache */
 };

@@ -60,6 +60,20 @@ static void read_on_committed(void *ctx, enum err err)
 
 /* ---- unwrap ---- */
 
+/* Its checksum is right: what it says is not known until its root key is, and so is what clients
+ * may be served. */
+static void read_on_unopened(struct ledger_read *reading)
+{
+	char id[UUID_TEXT_LEN + 1];
+
+	uid_text(id, &reading->id);
+	log_error("root-key-does-not-open",
+		"instance=%s ledger_record=%s effect=\"nothing that it says is known\" "
+		"hint=\"name the root key that it was wrapped with as other-root-key\"",
+		reading->flow.instance->id.text, id);
+	read_finish(reading, ERR_CONFIG);
+}
+
 static void read_on_unwrapped(void *ctx, const struct keymanager_unwrapped *result)
 {
 	struct ledger_read *reading = ctx;
@@ -69,12 +83,16 @@ static void read_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 	enum err err;
 
 	reading->flow.call = NULL;
+	if (result->err == ERR_CORRUPT) {
+		read_on_unopened(reading);
+		return;
+	}
 	TRY(result->err);
 	TRY(sealing_open(&reading->plain, reading->flow.arena, &sealing, reading->envelope.sealed));
 	TRY(flow_commit(&reading->flow, read_write, read_on_committed));
 out:
 	if (err == ERR_ROOT_DISABLED)
-		instance_close_root(reading->flow.instance, KEYMANAGER_ROOT_DISABLED);
+		instance_close_root(reading->flow.instance, result->crk, KEYMANAGER_ROOT_DISABLED);
 	if (err != ERR_OK)
 		read_finish(reading, err);
 }

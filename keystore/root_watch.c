@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include "base/log.h"
 #include "base/rand.h"
+#include "keystore/roots.h"
 
 struct root_watch {
 	struct instance *instance;
+	enum keymanager_crk crk;
 	struct loop_timer *timer;
 	struct keymanager_pending *call;
 	bool failing; /* said in the log once */
@@ -24,15 +26,18 @@ static void watch_wait(struct root_watch *watch)
 static void watch_judge(struct root_watch *watch, const struct keymanager_root *result)
 {
 	struct instance *instance = watch->instance;
+	struct instance_crk *crk = &instance->crks[watch->crk];
 
 	if (result->state == KEYMANAGER_ROOT_DISABLED || result->state == KEYMANAGER_ROOT_DELETED) {
-		instance_close_root(instance, result->state);
+		instance_close_root(instance, watch->crk, result->state);
 		return;
 	}
-	if (instance->root == KEYMANAGER_ROOT_DISABLED || instance->root == KEYMANAGER_ROOT_DELETED)
+	if (!instance_root_is_usable(instance, watch->crk))
 		log_info("root-key-usable", "instance=%s", instance->id.text);
-	instance->root = result->state;
-	instance->root_version_date = result->version_date;
+	crk->state = result->state;
+	crk->version_date = result->version_date;
+	crk->id = result->id;
+	roots_note(instance, watch->crk);
 }
 
 static void watch_on_root(void *ctx, const struct keymanager_root *result)
@@ -44,7 +49,7 @@ static void watch_on_root(void *ctx, const struct keymanager_root *result)
 	if (result->err == ERR_OK)
 		watch_judge(watch, result);
 	else if (result->err == ERR_ROOT_DISABLED)
-		instance_close_root(watch->instance, KEYMANAGER_ROOT_DISABLED);
+		instance_close_root(watch->instance, watch->crk, KEYMANAGER_ROOT_DISABLED);
 	if (failed && !watch->failing)
 		log_warning("root-key-unknown", "instance=%s error=%s why=%s",
 			watch->instance->id.text, err_name(result->err),
@@ -60,18 +65,28 @@ static void watch_on_timer(void *ctx)
 		.ctx = watch, .deadline_ms = ROOT_WATCH_DEADLINE_MS, .background = true
 	};
 
-	if (keymanager_root_start(
-		    &watch->call, watch->instance->keymanager, watch_on_root, &call) != ERR_OK)
+	if (watch->crk == KEYMANAGER_OTHER_CRK && watch->instance->options.other_root_key == NULL)
+		return;
+	if (keymanager_root_start(&watch->call, watch->instance->keymanager, watch->crk,
+		    watch_on_root, &call) != ERR_OK)
 		watch_wait(watch);
 }
 
-enum err root_watch_new(struct root_watch **out, struct instance *instance)
+void root_watch_again(struct root_watch *watch)
+{
+	keymanager_cancel(watch->call);
+	watch->call = NULL;
+	loop_timer_set(watch->timer, 0);
+}
+
+enum err root_watch_new(struct root_watch **out, struct instance *instance, enum keymanager_crk crk)
 {
 	struct root_watch *watch = calloc(1, sizeof(*watch));
 	enum err err = watch == NULL ? ERR_NOMEM : ERR_OK;
 
 	TRY(err);
 	watch->instance = instance;
+	watch->crk = crk;
 	TRY(loop_timer_new(&watch->timer, instance->keystore->loop, watch_on_timer, watch));
 	loop_timer_set(watch->timer, 0);
 	*out = watch;

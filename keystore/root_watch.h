@@ -10,7 +10,10 @@ struct root_watch;
 enum { ROOT_WATCH_DEADLINE_MS = 10000 };
 
 /* Begins in a later turn. */
-MUST_USE enum err root_watch_new(struct root_watch **out, struct instance *instance);
+MUST_USE enum err root_watch_new(
+	struct root_watch **out, struct instance *instance, enum keymanager_crk crk);
+/* Asks at once: the root keys are others now. */
+void root_watch_again(struct root_watch *watch);
 void root_watch_free(struct root_watch *watch);
 
 #endif

@@ -30,21 +30,52 @@ enum err instances_for_keystore(struct keystore_instance_options **out, const st
 			.service_instance = from->service_instance,
 			.api_key_file = from->api_key_file,
 			.key_ring = from->key_ring,
-			.root_key = from->root_key };
+			.root_key = from->root_key,
+			.other_root_key = from->other_root_key };
 	}
 	*out = list;
 	return ERR_OK;
 }
 
-enum err instances_add(
-	struct keystore *keystore, const struct config *config, char why[CONFIG_WHY_MAX])
+static struct keystore_roots instance_roots(const struct keystore_instance_options *options)
+{
+	return (struct keystore_roots){ .instance = options->id,
+		.root_key = options->keymanager.root_key,
+		.other_root_key = options->keymanager.other_root_key };
+}
+
+enum err instances_judge(
+	const struct keystore *keystore, const struct config *config, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
 	struct keystore_instance_options *instances = NULL;
 	TRY(instances_for_keystore(&instances, config, why));
-	for (size_t i = 0; i < config->instance_count; i++)
-		if (keystore_instance_find(keystore, config->instances[i].id) == NULL)
+	for (size_t i = 0; i < config->instance_count; i++) {
+		struct keystore_roots roots = instance_roots(&instances[i]);
+		TRY(keystore_judge_roots(keystore, &roots, why));
+	}
+out:
+	free(instances);
+	return err;
+}
+
+enum err instances_apply(struct keystore *keystore, const struct config *config, bool *changed,
+	char why[CONFIG_WHY_MAX])
+{
+	enum err err;
+	struct keystore_instance_options *instances = NULL;
+	*changed = false;
+	TRY(instances_for_keystore(&instances, config, why));
+	for (size_t i = 0; i < config->instance_count; i++) {
+		struct keystore_roots roots = instance_roots(&instances[i]);
+		bool is_new = keystore_instance_find(keystore, config->instances[i].id) == NULL;
+		bool other_roots = false;
+		if (is_new)
 			TRY(keystore_add_instance(keystore, &instances[i], why));
+		else
+			TRY(keystore_set_roots(keystore, &roots, &other_roots, why));
+		*changed |= is_new || other_roots;
+	}
 out:
 	free(instances);
 	return err;
@@ -59,8 +90,11 @@ enum err instances_for_peer(struct replication_instance **out, const struct conf
 	for (size_t i = 0; i < config->instance_count; i++) {
 		const struct config_instance *from = &config->instances[i];
 		struct slice zero = slice_of("", 1);
-		struct slice parts[] = { slice_text(from->id), zero, slice_text(from->root_key),
-			zero, slice_text(from->key_ring) };
+		struct slice root = slice_text(from->root_key);
+		struct slice other = slice_text(from->other_root_key);
+		bool swap = slice_compare(root, other) > 0;
+		struct slice parts[] = { slice_text(from->id), zero, swap ? other : root, zero,
+			swap ? root : other, zero, slice_text(from->key_ring) };
 		TRY(instance_id_parse(&list[i].id, slice_text(from->id)));
 		TRY(crypt_sha256_parts(list[i].digest, parts, sizeof(parts) / sizeof(parts[0])));
 	}
@@ -68,6 +102,17 @@ enum err instances_for_peer(struct replication_instance **out, const struct conf
 	list = NULL;
 out:
 	free(list);
+	return err;
+}
+
+enum err instances_tell_peer(struct replication *replication, const struct config *config)
+{
+	enum err err;
+	struct replication_instance *for_peer = NULL;
+	TRY(instances_for_peer(&for_peer, config));
+	TRY(replication_set_instances(replication, for_peer, config->instance_count));
+out:
+	free(for_peer);
 	return err;
 }
 

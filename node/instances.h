@@ -10,12 +10,20 @@
 /* An array of config->instance_count entries that borrows from config; free with free(). */
 MUST_USE enum err instances_for_keystore(struct keystore_instance_options **out,
 	const struct config *config, char why[CONFIG_WHY_MAX]);
-/* Adds the instances that the store does not have yet: a reload. */
-MUST_USE enum err instances_add(
-	struct keystore *keystore, const struct config *config, char why[CONFIG_WHY_MAX]);
-/* As instances_for_keystore, with the digests that HELLO compares (design D22). */
+/* A reload: may the store take these root keys? */
+MUST_USE enum err instances_judge(
+	const struct keystore *keystore, const struct config *config, char why[CONFIG_WHY_MAX]);
+/* Adds the instances that the store does not have yet, and sets the root keys of the others.
+ * *changed: the peer must hear of it. */
+MUST_USE enum err instances_apply(struct keystore *keystore, const struct config *config,
+	bool *changed, char why[CONFIG_WHY_MAX]);
+/* As instances_for_keystore, with the digests that HELLO compares (design D22): of the id, the
+ * ring, and the root keys in either order, since nodes that can open the same keys may be paired.
+ */
 MUST_USE enum err instances_for_peer(
 	struct replication_instance **out, const struct config *config);
+/* After a reload that changed them. */
+MUST_USE enum err instances_tell_peer(struct replication *replication, const struct config *config);
 struct keystore_settings instances_settings(const struct config *config);
 
 #endif

@@ -165,20 +165,16 @@ static void keeper_on_gap(void *ctx, uint64_t gap_ms)
 		replication_drop_lease(keeper->replication);
 }
 
-/* Instances are only ever added by a reload; the link compares the new list at once. */
-static enum err keeper_add_instances(
+/* Instances are never taken away by a reload; the link compares the new list at once. */
+static enum err keeper_apply_instances(
 	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
-	struct replication_instance *for_peer = NULL;
-	size_t before = keystore_instance_count(keeper->keystore);
-	TRY(instances_add(keeper->keystore, config, why));
-	if (keeper->replication == NULL || keystore_instance_count(keeper->keystore) == before)
-		goto out;
-	TRY(instances_for_peer(&for_peer, config));
-	TRY(replication_set_instances(keeper->replication, for_peer, config->instance_count));
+	bool changed;
+	TRY(instances_apply(keeper->keystore, config, &changed, why));
+	if (keeper->replication != NULL && changed)
+		TRY(instances_tell_peer(keeper->replication, config));
 out:
-	free(for_peer);
 	return err;
 }
 
@@ -190,7 +186,7 @@ static enum err keeper_apply(
 	struct replication_files files = keeper_peer_files(config);
 	if (keeper->replication != NULL && config->has_peer)
 		TRY(replication_reload(keeper->replication, &files, why));
-	TRY(keeper_add_instances(keeper, config, why));
+	TRY(keeper_apply_instances(keeper, config, why));
 	keystore_reload(keeper->keystore, &settings);
 	log_set_level(config->top.log_level);
 	if (keeper->workers != NULL)
@@ -205,7 +201,8 @@ enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	struct config *config = NULL;
 	if (config_load(&config, keeper->config_path, why) != ERR_OK ||
 		keeper_judge_peer(config, why) != ERR_OK ||
-		keeper_judge_certificate(keeper, config, why) != ERR_OK)
+		keeper_judge_certificate(keeper, config, why) != ERR_OK ||
+		instances_judge(keeper->keystore, config, why) != ERR_OK)
 		err = ERR_CONFIG;
 	else if (keeper_apply(keeper, config, why) != ERR_OK)
 		err = ERR_INTERNAL;

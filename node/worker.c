@@ -221,11 +221,12 @@ out:
 static void worker_reload(struct worker *worker)
 {
 	char why[CONFIG_WHY_MAX];
+	bool changed;
 	struct config *config = NULL;
 	struct tls_context *tls = NULL;
 	if (config_load(&config, worker->config_path, why) != ERR_OK ||
 		server_tls_new(&tls, config, worker_accept_client, worker, why) != ERR_OK ||
-		instances_add(worker->host.keystore, config, why) != ERR_OK) {
+		instances_apply(worker->host.keystore, config, &changed, why) != ERR_OK) {
 		tls_context_free(tls);
 		log_error("reload-failed", "why=%s", log_quoted(slice_text(why)));
 		config_free(config);

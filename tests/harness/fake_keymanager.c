@@ -9,12 +9,16 @@
 #include "base/rand.h"
 #include "base/text.h"
 
+/* The version of a wrapped text says which root key it was, too. */
+enum { FAKE_SECOND_VERSION = 0x8000 };
 enum { FAKE_AAD_HEX = 16, FAKE_MASK = 0x5a, FAKE_BYTES_MAX = 65536, FAKE_ROOT_DATE = 1700000000 };
 
 struct keymanager {
 	struct fake_service *service;
 	struct loop *loop;
 	struct keymanager_pending *pendings;
+	bool has_other;
+	bool second[KEYMANAGER_CRK_COUNT]; /* which of the two root keys it is */
 };
 
 struct keymanager_pending {
@@ -29,6 +33,7 @@ struct keymanager_pending {
 	char name[91];
 	struct uid id;
 	struct keymanager_list_query query;
+	enum keymanager_crk crk;
 	union {
 		void (*wrapped)(void *, const struct keymanager_wrapped *);
 		void (*unwrapped)(void *, const struct keymanager_unwrapped *);
@@ -44,7 +49,9 @@ struct keymanager_pending {
 
 void fake_service_init(struct fake_service *service)
 {
-	*service = (struct fake_service){ .root = KEYMANAGER_ROOT_ENABLED, .root_version = 1 };
+	*service = (struct fake_service){ .root = KEYMANAGER_ROOT_ENABLED,
+		.second = KEYMANAGER_ROOT_ENABLED,
+		.root_version = 1 };
 	service->keys = calloc(FAKE_KEYS_MAX, sizeof(*service->keys));
 	ASSERT(service->keys != NULL);
 	snprintf(service->name, sizeof(service->name), "%p", (void *) service);
@@ -197,14 +204,22 @@ static void aad_digest(char out[FAKE_AAD_HEX + 1], const struct keymanager_aad *
 	text_hex(out, slice_of(hash, FAKE_AAD_HEX / 2));
 }
 
-static enum err root_usable(const struct fake_service *service)
+static enum err root_usable(const struct fake_service *service, bool second)
 {
-	return service->root == KEYMANAGER_ROOT_ENABLED ? ERR_OK : ERR_ROOT_DISABLED;
+	return (second ? service->second : service->root) == KEYMANAGER_ROOT_ENABLED
+		       ? ERR_OK
+		       : ERR_ROOT_DISABLED;
 }
 
-static void wrap_text(struct buf *out, struct keymanager_pending *pending, struct slice plain)
+static unsigned root_version(const struct fake_service *service, bool second)
 {
-	ASSERT(buf_printf(out, "%04x:%s:", pending->keymanager->service->root_version,
+	return second ? FAKE_SECOND_VERSION : service->root_version & 0x7fffu;
+}
+
+static void wrap_text(
+	struct buf *out, struct keymanager_pending *pending, bool second, struct slice plain)
+{
+	ASSERT(buf_printf(out, "%04x:%s:", root_version(pending->keymanager->service, second),
 		       pending->aad) == ERR_OK);
 	for (size_t i = 0; i < plain.len; i++)
 		ASSERT(buf_printf(out, "%02x", (unsigned) (plain.data[i] ^ FAKE_MASK)) == ERR_OK);
@@ -217,8 +232,10 @@ static void run_wrap(struct keymanager_pending *pending, void *ctx)
 
 	buf_init(&text, FAKE_BYTES_MAX);
 	if (result.err == ERR_OK)
-		result.err = root_usable(pending->keymanager->service);
-	wrap_text(&text, pending, buf_slice(&pending->bytes));
+		result.err = root_usable(
+			pending->keymanager->service, pending->keymanager->second[KEYMANAGER_CRK]);
+	wrap_text(&text, pending, pending->keymanager->second[KEYMANAGER_CRK],
+		buf_slice(&pending->bytes));
 	result.ciphertext = buf_slice(&text);
 	void (*on)(void *, const struct keymanager_wrapped *) = pending->on.wrapped;
 	pending_free(pending);
@@ -243,26 +260,41 @@ static enum err unwrap_text(struct buf *plain, const struct keymanager_pending *
 	return ERR_OK;
 }
 
+static enum err unwrap_crk(
+	enum keymanager_crk *out, const struct keymanager *keymanager, bool second)
+{
+	*out = KEYMANAGER_CRK;
+	if (keymanager->second[KEYMANAGER_CRK] == second)
+		return ERR_OK;
+	*out = KEYMANAGER_OTHER_CRK;
+	return keymanager->has_other && keymanager->second[KEYMANAGER_OTHER_CRK] == second
+		       ? ERR_OK
+		       : ERR_CORRUPT;
+}
+
 static void run_unwrap(struct keymanager_pending *pending, void *ctx)
 {
 	struct keymanager_unwrapped result = { .err = pending->fault.err };
 	struct fake_service *service = pending->keymanager->service;
+	bool second = slice_cut(buf_slice(&pending->bytes), 0, 1).data[0] == '8';
 	struct buf plain, again;
 	char version[5];
 
 	buf_init(&plain, FAKE_BYTES_MAX);
 	buf_init(&again, FAKE_BYTES_MAX);
 	if (result.err == ERR_OK)
-		result.err = root_usable(service);
+		result.err = unwrap_crk(&result.crk, pending->keymanager, second);
+	if (result.err == ERR_OK)
+		result.err = root_usable(service, second);
 	if (result.err == ERR_OK)
 		result.err = unwrap_text(&plain, pending);
 	if (result.err == ERR_OK && pending->fault.alter)
 		plain.data[plain.start] ^= 1;
 	result.plaintext = buf_slice(&plain);
-	snprintf(version, sizeof(version), "%04x", service->root_version & 0xffffu);
+	snprintf(version, sizeof(version), "%04x", root_version(service, second));
 	if (result.err == ERR_OK &&
 		!slice_equal_text(slice_cut(buf_slice(&pending->bytes), 0, 4), version)) {
-		wrap_text(&again, pending, buf_slice(&plain));
+		wrap_text(&again, pending, second, buf_slice(&plain));
 		result.rewrapped = buf_slice(&again);
 	}
 	void (*on)(void *, const struct keymanager_unwrapped *) = pending->on.unwrapped;
@@ -391,8 +423,10 @@ static void run_list(struct keymanager_pending *pending, void *ctx)
 static void run_root(struct keymanager_pending *pending, void *ctx)
 {
 	struct fake_service *service = pending->keymanager->service;
+	bool second = pending->keymanager->second[pending->crk];
 	struct keymanager_root result = { .err = pending->fault.err,
-		.state = service->root,
+		.state = second ? service->second : service->root,
+		.id = { { 0xc0, second } },
 		.version_date = FAKE_ROOT_DATE + (int64_t) service->root_version };
 	void (*on)(void *, const struct keymanager_root *) = pending->on.root;
 
@@ -453,6 +487,21 @@ enum err keymanager_new(struct keymanager **out, const struct keymanager_options
 	keymanager->service = service;
 	keymanager->loop = options->loop;
 	*out = keymanager;
+	return keymanager_set_roots(keymanager, options->root_key, options->other_root_key, why);
+}
+
+static bool is_second(const char *root_key)
+{
+	return root_key != NULL && strcmp(root_key, FAKE_SECOND_ROOT) == 0;
+}
+
+enum err keymanager_set_roots(struct keymanager *keymanager, const char *root_key,
+	const char *other_root_key, char why[KEYMANAGER_WHY_MAX])
+{
+	(void) why;
+	keymanager->second[KEYMANAGER_CRK] = is_second(root_key);
+	keymanager->second[KEYMANAGER_OTHER_CRK] = is_second(other_root_key);
+	keymanager->has_other = other_root_key != NULL;
 	return ERR_OK;
 }
 
@@ -560,11 +609,13 @@ enum err keymanager_list_start(struct keymanager_pending **out, struct keymanage
 }
 
 enum err keymanager_root_start(struct keymanager_pending **out, struct keymanager *keymanager,
-	void (*on_root)(void *ctx, const struct keymanager_root *result),
+	enum keymanager_crk crk, void (*on_root)(void *ctx, const struct keymanager_root *result),
 	const struct keymanager_call *call)
 {
 	struct keymanager_pending *pending = pending_new(keymanager, FAKE_ROOT, call);
 
+	ASSERT(crk == KEYMANAGER_CRK || keymanager->has_other);
+	pending->crk = crk;
 	pending->on.root = on_root;
 	*out = pending;
 	return ERR_OK;

@@ -8,6 +8,9 @@
 
 #include "keystore/keymanager.h"
 
+/* There are two root keys: this one, and the one with any other name, or without. */
+#define FAKE_SECOND_ROOT "second-root"
+
 enum fake_call {
 	FAKE_WRAP,
 	FAKE_UNWRAP,
@@ -50,6 +53,7 @@ struct fake_service {
 	bool down; /* every call: ERR_UNAVAILABLE */
 	bool unheard; /* its health says that the last call got no answer */
 	enum keymanager_root_state root;
+	enum keymanager_root_state second; /* of the root key called FAKE_SECOND_ROOT */
 	unsigned root_version;
 	char name[FAKE_NAME_LEN]; /* for keymanager_options.service_instance */
 };

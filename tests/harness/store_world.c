@@ -40,6 +40,7 @@ void world_make(struct world *world)
 			instance_id_parse(&world->instances[i].id, slice_text(ids[i])), ERR_OK);
 		world->instances[i].name = ids[i];
 		world->instances[i].keymanager.service_instance = world->service.name;
+		world->instances[i].keymanager.root_key = "first-root";
 	}
 }
 

@@ -334,8 +334,8 @@ static enum err list(struct world *world, const struct keymanager_list_query *qu
 static enum err root(struct world *world)
 {
 	struct keymanager_call call = call_of(world, DEADLINE_MS);
-	return run(
-		world, keymanager_root_start(&world->pending, world->keymanager, on_root, &call));
+	return run(world, keymanager_root_start(&world->pending, world->keymanager, KEYMANAGER_CRK,
+				  on_root, &call));
 }
 
 static void prepare(struct world *world)
@@ -503,7 +503,9 @@ Test(keymanager, cancels_in_flight)
 	struct keymanager_pending *second = NULL;
 	world_start(&world, "dev-manager-key");
 	struct keymanager_call call = call_of(&world, DEADLINE_MS);
-	cr_assert_eq(keymanager_root_start(&first, world.keymanager, on_root, &call), ERR_OK);
+	cr_assert_eq(
+		keymanager_root_start(&first, world.keymanager, KEYMANAGER_CRK, on_root, &call),
+		ERR_OK);
 	keymanager_cancel(first);
 	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
 	control(&world, "fault",
@@ -511,8 +513,12 @@ Test(keymanager, cancels_in_flight)
 	control(&world, "fault",
 		"{\"path\":\".*metadata\",\"method\":\"GET\",\"kind\":\"delay\",\"delay_ms\":"
 		"3000}");
-	cr_assert_eq(keymanager_root_start(&first, world.keymanager, on_root, &call), ERR_OK);
-	cr_assert_eq(keymanager_root_start(&second, world.keymanager, on_root, &call), ERR_OK);
+	cr_assert_eq(
+		keymanager_root_start(&first, world.keymanager, KEYMANAGER_CRK, on_root, &call),
+		ERR_OK);
+	cr_assert_eq(
+		keymanager_root_start(&second, world.keymanager, KEYMANAGER_CRK, on_root, &call),
+		ERR_OK);
 	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
 	keymanager_cancel(first);
 	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);

@@ -39,6 +39,7 @@ static void service_on_unwrapped(void *ctx, const struct keymanager_unwrapped *r
 	keep(service->text[0], result->plaintext);
 	keep(service->text[1], result->rewrapped);
 	keep(service->text[2], result->key_version);
+	service->crk = result->crk;
 	answered(service, result->err, result->why);
 }
 
@@ -188,7 +189,8 @@ static struct keymanager_pending *root_start(struct service *service, bool backg
 
 	call.background = background;
 	return started(service,
-		keymanager_root_start(&pending, service->keymanager, service_on_root, &call),
+		keymanager_root_start(
+			&pending, service->keymanager, KEYMANAGER_CRK, service_on_root, &call),
 		&pending);
 }
 

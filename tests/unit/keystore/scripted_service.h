@@ -52,6 +52,7 @@ struct service {
 	size_t key_count;
 	struct keymanager_root root;
 	struct uid created;
+	enum keymanager_crk crk; /* of the last unwrap */
 
 	bool in_start; /* a callback now would be a fault */
 	unsigned waiting; /* the loop stops when so many answers have come */

@@ -17,6 +17,7 @@ add_library(scripted_service STATIC
 target_link_libraries(scripted_service PUBLIC keystore PkgConfig::CRITERION)
 unit_test(keystore/keymanager_answers_test scripted_service)
 unit_test(keystore/keymanager_faults_test scripted_service)
+unit_test(keystore/keymanager_roots_test scripted_service)
 add_library(fake_keymanager OBJECT ${CMAKE_SOURCE_DIR}/tests/harness/fake_keymanager.c
 	${CMAKE_SOURCE_DIR}/tests/harness/store_world.c)
 target_link_libraries(fake_keymanager PUBLIC base PkgConfig::CRITERION)
