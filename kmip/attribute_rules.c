@@ -237,11 +237,15 @@ static bool may_make(const struct attribute_edits *edits, const struct kmip_attr
 	return row->set_by != KMIP_SET_BY_SERVER;
 }
 
-static bool is_given_twice(
-	const struct attribute_edits *edits, const struct kmip_attribute_row *row)
+bool attribute_rules_has(const struct attribute_edits *edits, struct slice name)
 {
+	if (slice_equal_text(
+		    name, kmip_attribute_row(KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM)->name))
+		return edits->key.algorithm != 0;
+	if (slice_equal_text(name, kmip_attribute_row(KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH)->name))
+		return edits->key.length_bits != 0;
 	for (size_t i = 0; i < edits->count; i++) {
-		if (slice_equal_text(edits->items[i].name, row->name))
+		if (slice_equal(edits->items[i].name, name))
 			return true;
 	}
 	return false;
@@ -281,7 +285,8 @@ static enum err make_one(struct attribute_edits *edits, const struct kmip_attrib
 	if (id == KMIP_ATTRIBUTE_FRESH)
 		return ERR_OK;
 	if (row->instances == KMIP_ONE) {
-		if (is_given_twice(edits, row) || attribute->index.value != 0)
+		if (attribute_rules_has(edits, slice_text(row->name)) ||
+			attribute->index.value != 0)
 			TRY(ERR_INDEX);
 		edit.kind = OBJECT_EDIT_SET;
 	}

@@ -52,6 +52,8 @@ MUST_USE enum err attribute_rules_modify(
 MUST_USE enum err attribute_rules_delete(struct attribute_edits *edits, struct slice name,
 	const struct kmip_int *index, struct kmip_attribute *deleted);
 
+/* True when an attribute of that name is among the edits; for algorithm and length, in the key. */
+bool attribute_rules_has(const struct attribute_edits *edits, struct slice name);
 /* Appends an edit that no client asked for: the server's own attributes. */
 MUST_USE enum err attribute_rules_set(
 	struct attribute_edits *edits, enum kmip_attribute_id id, const struct kmip_value *value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/making.h"
 #include "base/crypt.h"
+#include "kmip/stored.h"
 #include "kmip/unique_name.h"
 
 struct attribute_edits making_edits(const struct kmip_item *item, uint32_t object_type)
@@ -23,12 +24,87 @@ struct kmip_rng_parameters making_generator(void)
 	};
 }
 
-enum err making_attributes(
-	struct attribute_edits *edits, const struct kmip_template_attribute *given)
+/* ---- templates ---- */
+
+struct template_search {
+	struct kmip_item *item;
+	const struct object *found;
+};
+
+static enum err template_visit(void *ctx, const struct uid *uid)
 {
-	if (given->names.count > 0)
-		return ERR_NOT_FOUND;
-	return attribute_rules_make(edits, given->attributes.items, given->attributes.count);
+	struct template_search *search = ctx;
+	struct object *object;
+	enum err err = item_read(search->item, uid, &object);
+
+	if (err == ERR_NOT_FOUND || err == ERR_DESTROYED)
+		return ERR_OK;
+	if (err == ERR_OK && !object->dead && object->type == KMIP_OBJECT_TYPE_TEMPLATE)
+		search->found = object;
+	return err;
+}
+
+/* The attributes of the template of that name; ERR_NOT_FOUND. */
+static enum err template_read(
+	struct kmip_item *item, const struct kmip_name *name, const struct kmip_template **out)
+{
+	const char *attribute = kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name;
+	struct template_search search = { .item = item };
+	struct kmip_object object;
+	struct kmip_value value;
+	struct slice stored;
+	enum err err;
+
+	TRY(kmip_value_write(&value, item->arena, &kmip_name_table, name));
+	TRY(kmip_value_encode(&stored, item->arena, &value));
+	TRY(keystore_find(item->view, slice_text(attribute), stored, template_visit, &search));
+	TRY(search.found == NULL ? ERR_NOT_FOUND : ERR_OK);
+	TRY(stored_read(item, search.found, &object));
+	*out = object.template;
+out:
+	return err;
+}
+
+static bool is_given(const struct kmip_attribute *items, size_t count, struct slice name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slice_equal(items[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* What is given beside a template wins over the template's, and an earlier template over a later
+ * one (2.1.8). */
+static enum err template_apply(struct attribute_edits *edits,
+	const struct kmip_template_attribute *given, const struct kmip_template *template)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < template->attributes.count; i++) {
+		const struct kmip_attribute *attribute = &template->attributes.items[i];
+
+		if (!is_given(given->attributes.items, given->attributes.count, attribute->name) &&
+			!attribute_rules_has(edits, attribute->name))
+			TRY(attribute_rules_make(edits, attribute, 1));
+	}
+out:
+	return err;
+}
+
+enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_template_attribute *given)
+{
+	const struct kmip_template *template;
+	enum err err;
+
+	TRY(attribute_rules_make(edits, given->attributes.items, given->attributes.count));
+	for (size_t i = 0; i < given->names.count; i++) {
+		TRY(template_read(item, &given->names.items[i], &template));
+		TRY(template_apply(edits, given, template));
+	}
+out:
+	return err;
 }
 
 /* 3.17: SHA-256 over the material as registered; static, so it is stored. */
@@ -39,11 +115,12 @@ static enum err set_digest(
 	struct kmip_digest digest = {
 		.hashing_algorithm = KMIP_UINT(KMIP_HASHING_ALGORITHM_SHA_256),
 		.value = slice_of(hash, sizeof(hash)),
-		.key_format = KMIP_UINT(item->create.format),
+		.key_format = KMIP_UINT(item->create.format & ~(uint32_t) STORED_AS_OBJECT),
 	};
 	struct kmip_value value;
 	enum err err;
 
+	digest.key_format.has = digest.key_format.value != 0;
 	TRY(crypt_sha256(hash, digested));
 	TRY(kmip_value_write(&value, item->arena, &kmip_digest_table, &digest));
 	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_DIGEST, &value));
@@ -57,9 +134,12 @@ enum err making_effect(struct kmip_item *item, struct attribute_edits *edits, st
 	struct kmip_value length = kmip_value_integer(edits->key.length_bits);
 	enum err err;
 
-	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &algorithm));
-	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &length));
-	TRY(set_digest(item, edits, digested));
+	if (edits->key.algorithm != 0)
+		TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &algorithm));
+	if (edits->key.length_bits != 0)
+		TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &length));
+	if (digested.len > 0)
+		TRY(set_digest(item, edits, digested));
 	err = unique_name_check(item, edits);
 	TRY(err == ERR_EXISTS ? ERR_FIELD : err);
 	attribute_rules_change(edits, &item->change);

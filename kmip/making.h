@@ -10,10 +10,10 @@
 struct attribute_edits making_edits(const struct kmip_item *item, uint32_t object_type);
 /* OpenSSL's default generator, for the attribute Random Number Generator and for Query. */
 struct kmip_rng_parameters making_generator(void);
-/* The attributes of the Template-Attribute; ERR_NOT_FOUND: it names a template, and there are none.
- */
-MUST_USE enum err making_attributes(
-	struct attribute_edits *edits, const struct kmip_template_attribute *given);
+/* The attributes of the Template-Attribute and of the templates that it names; ERR_NOT_FOUND: no
+ * template has that name. ERR_AGAIN is to be handed on. */
+MUST_USE enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_template_attribute *given);
 /*
  * Adds what the server sets (algorithm and length of edits->key, Digest over `digested`) and states
  * the effect. item->create has type, format and material by then. ERR_FIELD: the Name is taken.

@@ -44,7 +44,7 @@ enum err op_create_plan(struct kmip_item *item)
 	if (request->object_type.value != KMIP_OBJECT_TYPE_SYMMETRIC_KEY)
 		TRY(ERR_FIELD);
 	item->create.type = request->object_type.value;
-	TRY(making_attributes(&edits, request->template_attribute));
+	TRY(making_attributes(item, &edits, request->template_attribute));
 	TRY(draw_material(item, &edits.key));
 	TRY(set_generator(item, &edits));
 	TRY(making_effect(item, &edits, item->create.material));

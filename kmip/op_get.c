@@ -5,6 +5,7 @@
  */
 #include "kmip/object_attributes.h"
 #include "kmip/operations.h"
+#include "kmip/stored.h"
 
 /* What is asked for beyond the plain key. */
 static enum err judge_request(const struct kmip_get_request *request)
@@ -35,65 +36,53 @@ static enum err judge_object(const struct object *object)
 	return ERR_OK;
 }
 
-struct key_parts {
-	struct kmip_symmetric_key key;
-	struct kmip_key_block block;
-	struct kmip_key_value value;
-	struct kmip_transparent_key transparent;
-};
-
-static void fill_block(struct kmip_key_block *block, const struct object *object)
+/* A plain symmetric key can be had in either of its two forms. */
+static enum err convert(struct kmip_item *item, struct kmip_key_block *block, uint32_t format)
 {
-	struct kmip_value value;
+	struct kmip_key_value *value = block->value;
 
-	if (object_attributes_stored(object, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &value))
-		block->cryptographic_algorithm = KMIP_UINT(value.u32);
-	if (object_attributes_stored(object, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &value))
-		block->cryptographic_length_bits = KMIP_INT(value.integer);
-}
+	if (format == block->format.value)
+		return ERR_OK;
+	if (value == NULL || block->wrapping_data != NULL)
+		return ERR_KEY_FORMAT;
+	if (format == KMIP_KEY_FORMAT_TYPE_RAW && value->transparent != NULL &&
+		value->transparent->key.data != NULL) {
+		*value = (struct kmip_key_value){ .material = value->transparent->key };
+	} else if (format == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY &&
+		   block->format.value == KMIP_KEY_FORMAT_TYPE_RAW) {
+		struct kmip_transparent_key *transparent =
+			ARENA_NEW(item->arena, struct kmip_transparent_key);
 
-static enum err fill_key(struct kmip_item *item, const struct object *object, uint32_t format)
-{
-	struct kmip_get_response *response = item->response;
-	struct key_parts *parts = ARENA_NEW(item->arena, struct key_parts);
-	struct slice material;
-	enum err err = parts == NULL ? ERR_NOMEM : ERR_OK;
-
-	TRY(err);
-	TRY(item_material(item, object, &material));
-	parts->block.format = KMIP_UINT(format);
-	if (format == KMIP_KEY_FORMAT_TYPE_RAW) {
-		parts->value.material = material;
+		if (transparent == NULL)
+			return ERR_NOMEM;
+		transparent->key = value->material;
+		*value = (struct kmip_key_value){ .transparent = transparent };
 	} else {
-		parts->transparent.key = material;
-		parts->value.transparent = &parts->transparent;
+		return ERR_KEY_FORMAT;
 	}
-	fill_block(&parts->block, object);
-	parts->block.value = &parts->value;
-	parts->key.key_block = &parts->block;
-	response->object.symmetric_key = &parts->key;
-out:
-	return err;
+	block->format = KMIP_UINT(format);
+	return ERR_OK;
 }
 
 enum err op_get_plan(struct kmip_item *item)
 {
 	const struct kmip_get_request *request = item->request;
 	struct kmip_get_response *response = item->response;
+	struct kmip_key_block *block;
 	struct object *object;
-	uint32_t format;
 	enum err err;
 
 	TRY(judge_request(request));
 	TRY(item_object(item, request->unique_identifier, &object));
 	TRY(judge_object(object));
-	if (object->type != KMIP_OBJECT_TYPE_SYMMETRIC_KEY)
-		TRY(ERR_FEATURE);
-	format = request->key_format.has ? request->key_format.value : object->format;
-	if (format != KMIP_KEY_FORMAT_TYPE_RAW &&
-		format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY)
+	TRY(stored_read(item, object, &response->object));
+	block = kmip_object_key_block(&response->object);
+	if (request->key_format.has && block == NULL)
 		TRY(ERR_KEY_FORMAT);
-	TRY(fill_key(item, object, format));
+	if (request->key_format.has)
+		TRY(convert(item, block, request->key_format.value));
+	if (block != NULL && block->value == NULL && block->wrapped_value.data == NULL)
+		TRY(ERR_KEY_ABSENT);
 	response->object_type = KMIP_UINT(object->type);
 	TRY(item_uid_text(item, &response->unique_identifier));
 out:

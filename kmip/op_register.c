@@ -1,72 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Register (KMIP 1.4, section 4.3): symmetric keys, plain, in Raw or Transparent Symmetric Key
- * form. Wrapped keys and keys without value are refused: we could not vouch for what they hold.
+ * Register (KMIP 1.4, section 4.3): every kind of object, also wrapped, and from 1.3 on without its
+ * value. What a wrapped key holds nobody can vouch for: it is kept as it came.
  */
 #include "kmip/making.h"
 #include "kmip/operations.h"
+#include "kmip/stored.h"
 
 enum { DIGESTED_LEN_MAX = OBJECT_MATERIAL_LEN_MAX + 64 };
 
-static enum err judge_object(const struct kmip_register_request *request)
+static enum err judge_object(const struct kmip_register_request *request, enum kmip_version version)
 {
 	uint32_t type = request->object_type.value;
 
-	if (!kmip_enum_is_known(KMIP_SET_OBJECT_TYPE, type, KMIP_NEWEST))
+	if (!kmip_enum_is_known(KMIP_SET_OBJECT_TYPE, type, version))
 		return ERR_FIELD;
-	if (kmip_object_type(&request->object) != type)
-		return ERR_FIELD;
-	return type == KMIP_OBJECT_TYPE_SYMMETRIC_KEY ? ERR_OK : ERR_FEATURE;
+	return kmip_object_type(&request->object) == type ? ERR_OK : ERR_FIELD;
 }
 
-/* The key's bytes, and the bytes that its Digest is over (3.17). */
-static enum err read_raw(
-	struct kmip_item *item, const struct kmip_key_value *value, struct slice *digested)
+/* ---- Key Blocks ---- */
+
+/* The forms in which each kind of object may come, plain (2.1.3). */
+static bool is_form_of(uint32_t type, uint32_t format)
 {
-	item->create.material = value->material;
-	*digested = value->material;
-	return value->material.data == NULL ? ERR_FIELD : ERR_OK;
+	switch (type) {
+	case KMIP_OBJECT_TYPE_SYMMETRIC_KEY:
+		return format == KMIP_KEY_FORMAT_TYPE_RAW ||
+		       format == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
+	case KMIP_OBJECT_TYPE_PUBLIC_KEY:
+	case KMIP_OBJECT_TYPE_PRIVATE_KEY:
+		return format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
+	default:
+		return true;
+	}
 }
 
-static enum err read_transparent(
+/* The bytes that the Digest is over (3.17): the Key Material as registered. */
+static enum err digest_key_value(
 	struct kmip_item *item, const struct kmip_key_value *value, struct slice *digested)
 {
 	enum err err = ERR_OK;
 	struct buf buf;
 
+	if (value->material.data != NULL) {
+		*digested = value->material;
+		return value->material.len > 0 ? ERR_OK : ERR_FIELD;
+	}
 	buf_init(&buf, DIGESTED_LEN_MAX);
-	if (value->transparent == NULL || value->transparent->key.data == NULL)
+	if (value->transparent == NULL)
 		TRY(ERR_FIELD);
-	item->create.material = value->transparent->key;
-	TRY(codec_encode_structure(&buf, KMIP_NEWEST, KMIP_TAG_KEY_MATERIAL,
-		&kmip_transparent_key_table, value->transparent));
+	err = codec_encode_structure(&buf, KMIP_NEWEST, KMIP_TAG_KEY_MATERIAL,
+		&kmip_transparent_key_table, value->transparent);
+	TRY(err == ERR_LIMIT ? ERR_FIELD : err);
 	*digested = arena_copy(item->arena, buf_slice(&buf));
-	if (digested->data == NULL)
-		err = ERR_NOMEM;
+	TRY(digested->data == NULL ? ERR_NOMEM : ERR_OK);
 out:
 	buf_free(&buf);
 	return err;
 }
 
-static enum err read_material(
-	struct kmip_item *item, const struct kmip_key_block *block, struct slice *digested)
+/* 3.46: an object without its value says so. */
+static bool is_value_left_out(const struct kmip_template_attribute *given)
 {
-	if (block->wrapping_data != NULL || block->wrapped_value.data != NULL ||
-		block->value == NULL)
-		return ERR_FEATURE;
-	if (block->compression.has)
+	for (size_t i = 0; i < given->attributes.count; i++) {
+		const struct kmip_attribute *attribute = &given->attributes.items[i];
+
+		if (slice_equal_text(attribute->name, "Key Value Present") &&
+			attribute->value.type == KMIP_TYPE_BOOLEAN)
+			return !attribute->value.boolean;
+	}
+	return false;
+}
+
+static enum err read_block(struct kmip_item *item, const struct kmip_key_block *block,
+	const struct kmip_template_attribute *given, struct slice *digested)
+{
+	const struct kmip_register_request *request = item->request;
+
+	/* 9.1.3.2.2: only points of curves are compressed. */
+	if (block->compression.has && request->object_type.value != KMIP_OBJECT_TYPE_PUBLIC_KEY)
 		return ERR_KEY_COMPRESSION;
-	if (block->value->material.len > OBJECT_MATERIAL_LEN_MAX)
-		return ERR_FIELD;
-	if (block->value->transparent != NULL &&
-		block->value->transparent->key.len > OBJECT_MATERIAL_LEN_MAX)
-		return ERR_FIELD;
-	item->create.format = block->format.value;
-	if (block->format.value == KMIP_KEY_FORMAT_TYPE_RAW)
-		return read_raw(item, block->value, digested);
-	if (block->format.value == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY)
-		return read_transparent(item, block->value, digested);
-	return ERR_KEY_FORMAT;
+	if (!kmip_enum_is_known(KMIP_SET_KEY_FORMAT_TYPE, block->format.value, item->version))
+		return ERR_KEY_FORMAT;
+	if (block->wrapping_data != NULL) {
+		*digested = block->wrapped_value;
+		if (block->value != NULL)
+			return digest_key_value(item, block->value, digested);
+		return block->wrapped_value.len > 0 ? ERR_OK : ERR_FIELD;
+	}
+	if (!is_form_of(request->object_type.value, block->format.value))
+		return ERR_KEY_FORMAT;
+	if (block->value != NULL)
+		return digest_key_value(item, block->value, digested);
+	return is_value_left_out(given) && block->wrapped_value.data == NULL ? ERR_OK : ERR_FIELD;
 }
 
 /* Algorithm and length may stand in the Key Block, among the attributes, or in both, equal. */
@@ -86,28 +112,71 @@ static enum err join_key(struct algorithm_key *key, const struct kmip_key_block 
 	return key->algorithm != 0 && key->length_bits >= 0 ? ERR_OK : ERR_FIELD;
 }
 
+static enum err judge_key(
+	struct kmip_item *item, struct attribute_edits *edits, const struct kmip_key_block *block)
+{
+	bool is_plain = (item->create.format & STORED_AS_OBJECT) == 0;
+	enum err err = ERR_OK;
+
+	if ((KMIP_TO(edits->object_type) & KMIP_TO_KEYS) == 0)
+		return ERR_OK;
+	TRY(join_key(&edits->key, block));
+	if (!kmip_enum_is_known(
+		    KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, edits->key.algorithm, item->version))
+		TRY(ERR_FIELD);
+	if (is_plain)
+		TRY(algorithm_judge_key(&edits->key, item->create.material.len));
+out:
+	return err;
+}
+
+/* ---- the others ---- */
+
+static struct slice value_of(const struct kmip_object *object)
+{
+	if (object->certificate != NULL)
+		return object->certificate->value;
+	if (object->opaque_object != NULL)
+		return object->opaque_object->value;
+	return SLICE_EMPTY;
+}
+
+static enum err read_object(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_register_request *request, struct slice *digested)
+{
+	const struct kmip_key_block *block = kmip_object_key_block(&request->object);
+	enum err err;
+
+	if (block == NULL) {
+		*digested = value_of(&request->object);
+		if (digested->len == 0 && request->object.template == NULL)
+			return ERR_FIELD;
+	} else {
+		TRY(read_block(item, block, request->template_attribute, digested));
+	}
+	TRY(stored_write(item, &request->object));
+	TRY(making_attributes(item, edits, request->template_attribute));
+	if (block == NULL)
+		return ERR_OK;
+	/* Attributes within the Key Value are the object's too (2.1.4). */
+	if (block->value != NULL)
+		TRY(attribute_rules_make(
+			edits, block->value->attributes.items, block->value->attributes.count));
+	TRY(judge_key(item, edits, block));
+out:
+	return err;
+}
+
 enum err op_register_plan(struct kmip_item *item)
 {
 	const struct kmip_register_request *request = item->request;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
-	const struct kmip_key_block *block;
 	struct slice digested = SLICE_EMPTY;
 	enum err err;
 
 	edits.registers = true;
-	TRY(judge_object(request));
-	block = kmip_object_key_block(&request->object);
-	item->create.type = request->object_type.value;
-	TRY(read_material(item, block, &digested));
-	TRY(making_attributes(&edits, request->template_attribute));
-	/* Attributes within the Key Value are the object's too (2.1.4). */
-	TRY(attribute_rules_make(
-		&edits, block->value->attributes.items, block->value->attributes.count));
-	TRY(join_key(&edits.key, block));
-	if (!kmip_enum_is_known(
-		    KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, edits.key.algorithm, item->version))
-		TRY(ERR_FIELD);
-	TRY(algorithm_judge_key(&edits.key, item->create.material.len));
+	TRY(judge_object(request, item->version));
+	TRY(read_object(item, &edits, request, &digested));
 	TRY(making_effect(item, &edits, digested));
 out:
 	return err;

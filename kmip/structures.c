@@ -163,7 +163,7 @@ uint32_t kmip_object_type(const struct kmip_object *object)
 	return count == 1 ? type : 0;
 }
 
-const struct kmip_key_block *kmip_object_key_block(const struct kmip_object *object)
+struct kmip_key_block *kmip_object_key_block(const struct kmip_object *object)
 {
 	switch (kmip_object_type(object)) {
 	case KMIP_OBJECT_TYPE_SYMMETRIC_KEY:

@@ -104,6 +104,6 @@ struct kmip_object {
 /* The type of the single object that is there; 0 when there is none or more than one. */
 uint32_t kmip_object_type(const struct kmip_object *object);
 /* Its key block; NULL for certificates, templates and opaque objects. */
-const struct kmip_key_block *kmip_object_key_block(const struct kmip_object *object);
+struct kmip_key_block *kmip_object_key_block(const struct kmip_object *object);
 
 #endif

@@ -118,7 +118,7 @@ def main(arguments):
                 print(f"FAILED   {name}: passes, but deviations.tsv says that it cannot")
             elif name in known:
                 skipped += 1
-                print(f"SKIPPED  {name}: {known[name]}")
+                print(f"skipped  {name}: {known[name]}")
             else:
                 failed += 1
                 print(f"FAILED   {name}: {different}")

@@ -133,19 +133,16 @@ Test(op_register, algorithm_and_length)
 Test(op_register, refusals)
 {
 	struct served served = { 0 };
-	struct kmip_key_wrapping_data wrapping = { .wrapping_method = KMIP_UINT(1) };
-	struct key *key;
+	static uint8_t long_bytes[OBJECT_MATERIAL_LEN_MAX + 1] = { 1 };
 	struct kmip_opaque_object opaque = { .type = KMIP_UINT(0x80000001),
 		.value = slice_of(secret, sizeof(secret)) };
+	struct key *key;
 
 	served_start(&served, false);
 	served.version = KMIP_1_2;
 	key = key_new(&served);
-	key->block.wrapping_data = &wrapping;
-	assert_reason(key_register(&served, key), FEATURE_NOT_SUPPORTED);
-	key = key_new(&served);
-	key->block.value = NULL;
-	assert_reason(key_register(&served, key), FEATURE_NOT_SUPPORTED);
+	key->block.value = NULL; /* 1.3 lets it be left out, and then it has to say so */
+	assert_reason(key_register(&served, key), INVALID_FIELD);
 	key = key_new(&served);
 	key->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_PKCS_1);
 	assert_reason(key_register(&served, key), KEY_FORMAT_TYPE_NOT_SUPPORTED);
@@ -155,15 +152,126 @@ Test(op_register, refusals)
 	key = key_new(&served);
 	key->value.material = slice_of(secret, 0);
 	assert_reason(key_register(&served, key), INVALID_FIELD);
+	/* Another kind of object than was announced; one that is too long for a standard key. */
 	assert_reason(ONE(&served, REGISTER, register,
 			      .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
 			      .template_attribute = &key->template,
 			      .object = { .opaque_object = &opaque }),
 		INVALID_FIELD);
+	opaque.value = slice_of(long_bytes, sizeof(long_bytes));
 	assert_reason(ONE(&served, REGISTER, register,
 			      .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_OPAQUE_OBJECT),
 			      .template_attribute = &key->template,
 			      .object = { .opaque_object = &opaque }),
-		FEATURE_NOT_SUPPORTED);
+		INVALID_FIELD);
+	served_stop(&served);
+}
+
+/* An opaque object and a secret come back as they were; neither has an algorithm to be asked for.
+ */
+Test(op_register, other_objects)
+{
+	struct served served = { 0 };
+	struct kmip_template_attribute template = { 0 };
+	struct kmip_opaque_object opaque = { .type = KMIP_UINT(0x80000001),
+		.value = slice_of(secret, sizeof(secret)) };
+	struct key *key;
+	struct kmip_secret_data data = { .type = KMIP_UINT(KMIP_SECRET_DATA_TYPE_PASSWORD) };
+	const struct kmip_get_response *got;
+	struct slice uid;
+
+	served_start(&served, false);
+	uid = PAYLOAD(&served,
+		ONE(&served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_OPAQUE_OBJECT),
+			.template_attribute = &template, .object = { .opaque_object = &opaque }),
+		register)
+		      ->unique_identifier;
+	got = PAYLOAD(&served, served_get(&served, uid), get);
+	cr_assert_eq(got->object_type.value, KMIP_OBJECT_TYPE_OPAQUE_OBJECT);
+	cr_assert_eq(got->object.opaque_object->type.value, 0x80000001);
+	assert_bytes(got->object.opaque_object->value, opaque.value);
+
+	key = key_new(&served);
+	key->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_OPAQUE);
+	key->block.cryptographic_algorithm.has = key->block.cryptographic_length_bits.has = false;
+	data.key_block = &key->block;
+	uid = PAYLOAD(&served,
+		ONE(&served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SECRET_DATA),
+			.template_attribute = &template, .object = { .secret_data = &data }),
+		register)
+		      ->unique_identifier;
+	got = PAYLOAD(&served, served_get(&served, uid), get);
+	assert_bytes(got->object.secret_data->key_block->value->material, key->value.material);
+	cr_assert_eq(served_value(&served, uid, "Cryptographic Algorithm").type, KMIP_TYPE_ANY);
+	assert_reason(ONE(&served, GET, get, .unique_identifier = uid,
+			      .key_format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_PKCS_8)),
+		KEY_FORMAT_TYPE_NOT_SUPPORTED);
+	served_stop(&served);
+}
+
+/* A wrapped key is kept as it came, attributes of its Key Value and all it says of its wrapping. */
+Test(op_register, wrapped)
+{
+	struct served served = { 0 };
+	struct kmip_key_wrapping_data wrapping = { .wrapping_method = KMIP_UINT(1) };
+	struct key *key;
+	const struct kmip_key_block *block;
+	struct slice uid;
+
+	served_start(&served, false);
+	key = key_new(&served);
+	key->block.wrapping_data = &wrapping;
+	key->block.wrapped_value = key->value.material;
+	key->block.value = NULL;
+	uid = PAYLOAD(&served, key_register(&served, key), register)->unique_identifier;
+	block = block_of(&served, uid);
+	cr_assert_eq(block->wrapping_data->wrapping_method.value, 1);
+	assert_bytes(block->wrapped_value, key->block.wrapped_value);
+	assert_reason(
+		ONE(&served, GET, get, .unique_identifier = uid,
+			.key_format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY)),
+		KEY_FORMAT_TYPE_NOT_SUPPORTED);
+	served_stop(&served);
+}
+
+/* A template's attributes become those of what is made by its name, unless others are given. */
+Test(op_register, by_template)
+{
+	struct served served = { 0 };
+	struct kmip_attribute own[] = { attribute_of(
+		"Cryptographic Length", kmip_value_integer(128)) };
+	struct kmip_attribute inner[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
+		attribute_of("Cryptographic Length", kmip_value_integer(256)),
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(12)),
+	};
+	struct kmip_template body = { .attributes = { inner, 3 } };
+	struct kmip_name name = { .value = SLICE_LITERAL("vendor"),
+		.type = KMIP_UINT(KMIP_NAME_TYPE_UNINTERPRETED_TEXT_STRING) };
+	struct kmip_template_attribute with = { .names = { &name, 1 }, .attributes = { own, 1 } };
+	struct kmip_template_attribute named = { .attributes = { own, 0 } };
+	const struct kmip_response_item *item;
+	struct slice uid;
+
+	served_start(&served, false);
+	item = ONE(&served, CREATE, create,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+		.template_attribute = &with);
+	assert_reason(item, ITEM_NOT_FOUND);
+	own[0] = name_of(&served, "vendor");
+	named.attributes.count = 1;
+	assert_success(ONE(&served, REGISTER, register,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE), .template_attribute = &named,
+		.object = { .template = &body }));
+	own[0] = attribute_of("Cryptographic Length", kmip_value_integer(128));
+	item = ONE(&served, CREATE, create,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+		.template_attribute = &with);
+	uid = PAYLOAD(&served, item, create)->unique_identifier;
+	cr_assert_eq(served_value(&served, uid, "Cryptographic Length").integer, 128);
+	cr_assert_eq(served_value(&served, uid, "Cryptographic Usage Mask").integer, 12);
 	served_stop(&served);
 }
