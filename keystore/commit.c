@@ -93,18 +93,22 @@ static void job_write(
 		cache_part_undo(write);
 }
 
-/* Moves up to COMMIT_JOBS_MAX jobs from the queue to the done list. */
+/* Moves what one transaction may hold from the queue to the done list: at least one job. */
 static void batch_write(struct commit *commit)
 {
 	bool alone = commit->queue.count == 1, wrote = false;
+	size_t record_count = 0;
 	struct cache_write *write;
 	uint64_t seq_before, seq;
 
 	must(cache_write_begin(&write, commit->options.cache));
 	seq_before = cache_write_last_seq(write);
-	for (size_t i = 0; i < COMMIT_JOBS_MAX && commit->queue.count > 0; i++) {
+	for (size_t i = 0;
+		i < COMMIT_JOBS_MAX && commit->queue.count > 0 && record_count < COMMIT_RECORDS_MAX;
+		i++) {
 		struct commit_job *job = list_take(&commit->queue);
 
+		record_count += job->record_count;
 		job_write(commit, job, write, alone);
 		wrote |= job->err == ERR_OK;
 		list_append(&commit->done, job);
@@ -119,11 +123,15 @@ static void batch_write(struct commit *commit)
 		commit->options.on_logged(commit->options.ctx, seq);
 }
 
-static void batch_run(struct commit *commit)
+/* Gives the number of jobs that it ended. */
+static size_t batch_run(struct commit *commit)
 {
+	size_t count;
+
 	ASSERT(!commit->busy);
 	commit->busy = true;
 	batch_write(commit);
+	count = commit->done.count;
 	while (commit->done.count > 0) {
 		struct commit_job *job = list_take(&commit->done);
 
@@ -131,6 +139,7 @@ static void batch_run(struct commit *commit)
 		job->on_committed(job->ctx, job->err);
 	}
 	commit->busy = false;
+	return count;
 }
 
 static void commit_poke(struct commit *commit)
@@ -144,7 +153,7 @@ static void commit_on_turn(void *ctx)
 	struct commit *commit = ctx;
 
 	if (commit->queue.count > 0)
-		batch_run(commit);
+		(void) batch_run(commit);
 	commit_poke(commit);
 }
 
@@ -214,6 +223,6 @@ void commit_flush(struct commit *commit)
 {
 	size_t waiting = commit->queue.count;
 
-	for (size_t done = 0; done < waiting && commit->queue.count > 0; done += COMMIT_JOBS_MAX)
-		batch_run(commit);
+	for (size_t done = 0; done < waiting && commit->queue.count > 0;)
+		done += batch_run(commit);
 }

@@ -15,6 +15,9 @@ struct commit;
 
 enum {
 	COMMIT_JOBS_MAX = 64,
+	/* Beyond, the next job waits for the next transaction: a peer's snapshot must not keep the
+	 * loop from its heartbeats. */
+	COMMIT_RECORDS_MAX = 256,
 	COMMIT_QUEUE_MAX = 4096,
 	COMMIT_ARENA_MAX = 16 << 20, /* memory of one job */
 	COMMIT_EXIT_CODE = 70, /* EX_SOFTWARE: the service manager restarts the node */
@@ -38,6 +41,7 @@ struct commit_job {
 	enum err (*write)(void *ctx, struct cache_write *write, struct arena *arena);
 	void (*on_committed)(void *ctx, enum err err);
 	void *ctx;
+	size_t record_count; /* that it writes; 0: few */
 	enum err err;
 	struct commit_job *next;
 	bool queued;

@@ -172,6 +172,7 @@ enum err keystore_merge_start(struct keystore_pending **out, struct keystore *ke
 	merge->ctx = ctx;
 	TRY(merge_keep(merge, options));
 	TRY(flow_commit(flow, merge_write, merge_on_committed));
+	flow->job.record_count = options->record_count;
 	*out = flow;
 	return ERR_OK;
 out:

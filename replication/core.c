@@ -140,6 +140,7 @@ static void on_link_up(struct core *core, const struct core_event *event)
 	}
 	if (core->full_wanted)
 		applied = (struct wire_applied){ 0 };
+	pace_start(core);
 	intake_start(core, &applied.position);
 	intake_pause_if_full(core);
 	hello = &core_send(core, WIRE_HELLO)->hello;
@@ -377,8 +378,10 @@ static void watch_link(struct core *core)
 		return;
 	}
 	if (core_is_up(core) &&
-		(core->pinged_ms == 0 || core->now_ms >= core->pinged_ms + CORE_PING_MS)) {
+		(core->pinged_ms == 0 || core->now_ms >= core->pinged_ms + CORE_PING_MS ||
+			pace_wants_answer(core))) {
 		core->pinged_ms = core->now_ms;
+		pace_on_asked(core);
 		core_send(core, WIRE_PING)->ping_ms = core->now_ms;
 	}
 }

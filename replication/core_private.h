@@ -6,6 +6,12 @@
 #include "replication/core.h"
 #include "replication/lease.h"
 
+enum {
+	PACE_BYTES_MAX = 1048576, /* on their way, while a lease is held */
+	PACE_QUESTION_BYTES = PACE_BYTES_MAX / 2, /* asks again after so much */
+	PACE_QUESTIONS_MAX = 16,
+};
+
 enum feed_mode { FEED_NONE, FEED_SNAPSHOT, FEED_TAIL };
 
 /* The stream to the peer. */
@@ -24,6 +30,20 @@ struct feed {
 	bool granted; /* once on this link */
 	uint64_t grant_asked_ms;
 	uint64_t snapshots;
+};
+
+/* How much of log and snapshot may be on its way when the peer is asked for a lease: an answer
+ * comes in time only if the question does not stand behind more than the peer takes in meanwhile.
+ */
+struct pace {
+	uint64_t sent; /* bytes of records, on this link */
+	uint64_t asked; /* of these, before the last PING */
+	uint64_t answered; /* before the last PING that was answered, */
+	uint64_t answered_ms; /* and when that was */
+	struct {
+		uint64_t ping_ms, sent;
+	} questions[PACE_QUESTIONS_MAX]; /* the latest ones */
+	size_t question_next;
 };
 
 enum intake_mode { INTAKE_TAIL, INTAKE_SNAPSHOT };
@@ -67,6 +87,7 @@ struct core {
 	struct lease lease;
 	struct gate gate;
 	struct feed feed;
+	struct pace pace;
 	struct intake intake;
 	/* scratch of one step */
 	uint64_t now_ms;
@@ -97,6 +118,15 @@ void feed_on_log(struct core *core, const struct core_event *event);
 void feed_on_snapshot(struct core *core, const struct core_event *event);
 /* Starts whatever may be started now. */
 void feed_poke(struct core *core);
+
+void pace_start(struct core *core);
+void pace_on_sent(struct core *core, size_t len);
+/* A PING leaves now. */
+void pace_on_asked(struct core *core);
+void pace_on_answered(struct core *core, uint64_t asked_ms);
+/* Nothing more is to be read for the peer now. */
+bool pace_is_full(const struct core *core);
+bool pace_wants_answer(const struct core *core);
 
 void intake_start(struct core *core, const struct wire_position *applied);
 /* At the limit of merges the link is not read; of earlier links' merges, too. */

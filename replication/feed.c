@@ -80,7 +80,7 @@ void feed_poke(struct core *core)
 	if (!core_is_up(core) || feed->reading)
 		return;
 	send_grant_if_due(core);
-	if (core->unsent >= CORE_UNSENT_MAX)
+	if (core->unsent >= CORE_UNSENT_MAX || pace_is_full(core))
 		return;
 	if (feed->mode == FEED_SNAPSHOT) {
 		core_add(core, CORE_ACTION_READ_SNAPSHOT)->cursor = feed->cursor;
@@ -151,6 +151,7 @@ void feed_on_log(struct core *core, const struct core_event *event)
 		bytes_copy(data->hash, entry->hash, sizeof(data->hash));
 		if (core_is_common(core, &entry->record.instance))
 			data->record = entry->record.bytes;
+		pace_on_sent(core, data->record.len);
 		feed->sent.seq = entry->seq;
 		bytes_copy(feed->sent.hash, entry->hash, sizeof(feed->sent.hash));
 	}
@@ -165,8 +166,10 @@ static void send_chunk(struct core *core, const struct core_event *event)
 
 	ASSERT(event->snapshot.record_count <= WIRE_RECORDS_MAX);
 	for (size_t i = 0; i < event->snapshot.record_count; i++)
-		if (core_is_common(core, &event->snapshot.records[i].instance))
+		if (core_is_common(core, &event->snapshot.records[i].instance)) {
 			core->record_bytes[count++] = event->snapshot.records[i].bytes;
+			pace_on_sent(core, event->snapshot.records[i].bytes.len);
+		}
 	if (count == 0)
 		return;
 	frame = core_send(core, WIRE_SNAP);

@@ -139,6 +139,7 @@ void intake_on_grant(struct core *core, const struct wire_grant *grant)
 		core_close(core, "the peer granted what was not asked for");
 		return;
 	}
+	pace_on_answered(core, grant->asked_ms);
 	if (intake->grant_waits) {
 		intake->next = *grant;
 		intake->next_behind = intake->started;

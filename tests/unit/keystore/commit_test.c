@@ -110,6 +110,23 @@ static bool is_stored(size_t i)
 	return err == ERR_OK;
 }
 
+/* Jobs that write much share a transaction with few others, in order, and a flush ends them all. */
+Test(commit, heavy_jobs_take_turns)
+{
+	for (size_t i = 0; i < 10; i++)
+		start(i)->job.record_count = COMMIT_RECORDS_MAX / 2;
+	commit_flush(commit);
+	cr_assert_eq(heard, 10);
+	cr_assert_eq(logged_times, 5);
+	for (size_t i = 0; i < 10; i++)
+		cr_assert(is_stored(i), "%zu", i);
+	start(10)->job.record_count = 10 * COMMIT_RECORDS_MAX;
+	start(11);
+	commit_flush(commit);
+	cr_assert_eq(heard, 12);
+	cr_assert_eq(logged_times, 7);
+}
+
 /* Nothing happens inside the start; then all jobs are written in as few commits as the maximum
  * allows, and called back in order. */
 Test(commit, gathers)

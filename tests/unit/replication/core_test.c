@@ -435,6 +435,56 @@ Test(core, stop)
 	EXPECT(&event, "vouch:0 BYE:0 down close:0 ");
 }
 
+/* Log entries from first on, with a mebibyte of records, and more behind them. */
+static void read_bulk(uint64_t first)
+{
+	static const uint8_t bytes[1048576 / CORE_LOG_ENTRIES_MAX];
+	static struct core_log_entry entries[CORE_LOG_ENTRIES_MAX];
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+
+	for (size_t i = 0; i < CORE_LOG_ENTRIES_MAX; i++) {
+		entries[i].seq = first + i;
+		entries[i].record =
+			(struct core_record){ slice_of(bytes, sizeof(bytes)), { "tenant-one" } };
+	}
+	log.log.entries = entries;
+	log.log.entry_count = CORE_LOG_ENTRIES_MAX;
+	log.log.own = place(1, 5000);
+	log.log.more = true;
+	(void) step(&log);
+	cr_assert_null(strstr(transcript, "log:"), "%s", transcript);
+}
+
+/* So much of the log is on its way that a question for a lease would stand behind it: no more is
+ * read before one was answered, and one is asked at once; but a peer that answers none is not
+ * waited for longer than its lease would last. */
+Test(core, bulk_waits_for_an_answer)
+{
+	struct core_event committed = kind_of(CORE_EVENT_COMMITTED);
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+	struct wire_frame frame = { .type = WIRE_GRANT };
+	struct core_event event = frame_of(&frame);
+
+	stream();
+	EXPECT(&committed, "log:11 ");
+	read_bulk(11);
+	now_ms++;
+	EXPECT(&timer, "PING:0 ");
+	EXPECT(&timer, "");
+	frame.grant = (struct wire_grant){ now_ms - 1, 2000 };
+	EXPECT(&event, "");
+	frame.grant.asked_ms = now_ms;
+	EXPECT(&event, "vouch:1002001 log:75 ");
+	read_bulk(75);
+	frame = (struct wire_frame){ .type = WIRE_PING };
+	for (unsigned i = 0; i < 2; i++) {
+		now_ms += 999;
+		EXPECT(&event, "PING:0 ");
+	}
+	now_ms += 2;
+	EXPECT(&timer, "log:139 ");
+}
+
 /* The link is not read beyond the limit of merges. */
 Test(core, backpressure)
 {
