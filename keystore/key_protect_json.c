@@ -185,17 +185,34 @@ static enum err copy_base64(struct slice *out, struct arena *arena, struct slice
 	return ERR_OK;
 }
 
+static enum err read_ciphertext(
+	struct keymanager_wrapped *out, struct arena *arena, const cJSON *json, const char *version)
+{
+	struct slice ciphertext = text_of(json, "ciphertext");
+	enum err err = ciphertext.len == 0 ? ERR_UNAVAILABLE : ERR_OK;
+	TRY(err);
+	TRY(copy_text(&out->ciphertext, arena, ciphertext));
+	TRY(copy_text(&out->key_version, arena, text_of(member(json, version), "id")));
+out:
+	return err;
+}
+
 enum err key_protect_read_wrapped(
 	struct keymanager_wrapped *out, struct arena *arena, struct slice body)
 {
-	enum err err = ERR_UNAVAILABLE;
 	cJSON *json = json_parse(body);
-	struct slice ciphertext = text_of(json, "ciphertext");
-	if (ciphertext.len == 0)
-		goto out;
-	TRY(copy_text(&out->ciphertext, arena, ciphertext));
-	TRY(copy_text(&out->key_version, arena, text_of(member(json, "keyVersion"), "id")));
-out:
+	enum err err = read_ciphertext(out, arena, json, "keyVersion");
+	json_free(json);
+	return err;
+}
+
+enum err key_protect_read_rewrapped(
+	struct keymanager_wrapped *out, struct arena *arena, struct slice body)
+{
+	cJSON *json = json_parse(body);
+	enum err err = read_ciphertext(out, arena, json, "rewrappedKeyVersion");
+	if (err == ERR_OK && out->key_version.len == 0)
+		err = ERR_UNAVAILABLE;
 	json_free(json);
 	return err;
 }

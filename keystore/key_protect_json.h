@@ -16,6 +16,7 @@ enum { KEY_PROTECT_CODE_MAX = 64 };
 /* Requests. */
 MUST_USE enum err key_protect_write_wrap(
 	struct buf *out, struct slice plaintext, const struct keymanager_aad *aad);
+/* And rewrap. */
 MUST_USE enum err key_protect_write_unwrap(
 	struct buf *out, struct slice ciphertext, const struct keymanager_aad *aad);
 MUST_USE enum err key_protect_write_create(struct buf *out, const char *name, struct slice payload);
@@ -25,6 +26,9 @@ MUST_USE enum err key_protect_read_wrapped(
 	struct keymanager_wrapped *out, struct arena *arena, struct slice body);
 MUST_USE enum err key_protect_read_unwrapped(
 	struct keymanager_unwrapped *out, struct arena *arena, struct slice body);
+/* ERR_UNAVAILABLE also when it does not say which version it is of. */
+MUST_USE enum err key_protect_read_rewrapped(
+	struct keymanager_wrapped *out, struct arena *arena, struct slice body);
 /* Exactly one key. */
 MUST_USE enum err key_protect_read_key(
 	struct keymanager_key *out, struct arena *arena, struct slice body);

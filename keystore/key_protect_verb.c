@@ -129,13 +129,18 @@ static enum keymanager_crk other_crk(enum keymanager_crk crk)
 	return crk == KEYMANAGER_CRK ? KEYMANAGER_OTHER_CRK : KEYMANAGER_CRK;
 }
 
+static const char *unwrap_action(const struct call *call)
+{
+	return call->verb == KEYMANAGER_REWRAP ? "actions/rewrap" : "actions/unwrap";
+}
+
 /* Which root key wrapped it is not told: the one that opened the last one is the better guess. */
 static void set_unwrap_request(struct call *call)
 {
 	enum keymanager_crk first = call->km->opened_last;
 	copy_root(call->root_key, call, first);
 	copy_root(call->next_root_key, call, other_crk(first));
-	set_root_request(call, "POST", "actions/unwrap");
+	set_root_request(call, "POST", unwrap_action(call));
 }
 
 enum err call_prepare(struct call *call, const struct keymanager_order *order)
@@ -146,6 +151,9 @@ enum err call_prepare(struct call *call, const struct keymanager_order *order)
 		set_root_request(call, "POST", "actions/wrap");
 		return key_protect_write_wrap(&call->body, order->bytes, order->aad);
 	case KEYMANAGER_UNWRAP:
+		set_unwrap_request(call);
+		return key_protect_write_unwrap(&call->body, order->bytes, order->aad);
+	case KEYMANAGER_REWRAP:
 		set_unwrap_request(call);
 		return key_protect_write_unwrap(&call->body, order->bytes, order->aad);
 	case KEYMANAGER_GET:
@@ -231,14 +239,14 @@ static bool goes_on_with_other_root(struct call *call, long status, enum err err
 	call->first_err = err;
 	bytes_copy(call->root_key, call->next_root_key, sizeof(call->root_key));
 	call->next_root_key[0] = '\0';
-	set_root_request(call, "POST", "actions/unwrap");
+	set_root_request(call, "POST", unwrap_action(call));
 	return true;
 }
 
 /* The other node may have made the ring since we looked. */
 bool call_goes_on(struct call *call, long status, enum err err)
 {
-	if (call->verb == KEYMANAGER_UNWRAP)
+	if (call->verb == KEYMANAGER_UNWRAP || call->verb == KEYMANAGER_REWRAP)
 		return goes_on_with_other_root(call, status, err);
 	if (call->step != STEP_MAKE_RING || (status != 400 && status != 409))
 		return false;
@@ -262,6 +270,8 @@ enum err call_read(struct call *call, struct slice body)
 		return key_protect_read_wrapped(&call->result.wrapped, call->arena, body);
 	case KEYMANAGER_UNWRAP:
 		return key_protect_read_unwrapped(&call->result.unwrapped, call->arena, body);
+	case KEYMANAGER_REWRAP:
+		return key_protect_read_rewrapped(&call->result.wrapped, call->arena, body);
 	case KEYMANAGER_GET:
 		return read_got(call, body);
 	case KEYMANAGER_CREATE:
@@ -278,7 +288,7 @@ enum err call_read(struct call *call, struct slice body)
 	return ERR_INTERNAL;
 }
 
-/* Wrap and unwrap: the id is the root key's, whose state is not the object's. */
+/* Wrap, unwrap, rewrap: the id is the root key's, whose state is not the object's. */
 static enum err classify_root_action(const struct call *call, long status, const char *code)
 {
 	if (status == 409 || status == 410)
@@ -287,7 +297,7 @@ static enum err classify_root_action(const struct call *call, long status, const
 		return ERR_UNAVAILABLE;
 	if (status == 422)
 		return ERR_CORRUPT;
-	if (status == 400 && call->verb == KEYMANAGER_UNWRAP &&
+	if (status == 400 && call->verb != KEYMANAGER_WRAP &&
 		strcmp(code, "INVALID_FIELD_ERR") == 0)
 		return ERR_CORRUPT; /* the stored ciphertext is not even base64 */
 	return ERR_FIELD;
@@ -314,6 +324,7 @@ enum err call_classify(const struct call *call, long status, const char *code)
 	switch (call->verb) {
 	case KEYMANAGER_WRAP:
 	case KEYMANAGER_UNWRAP:
+	case KEYMANAGER_REWRAP:
 		return classify_root_action(call, status, code);
 	case KEYMANAGER_GET:
 	case KEYMANAGER_DELETE:
@@ -384,18 +395,35 @@ static enum err both_say(const struct call *call, enum err err, enum keymanager_
 	return err;
 }
 
+/* The root key that opened it, or whose refusal counts; *err is what the two say together. */
+static enum keymanager_crk opened_by(const struct call *call, enum err *err)
+{
+	enum keymanager_crk crk = crk_of_call(call);
+	if (*err == ERR_OK)
+		call->km->opened_last = crk;
+	else if (*err == ERR_CORRUPT || call->first_err != ERR_OK)
+		*err = both_say(call, *err, &crk);
+	return crk;
+}
+
+static void deliver_rewrapped(struct call *call, enum err err)
+{
+	struct keymanager_wrapped result = { 0 };
+	if (err == ERR_OK)
+		result = call->result.wrapped;
+	result.crk = opened_by(call, &err);
+	result.err = err;
+	result.why = call->why;
+	call->callback.on_wrapped(call->ctx, &result);
+}
+
 static void deliver_unwrapped(struct call *call, enum err err)
 {
 	struct keymanager_unwrapped result = { 0 };
-	enum keymanager_crk crk = crk_of_call(call);
-	if (err == ERR_OK) {
+	if (err == ERR_OK)
 		result = call->result.unwrapped;
-		call->km->opened_last = crk;
-	} else if (err == ERR_CORRUPT || call->first_err != ERR_OK) {
-		err = both_say(call, err, &crk);
-	}
+	result.crk = opened_by(call, &err);
 	result.err = err;
-	result.crk = crk;
 	result.why = call->why;
 	call->callback.on_unwrapped(call->ctx, &result);
 }
@@ -424,6 +452,9 @@ void call_deliver(struct call *call, enum err err)
 	switch (call->verb) {
 	case KEYMANAGER_WRAP:
 		deliver_wrapped(call, err);
+		return;
+	case KEYMANAGER_REWRAP:
+		deliver_rewrapped(call, err);
 		return;
 	case KEYMANAGER_UNWRAP:
 		deliver_unwrapped(call, err);

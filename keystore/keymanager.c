@@ -97,6 +97,19 @@ enum err keymanager_unwrap_start(struct keymanager_pending **out, struct keymana
 			.callback.on_unwrapped = on_unwrapped });
 }
 
+enum err keymanager_rewrap_start(struct keymanager_pending **out, struct keymanager *keymanager,
+	struct slice ciphertext, const struct keymanager_aad *aad,
+	void (*on_rewrapped)(void *ctx, const struct keymanager_wrapped *result),
+	const struct keymanager_call *call)
+{
+	return start(out, keymanager,
+		&(struct keymanager_order){ .verb = KEYMANAGER_REWRAP,
+			.call = call,
+			.bytes = ciphertext,
+			.aad = aad,
+			.callback.on_wrapped = on_rewrapped });
+}
+
 enum err keymanager_get_start(struct keymanager_pending **out, struct keymanager *keymanager,
 	const struct uid *id, void (*on_got)(void *ctx, const struct keymanager_got *result),
 	const struct keymanager_call *call)

@@ -81,6 +81,7 @@ struct keymanager_wrapped {
 	const char *why;
 	struct slice ciphertext; /* as the service's text */
 	struct slice key_version; /* id of the CRK version */
+	enum keymanager_crk crk; /* of a rewrap: as in keymanager_unwrapped */
 };
 MUST_USE enum err keymanager_wrap_start(struct keymanager_pending **out,
 	struct keymanager *keymanager, struct slice plaintext, const struct keymanager_aad *aad,
@@ -99,6 +100,13 @@ struct keymanager_unwrapped {
 MUST_USE enum err keymanager_unwrap_start(struct keymanager_pending **out,
 	struct keymanager *keymanager, struct slice ciphertext, const struct keymanager_aad *aad,
 	void (*on_unwrapped)(void *ctx, const struct keymanager_unwrapped *result),
+	const struct keymanager_call *call);
+
+/* The same under the newest version of the root key that wrapped it, without its being told what is
+ * in it. Harmless for one that is there already. Both root keys are tried. */
+MUST_USE enum err keymanager_rewrap_start(struct keymanager_pending **out,
+	struct keymanager *keymanager, struct slice ciphertext, const struct keymanager_aad *aad,
+	void (*on_rewrapped)(void *ctx, const struct keymanager_wrapped *result),
 	const struct keymanager_call *call);
 
 /* A key of the service as it tells it. */

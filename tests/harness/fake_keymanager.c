@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 /* The version of a wrapped text says which root key it was, too. */
-enum { FAKE_SECOND_VERSION = 0x8000 };
+enum { FAKE_SECOND_VERSION = 0x8000, FAKE_VERSION_LEN = 4 };
 enum { FAKE_AAD_HEX = 16, FAKE_MASK = 0x5a, FAKE_BYTES_MAX = 65536, FAKE_ROOT_DATE = 1700000000 };
 
 struct keymanager {
@@ -237,6 +237,7 @@ static void run_wrap(struct keymanager_pending *pending, void *ctx)
 	wrap_text(&text, pending, pending->keymanager->second[KEYMANAGER_CRK],
 		buf_slice(&pending->bytes));
 	result.ciphertext = buf_slice(&text);
+	result.key_version = slice_cut(result.ciphertext, 0, FAKE_VERSION_LEN);
 	void (*on)(void *, const struct keymanager_wrapped *) = pending->on.wrapped;
 	pending_free(pending);
 	on(ctx, &result);
@@ -272,13 +273,45 @@ static enum err unwrap_crk(
 		       : ERR_CORRUPT;
 }
 
+static bool is_by_second(const struct keymanager_pending *pending)
+{
+	return slice_cut(buf_slice(&pending->bytes), 0, 1).data[0] == '8';
+}
+
+static void run_rewrap(struct keymanager_pending *pending, void *ctx)
+{
+	struct keymanager_wrapped result = { .err = pending->fault.err };
+	struct fake_service *service = pending->keymanager->service;
+	bool second = is_by_second(pending);
+	struct buf plain, text;
+
+	buf_init(&plain, FAKE_BYTES_MAX);
+	buf_init(&text, FAKE_BYTES_MAX);
+	if (result.err == ERR_OK)
+		result.err = unwrap_crk(&result.crk, pending->keymanager, second);
+	if (result.err == ERR_OK)
+		result.err = root_usable(service, second);
+	if (result.err == ERR_OK)
+		result.err = unwrap_text(&plain, pending);
+	if (result.err == ERR_OK) {
+		wrap_text(&text, pending, second, buf_slice(&plain));
+		result.ciphertext = buf_slice(&text);
+		result.key_version = slice_cut(result.ciphertext, 0, FAKE_VERSION_LEN);
+	}
+	void (*on)(void *, const struct keymanager_wrapped *) = pending->on.wrapped;
+	pending_free(pending);
+	on(ctx, &result);
+	buf_free(&plain);
+	buf_free(&text);
+}
+
 static void run_unwrap(struct keymanager_pending *pending, void *ctx)
 {
 	struct keymanager_unwrapped result = { .err = pending->fault.err };
 	struct fake_service *service = pending->keymanager->service;
-	bool second = slice_cut(buf_slice(&pending->bytes), 0, 1).data[0] == '8';
+	bool second = is_by_second(pending);
 	struct buf plain, again;
-	char version[5];
+	char version[FAKE_VERSION_LEN + 1];
 
 	buf_init(&plain, FAKE_BYTES_MAX);
 	buf_init(&again, FAKE_BYTES_MAX);
@@ -292,6 +325,7 @@ static void run_unwrap(struct keymanager_pending *pending, void *ctx)
 		plain.data[plain.start] ^= 1;
 	result.plaintext = buf_slice(&plain);
 	snprintf(version, sizeof(version), "%04x", root_version(service, second));
+	result.key_version = slice_text(version);
 	if (result.err == ERR_OK &&
 		!slice_equal_text(slice_cut(buf_slice(&pending->bytes), 0, 4), version)) {
 		wrap_text(&again, pending, second, buf_slice(&plain));
@@ -424,10 +458,14 @@ static void run_root(struct keymanager_pending *pending, void *ctx)
 {
 	struct fake_service *service = pending->keymanager->service;
 	bool second = pending->keymanager->second[pending->crk];
+	char version[FAKE_VERSION_LEN + 1];
 	struct keymanager_root result = { .err = pending->fault.err,
 		.state = second ? service->second : service->root,
 		.id = { { 0xc0, second } },
 		.version_date = FAKE_ROOT_DATE + (int64_t) service->root_version };
+
+	snprintf(version, sizeof(version), "%04x", root_version(service, second));
+	result.key_version = slice_text(version);
 	void (*on)(void *, const struct keymanager_root *) = pending->on.root;
 
 	pending_free(pending);
@@ -450,6 +488,7 @@ static void pending_run(void *ctx)
 	static void (*const runs[FAKE_CALL_COUNT])(struct keymanager_pending *, void *) = {
 		[FAKE_WRAP] = run_wrap,
 		[FAKE_UNWRAP] = run_unwrap,
+		[FAKE_REWRAP] = run_rewrap,
 		[FAKE_GET] = run_get,
 		[FAKE_CREATE] = run_create,
 		[FAKE_DELETE] = run_delete,
@@ -552,6 +591,20 @@ enum err keymanager_unwrap_start(struct keymanager_pending **out, struct keymana
 	ASSERT(ciphertext.len > 0 && buf_append(&pending->bytes, ciphertext) == ERR_OK);
 	aad_digest(pending->aad, aad);
 	pending->on.unwrapped = on_unwrapped;
+	*out = pending;
+	return ERR_OK;
+}
+
+enum err keymanager_rewrap_start(struct keymanager_pending **out, struct keymanager *keymanager,
+	struct slice ciphertext, const struct keymanager_aad *aad,
+	void (*on_rewrapped)(void *ctx, const struct keymanager_wrapped *result),
+	const struct keymanager_call *call)
+{
+	struct keymanager_pending *pending = pending_new(keymanager, FAKE_REWRAP, call);
+
+	ASSERT(ciphertext.len > 0 && buf_append(&pending->bytes, ciphertext) == ERR_OK);
+	aad_digest(pending->aad, aad);
+	pending->on.wrapped = on_rewrapped;
 	*out = pending;
 	return ERR_OK;
 }

@@ -101,6 +101,57 @@ Test(keymanager_answers, unwrap)
 	service_stop(&service);
 }
 
+/* A rewrap tells the new form and the version that it is of, and sends no plaintext; an answer that
+ * does not is none. */
+Test(keymanager_answers, rewrap)
+{
+	struct line line = { "POST " SERVICE_ROOT "/actions/rewrap", .status = 200,
+		.body = "{\"ciphertext\":\"bmV3\",\"keyVersion\":{\"id\":\"v-1\"},"
+			"\"rewrappedKeyVersion\":{\"id\":\"v-2\"}}" };
+	struct service service;
+
+	service_start(&service);
+	once(&service, line, service_rewrap);
+	cr_assert_eq(service.err, ERR_OK, "%s", service.why);
+	cr_assert_str_eq(service.text[0], "bmV3");
+	cr_assert_str_eq(service.text[2], "v-2");
+	cr_assert(service_last_has(&service, line.request, "\"ciphertext\":\"eyJ3cmFwcGVkIn0=\""));
+	cr_assert(service_last_has(&service, line.request, "\"aad\":[\"tenant-0001\",\"00ff\"]"));
+	cr_assert_not(service_last_has(&service, line.request, "plaintext"));
+	service_stop(&service);
+}
+
+/* A rewrap that fails: what is wrong with the ciphertext, with the root key, and with the answer.
+ */
+Test(keymanager_answers, rewrap_refused)
+{
+	static const struct {
+		int status;
+		const char *body;
+		enum err err;
+	} answers[] = {
+		{ 422, SERVICE_REASON("UNPROCESSABLE_CIPHERTEXT_ERR"), ERR_CORRUPT },
+		{ 400, SERVICE_REASON("INVALID_FIELD_ERR"), ERR_CORRUPT },
+		{ 409, SERVICE_REASON("KEY_ACTION_INVALID_STATE_ERR"), ERR_ROOT_DISABLED },
+		{ 410, SERVICE_REASON("KEY_DELETED_ERR"), ERR_ROOT_DISABLED },
+		{ 400, SERVICE_REASON("BAD_BODY_ERR"), ERR_FIELD },
+		{ 200, "{\"ciphertext\":\"bmV3\",\"keyVersion\":{\"id\":\"v-1\"}}",
+			ERR_UNAVAILABLE },
+		{ 200, "{\"rewrappedKeyVersion\":{\"id\":\"v-2\"}}", ERR_UNAVAILABLE },
+	};
+	struct line line = { "POST " SERVICE_ROOT "/actions/rewrap", .status = 0 };
+	struct service service;
+
+	service_start(&service);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		line.status = answers[i].status;
+		line.body = answers[i].body;
+		once(&service, line, service_rewrap);
+		cr_assert_eq(service.err, answers[i].err, "%zu: %s", i, err_name(service.err));
+	}
+	service_stop(&service);
+}
+
 /* A root key that the owner disabled or deleted is no outage. */
 Test(keymanager_answers, root_key_taken_away)
 {

@@ -86,6 +86,27 @@ Test(keymanager_roots, refusals_add_up)
 	}
 }
 
+/* A rewrap goes to the root key that wrapped it, and stays with it. */
+Test(keymanager_roots, rewraps_with_its_own)
+{
+	struct service service;
+
+	start(&service);
+	service.line_count = 0;
+	service_line(
+		&service, (struct line){ "POST " SERVICE_ROOT "/actions/rewrap", .status = 422 });
+	service_line(&service,
+		(struct line){ "POST " SERVICE_KEYS "/" OTHER_ID "/actions/rewrap", .status = 200,
+			.body = "{\"ciphertext\":\"bmV3\","
+				"\"rewrappedKeyVersion\":{\"id\":\"v-2\"}}" });
+	(void) service_rewrap(&service);
+	service_run(&service, 1);
+	cr_assert_eq(service.err, ERR_OK, "%s", service.why);
+	cr_assert_eq(service.crk, KEYMANAGER_OTHER_CRK);
+	cr_assert_str_eq(service.text[0], "bmV3");
+	service_stop(&service);
+}
+
 /* With one root key a refusal is final, and a name that is none is refused. */
 Test(keymanager_roots, one_alone)
 {

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ANSWER_MAX = 65536, DEADLINE_MS = 5000, LOOP_LIMIT_MS = 20000 };
+enum { ANSWER_MAX = 65536, TOKEN_MAX = 4096, DEADLINE_MS = 5000, LOOP_LIMIT_MS = 20000 };
 
 struct world {
 	pid_t emulator;
@@ -35,6 +35,7 @@ struct world {
 	bool has_key;
 	struct keymanager_key key;
 	struct keymanager_root root_result;
+	char version[64], newest[64]; /* of the root key: of what was rewrapped; as it tells */
 	struct uid id;
 };
 
@@ -131,15 +132,32 @@ static void start_emulator(struct world *world)
 	fclose(lines);
 }
 
-static void make_root(struct world *world)
+static void take_token(struct world *world, char token[TOKEN_MAX])
 {
 	static char answer[ANSWER_MAX];
-	static char token[4096];
 	ask(world, "POST", "/identity/token",
 		"grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey&apikey="
 		"dev-manager-key",
 		NULL, answer);
-	pick(token, sizeof(token), answer, "access_token");
+	pick(token, TOKEN_MAX, answer, "access_token");
+}
+
+/* As the owner does. */
+static void rotate_root(struct world *world)
+{
+	static char answer[ANSWER_MAX];
+	static char token[TOKEN_MAX];
+	char path[128];
+	take_token(world, token);
+	snprintf(path, sizeof(path), "/api/v2/keys/%s/actions/rotate", world->root);
+	ask(world, "POST", path, "{}", token, answer);
+}
+
+static void make_root(struct world *world)
+{
+	static char answer[ANSWER_MAX];
+	static char token[TOKEN_MAX];
+	take_token(world, token);
 	ask(world, "POST", "/api/v2/keys",
 		"{\"metadata\":{\"collectionType\":\"application/vnd.ibm.kms.key+json\","
 		"\"collectionTotal\":1},\"resources\":[{\"name\":\"root\",\"type\":"
@@ -234,6 +252,15 @@ static void on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 	called(ctx, result->err, result->ciphertext);
 }
 
+static void on_rewrapped(void *ctx, const struct keymanager_wrapped *result)
+{
+	struct world *world = ctx;
+	if (result->err == ERR_OK)
+		cr_assert_eq(text_copy(world->version, sizeof(world->version), result->key_version),
+			ERR_OK);
+	called(world, result->err, result->ciphertext);
+}
+
 static void on_unwrapped(void *ctx, const struct keymanager_unwrapped *result)
 {
 	called(ctx, result->err, result->plaintext);
@@ -271,6 +298,9 @@ static void on_root(void *ctx, const struct keymanager_root *result)
 {
 	struct world *world = ctx;
 	world->root_result = *result;
+	if (result->err == ERR_OK)
+		cr_assert_eq(text_copy(world->newest, sizeof(world->newest), result->key_version),
+			ERR_OK);
 	called(world, result->err, SLICE_EMPTY);
 }
 
@@ -301,6 +331,14 @@ static enum err unwrap(
 	struct keymanager_call call = call_of(world, DEADLINE_MS);
 	return run(world, keymanager_unwrap_start(&world->pending, world->keymanager, ciphertext,
 				  with, on_unwrapped, &call));
+}
+
+static enum err rewrap(
+	struct world *world, struct slice ciphertext, const struct keymanager_aad *with)
+{
+	struct keymanager_call call = call_of(world, DEADLINE_MS);
+	return run(world, keymanager_rewrap_start(&world->pending, world->keymanager, ciphertext,
+				  with, on_rewrapped, &call));
 }
 
 static enum err get(struct world *world, const struct uid *id, uint32_t deadline_ms)
@@ -362,6 +400,29 @@ Test(keymanager, wraps_and_unwraps)
 	cr_assert_eq(unwrap(&world, slice_of(ciphertext, len), &wrong_aad), ERR_CORRUPT);
 	cr_assert_eq(root(&world), ERR_OK);
 	cr_assert_eq(world.root_result.state, KEYMANAGER_ROOT_ENABLED);
+	world_stop(&world);
+}
+
+/* After a rotation a rewrap gives another form, of the root key's newest version, that opens to the
+ * same under the same AAD. */
+Test(keymanager, rewraps_after_a_rotation)
+{
+	struct world world;
+	static char old[8000], renewed[8000];
+	world_start(&world, "dev-manager-key\n");
+	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
+	struct slice ciphertext = slice_of(old, world.text_len);
+	bytes_copy(old, world.text, world.text_len);
+	rotate_root(&world);
+	cr_assert_eq(rewrap(&world, ciphertext, &wrong_aad), ERR_CORRUPT);
+	cr_assert_eq(rewrap(&world, ciphertext, &aad), ERR_OK);
+	struct slice again = slice_of(renewed, world.text_len);
+	bytes_copy(renewed, world.text, world.text_len);
+	cr_assert_not(slice_equal(ciphertext, again));
+	cr_assert_eq(unwrap(&world, again, &aad), ERR_OK);
+	cr_assert(slice_equal_text(slice_of(world.text, world.text_len), "sixteen bytes..."));
+	cr_assert_eq(root(&world), ERR_OK);
+	cr_assert_str_eq(world.version, world.newest);
 	world_stop(&world);
 }
 

@@ -29,6 +29,7 @@ static void service_on_wrapped(void *ctx, const struct keymanager_wrapped *resul
 
 	keep(service->text[0], result->ciphertext);
 	keep(service->text[2], result->key_version);
+	service->crk = result->crk;
 	answered(service, result->err, result->why);
 }
 
@@ -134,6 +135,17 @@ struct keymanager_pending *service_unwrap(struct service *service)
 	return started(service,
 		keymanager_unwrap_start(&pending, service->keymanager,
 			slice_text("eyJ3cmFwcGVkIn0="), &aad, service_on_unwrapped, &call),
+		&pending);
+}
+
+struct keymanager_pending *service_rewrap(struct service *service)
+{
+	struct keymanager_call call = call_of(service, DEADLINE_MS);
+	struct keymanager_pending *pending = NULL;
+
+	return started(service,
+		keymanager_rewrap_start(&pending, service->keymanager,
+			slice_text("eyJ3cmFwcGVkIn0="), &aad, service_on_wrapped, &call),
 		&pending);
 }
 

@@ -83,6 +83,7 @@ struct keymanager_options service_options(struct service *service);
 /* The calls, with what the tests do not vary. */
 struct keymanager_pending *service_wrap(struct service *service, uint32_t deadline_ms);
 struct keymanager_pending *service_unwrap(struct service *service);
+struct keymanager_pending *service_rewrap(struct service *service);
 struct keymanager_pending *service_get(struct service *service);
 struct keymanager_pending *service_create(struct service *service, uint32_t deadline_ms);
 struct keymanager_pending *service_delete(struct service *service);
