@@ -313,6 +313,11 @@ void background_roots_changed(struct background *background)
 		root_watch_again(background->root_watches[crk]);
 }
 
+void background_look_at_root(struct background *background, enum keymanager_crk crk)
+{
+	root_watch_poke(background->root_watches[crk]);
+}
+
 void background_free(struct background *background)
 {
 	if (background == NULL)

@@ -21,5 +21,7 @@ enum {
 MUST_USE enum err background_new(struct background **out, struct instance *instance);
 void background_roots_changed(struct background *background);
 void background_free(struct background *background);
+/* The root key may have been rotated: it is asked for soon, and not more often than makes sense. */
+void background_look_at_root(struct background *background, enum keymanager_crk crk);
 
 #endif

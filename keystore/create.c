@@ -24,6 +24,7 @@ struct create {
 	struct object_change change;
 	struct object object; /* as it will be recorded */
 	struct envelope envelope;
+	int64_t version_date; /* of the root key's version that wrapped it; 0: not known */
 	struct slice payload;
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
 	bool unclaimed;
@@ -138,6 +139,8 @@ static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result
 
 	create->flow.call = NULL;
 	TRY(flow_error(result->err));
+	create->version_date =
+		instance_version_date(create->flow.instance, KEYMANAGER_CRK, result->key_version);
 	TRY(create_pack(create, result->ciphertext));
 	TRY(flow_commit(&create->flow, create_write_intent, create_on_intent));
 out:
@@ -246,6 +249,7 @@ static enum err create_complete(struct create *create, const struct uid *id)
 	fresh.unclaimed = create->unclaimed;
 	fresh.last_change = create->object.last_change;
 	bytes_copy(fresh.dates, create->object.dates, sizeof(fresh.dates));
+	fresh.wrapped.version_date = create->version_date;
 	create->object = fresh;
 out:
 	return err;

@@ -289,7 +289,7 @@ static const struct object_wrapped *work_wrapped(const struct fetch_work *work)
 
 static enum err work_open(struct fetch_work *work, const struct keymanager_unwrapped *result)
 {
-	const struct object_wrapped *wrapped = work_wrapped(work);
+	const struct object_wrapped *wrapped = work->opened;
 	struct sealing sealing = { .instance = &work->flow.instance->id,
 		.nonce = wrapped->nonce,
 		.key = result->plaintext };
@@ -324,6 +324,7 @@ static void work_on_unopened(struct fetch_work *work)
 		fetch_work_done(work, ERR_NOT_FOUND);
 	} else if (!work->has_fresh) {
 		fetch_work_log(work, "wrapped-key-unreadable", "reading it again");
+		work->unreadable = true;
 		work->cached->wrapped.ciphertext = SLICE_EMPTY;
 		work_get(work);
 	} else {
@@ -358,6 +359,9 @@ static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 		return;
 	}
 	instance_note_good(work->flow.instance, false);
+	work->opened = work_wrapped(work);
+	work->version_date =
+		instance_version_date(work->flow.instance, result->crk, result->key_version);
 	err = work_open(work, result);
 	work->unwrapped = err == ERR_OK;
 	if (err == ERR_CORRUPT)
@@ -384,13 +388,31 @@ static void work_unwrap(struct fetch_work *work)
 
 /* ---- commit ---- */
 
-static void work_set_rewrapped(struct fetch_work *work, struct object *object)
+/*
+ * The form that the key manager has just wrapped anew, or opened where the cached one did not. Its
+ * label is never newer than what it is of: one whose version is not known yet keeps the old label,
+ * and counts as old until it is wrapped again.
+ */
+static void work_renew_wrapped(struct fetch_work *work, struct object *object)
 {
-	if (work->rewrapped.len == 0)
-		return;
-	object->wrapped.ciphertext = work->rewrapped;
-	object->wrapped.version_date = work->flow.instance->crks[work->crk].version_date;
-	object->wrapped.written = flow_stamp(&work->flow);
+	struct object_wrapped renewed = *work->opened;
+
+	if (work->rewrapped.len > 0)
+		renewed.ciphertext = work->rewrapped;
+	if (work->unreadable && renewed.version_date < work->cached->wrapped.version_date)
+		renewed.version_date = work->cached->wrapped.version_date;
+	if (renewed.version_date < work->version_date)
+		renewed.version_date = work->version_date;
+	renewed.written = flow_stamp(&work->flow);
+	object_renew_wrapped(object, &renewed);
+}
+
+static void work_set_wrapped(struct fetch_work *work, struct object *object)
+{
+	if (work->rewrapped.len > 0 || work->unreadable)
+		work_renew_wrapped(work, object);
+	else if (work->opened == &work->fresh.wrapped)
+		object->wrapped.version_date = work->version_date;
 }
 
 static enum err work_write(void *ctx, struct cache_write *write, struct arena *arena)
@@ -409,7 +431,8 @@ static enum err work_write(void *ctx, struct cache_write *write, struct arena *a
 			return ERR_DESTROYED;
 		record.object = *object;
 	}
-	work_set_rewrapped(work, &record.object);
+	if (work->opened != NULL)
+		work_set_wrapped(work, &record.object);
 	TRY(flow_put(&work->flow, write, arena, &record));
 	if (work->missing && work->has_fresh)
 		TRY(missing_clear(write, &work->uid));
@@ -433,7 +456,7 @@ static void work_commit(struct fetch_work *work)
 {
 	enum err err;
 
-	if (work->rewrapped.len == 0 &&
+	if (work->rewrapped.len == 0 && !work->unreadable &&
 		!(work->has_fresh && (work->missing || work_differs(work)))) {
 		work_keep(work);
 		return;

@@ -26,7 +26,10 @@ struct fetch_work {
 	bool restored; /* cached as dead, and live again at the key manager */
 	struct slice sealed; /* material under a one-time key, or empty */
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
+	const struct object_wrapped *opened; /* the form that was unwrapped; NULL: none */
 	struct slice rewrapped; /* after a rotation of the root key (design D14) */
+	int64_t version_date; /* of the root key's version that wraps it now; 0: not known */
+	bool unreadable; /* the cached form did not open: what did takes its place */
 	struct object tombstone;
 	struct slice found; /* the material */
 	bool unwrapped; /* just now, and not taken from the table, by: */

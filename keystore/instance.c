@@ -173,6 +173,16 @@ bool instance_root_is_usable(const struct instance *instance, enum keymanager_cr
 	       instance->crks[crk].state != KEYMANAGER_ROOT_DELETED;
 }
 
+int64_t instance_version_date(
+	struct instance *instance, enum keymanager_crk crk, struct slice key_version)
+{
+	int64_t date = root_versions_date(&instance->crks[crk].versions, key_version);
+
+	if (date == 0 && key_version.len > 0 && instance->background != NULL)
+		background_look_at_root(instance->background, crk);
+	return date;
+}
+
 /* Entries that the usable root key opens come back later; what is kept then was not opened by this
  * one (instance_root_is_usable). */
 void instance_close_root(

@@ -4,6 +4,7 @@
 #define KEYSTORE_INSTANCE_H
 
 #include "keystore/keystore_private.h"
+#include "keystore/root_versions.h"
 
 struct background;
 struct ledger;
@@ -14,7 +15,7 @@ enum { INSTANCE_ROOT_LEN = 256 };
 /* What is known of a root key. */
 struct instance_crk {
 	enum keymanager_root_state state;
-	int64_t version_date; /* of the newest version; 0: not known */
+	struct root_versions versions; /* as far as it told of them */
 	struct uid id; /* zero: not known */
 };
 
@@ -61,6 +62,10 @@ bool instance_in_grace(const struct instance *instance);
 uint64_t instance_missing(const struct instance *instance);
 /* Not known to be disabled or deleted. */
 bool instance_root_is_usable(const struct instance *instance, enum keymanager_crk crk);
+/* When the version of the root key with that id was made, as the label of what it wraps; 0: not
+ * known yet, and the key manager is asked. */
+int64_t instance_version_date(
+	struct instance *instance, enum keymanager_crk crk, struct slice key_version);
 /* The root key may not be used: nothing that it may have wrapped stays unwrapped (design D13). */
 void instance_close_root(
 	struct instance *instance, enum keymanager_crk crk, enum keymanager_root_state state);

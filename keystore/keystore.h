@@ -255,6 +255,7 @@ struct keystore_instance_status {
 	const char *kind, *url, *root_key, *other_root_key, *key_ring; /* other: may be NULL */
 	struct keymanager_health health;
 	enum keymanager_root_state root, other_root;
+	int64_t root_version; /* when its newest version was made, in seconds; 0: not known */
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	uint64_t objects_seen, unclaimed, ledger_records, ledger_waiting;
 	uint64_t missing; /* not shown by the key manager any more (design D12) */

@@ -350,3 +350,13 @@ enum err object_apply(struct object *object, struct arena *arena,
 out:
 	return err;
 }
+
+void object_renew_wrapped(struct object *object, const struct object_wrapped *renewed)
+{
+	const struct object_wrapped *own = &object->wrapped;
+
+	if (slice_equal(own->sealed, renewed->sealed) &&
+		slice_equal(slice_of(own->nonce, sizeof(own->nonce)),
+			slice_of(renewed->nonce, sizeof(renewed->nonce))))
+		object->wrapped = *renewed;
+}

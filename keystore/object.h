@@ -98,6 +98,10 @@ struct object {
 	size_t attribute_count;
 };
 
+/* Puts a wrapped form in the place of the one that it was made of (design D14). Nothing is done
+ * when the object's own is of another sealing by now. */
+void object_renew_wrapped(struct object *object, const struct object_wrapped *renewed);
+
 /* KMIP State, as numbered by the specification (kmip/ checks the equality with its table). */
 enum object_state {
 	OBJECT_STATE_PRE_ACTIVE = 1,

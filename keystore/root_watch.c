@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/root_watch.h"
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"
 #include "keystore/roots.h"
@@ -10,6 +11,7 @@ struct root_watch {
 	enum keymanager_crk crk;
 	struct loop_timer *timer;
 	struct keymanager_pending *call;
+	uint64_t looked_ms; /* boot time at which it was asked last */
 	bool failing; /* said in the log once */
 };
 
@@ -21,6 +23,16 @@ static void watch_wait(struct root_watch *watch)
 
 	/* A fifth either way, so that nodes do not ask in step. */
 	loop_timer_set(watch->timer, poll_ms * (80 + rand_below(41)) / 100);
+}
+
+static void watch_note_version(const struct instance *instance, struct instance_crk *crk,
+	const struct keymanager_root *result)
+{
+	int64_t before = root_versions_newest(&crk->versions);
+
+	root_versions_note(&crk->versions, result->key_version, result->version_date);
+	if (before != 0 && before < root_versions_newest(&crk->versions))
+		log_info("root-key-rotated", "instance=%s", instance->id.text);
 }
 
 static void watch_judge(struct root_watch *watch, const struct keymanager_root *result)
@@ -35,9 +47,9 @@ static void watch_judge(struct root_watch *watch, const struct keymanager_root *
 	if (!instance_root_is_usable(instance, watch->crk))
 		log_info("root-key-usable", "instance=%s", instance->id.text);
 	crk->state = result->state;
-	crk->version_date = result->version_date;
 	crk->id = result->id;
 	roots_note(instance, watch->crk);
+	watch_note_version(instance, crk, result);
 }
 
 static void watch_on_root(void *ctx, const struct keymanager_root *result)
@@ -67,6 +79,7 @@ static void watch_on_timer(void *ctx)
 
 	if (watch->crk == KEYMANAGER_OTHER_CRK && watch->instance->options.other_root_key == NULL)
 		return;
+	watch->looked_ms = clock_boot_ms();
 	if (keymanager_root_start(&watch->call, watch->instance->keymanager, watch->crk,
 		    watch_on_root, &call) != ERR_OK)
 		watch_wait(watch);
@@ -94,6 +107,14 @@ enum err root_watch_new(struct root_watch **out, struct instance *instance, enum
 out:
 	root_watch_free(watch);
 	return err;
+}
+
+void root_watch_poke(struct root_watch *watch)
+{
+	uint64_t due_ms = watch->looked_ms + ROOT_WATCH_POKE_MS, now_ms = clock_boot_ms();
+
+	if (watch->call == NULL)
+		loop_timer_set(watch->timer, due_ms > now_ms ? due_ms - now_ms : 0);
 }
 
 void root_watch_free(struct root_watch *watch)

@@ -410,6 +410,24 @@ bool world_object(struct world *world, const struct uid *uid, struct object *out
 	return found;
 }
 
+unsigned world_wrapped_by(struct world *world, const struct uid *uid)
+{
+	struct cache_read *read;
+	struct object *object;
+	struct arena *arena;
+	uint8_t version[2];
+
+	cr_assert_eq(arena_new(&arena, WORLD_ARENA), ERR_OK);
+	cr_assert_eq(cache_read_begin(&read, world->cache), ERR_OK);
+	cr_assert_eq(cache_get_object(read, arena, uid, &object), ERR_OK);
+	cr_assert_eq(text_unhex(version, sizeof(version),
+			     slice_cut(object->wrapped.ciphertext, 0, 2 * sizeof(version))),
+		ERR_OK);
+	cache_read_end(read);
+	arena_free(arena);
+	return be16_get(version);
+}
+
 uint64_t world_intents(struct world *world)
 {
 	struct cache_counts counts;

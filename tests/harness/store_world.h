@@ -68,6 +68,8 @@ enum err world_get_warm(struct world *world, const struct uid *uid);
 enum err world_client_find(struct world *world, uint8_t number);
 /* The record as it is cached. */
 bool world_object(struct world *world, const struct uid *uid, struct object *out);
+/* The version of the fake's root key that made its cached form. */
+unsigned world_wrapped_by(struct world *world, const struct uid *uid);
 uint64_t world_intents(struct world *world);
 
 #endif

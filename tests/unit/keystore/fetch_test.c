@@ -275,22 +275,6 @@ Test(fetch, finds_a_key_missing)
 	cr_assert_eq(kek_table_count(world.table), 0);
 }
 
-/* Shows that what a rotated root key wraps anew is kept in the cache. */
-Test(fetch, keeps_the_rewrapped_form)
-{
-	struct object before, after;
-
-	make_key();
-	cr_assert(world_object(&world, &world.uid, &before));
-	forget_unwrapped();
-	world.service.root_version = 2;
-	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
-	cr_assert(world_object(&world, &world.uid, &after));
-	cr_assert_gt(after.wrapped.version_date, before.wrapped.version_date);
-	forget_unwrapped();
-	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
-}
-
 static void on_merged(void *ctx, enum err err)
 {
 	struct world *in = ctx;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The versions of a root key that the key manager told of, by id: wrapped keys are labelled with
+ * the date of theirs (design D6, D14). */
+#ifndef KEYSTORE_ROOT_VERSIONS_H
+#define KEYSTORE_ROOT_VERSIONS_H
+
+#include "base/slice.h"
+
+enum {
+	ROOT_VERSIONS_MAX = 8, /* at most one an hour is made: more than a poll can miss */
+	ROOT_VERSION_ID_LEN = 64,
+};
+
+struct root_versions {
+	struct root_version {
+		char id[ROOT_VERSION_ID_LEN];
+		int64_t date; /* seconds */
+	} known[ROOT_VERSIONS_MAX]; /* the newest first */
+	size_t count;
+};
+
+/* What has no id, or no date, is not kept; beyond the maximum the oldest is forgotten. */
+void root_versions_note(struct root_versions *versions, struct slice id, int64_t date);
+/* 0: not known. */
+int64_t root_versions_date(const struct root_versions *versions, struct slice id);
+/* 0: none is known. */
+int64_t root_versions_newest(const struct root_versions *versions);
+
+#endif
