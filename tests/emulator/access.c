@@ -45,16 +45,17 @@ static enum err access_name(struct access_user *user)
 {
 	uint8_t hash[CRYPT_SHA256_LEN];
 	char uuid[UUID_TEXT_LEN + 1];
-	enum err err = crypt_sha256(hash, slice_text(user->api_key));
+	enum err err = crypt_sha256(hash, slice_text(user->name));
 
 	if (err != ERR_OK)
 		return err;
 	text_uuid_from_bytes(uuid, hash);
-	snprintf(user->id, sizeof(user->id), "iam-ServiceId-%s", uuid);
+	snprintf(user->id, sizeof(user->id), "iam-%s-%s",
+		user->is_profile ? "Profile" : "ServiceId", uuid);
 	return ERR_OK;
 }
 
-enum err access_add(struct access *access, const char *definition)
+enum err access_add(struct access *access, const char *definition, bool is_profile)
 {
 	const char *equals = strrchr(definition, '=');
 
@@ -75,8 +76,9 @@ enum err access_add(struct access *access, const char *definition)
 			return ERR_CONFIG;
 		user->roles |= role_named(name);
 	}
-	user->api_key = strndup(definition, (size_t) (equals - definition));
-	if (user->api_key == NULL)
+	user->is_profile = is_profile;
+	user->name = strndup(definition, (size_t) (equals - definition));
+	if (user->name == NULL)
 		return ERR_NOMEM;
 	access->user_count++;
 	return access_name(user);
@@ -85,14 +87,26 @@ enum err access_add(struct access *access, const char *definition)
 void access_free(struct access *access)
 {
 	for (size_t i = 0; i < access->user_count; i++)
-		free(access->users[i].api_key);
+		free(access->users[i].name);
 }
 
 const struct access_user *access_by_api_key(const struct access *access, struct slice api_key)
 {
 	for (size_t i = 0; i < access->user_count; i++) {
-		if (slice_equal_text(api_key, access->users[i].api_key))
-			return &access->users[i];
+		const struct access_user *user = &access->users[i];
+		if (!user->is_profile && slice_equal_text(api_key, user->name))
+			return user;
+	}
+	return NULL;
+}
+
+const struct access_user *access_by_profile(const struct access *access, struct slice profile)
+{
+	for (size_t i = 0; i < access->user_count; i++) {
+		const struct access_user *user = &access->users[i];
+		if (user->is_profile && (slice_equal_text(profile, user->name) ||
+						slice_equal_text(profile, user->id)))
+			return user;
 	}
 	return NULL;
 }
@@ -139,7 +153,9 @@ static char *token_claims(const struct access_user *user, const struct access_te
 
 	cJSON_AddStringToObject(claims, "iam_id", user->id);
 	cJSON_AddStringToObject(claims, "sub", user->id + sizeof("iam-") - 1);
-	cJSON_AddStringToObject(claims, "sub_type", "ServiceId");
+	cJSON_AddStringToObject(claims, "sub_type", user->is_profile ? "Profile" : "ServiceId");
+	if (term->use == TOKEN_REFRESH)
+		cJSON_AddBoolToObject(claims, "refresh", true);
 	cJSON_AddStringToObject(claims, "realmid", "iam");
 	cJSON_AddNumberToObject(claims, "iat", (double) term->now);
 	cJSON_AddNumberToObject(claims, "exp", (double) (term->now + term->life_s));
@@ -205,14 +221,14 @@ static bool token_is_ours(const struct access *access, struct slice signed_part,
 }
 
 const struct access_user *access_by_token(
-	const struct access *access, struct slice token, int64_t now, bool *expired)
+	const struct access *access, struct slice token, struct access_look *look)
 {
 	const char *text = (const char *) token.data;
 	const char *last = token.len > 0 ? memrchr(text, '.', token.len) : NULL;
 	const char *first = token.len > 0 ? memchr(text, '.', token.len) : NULL;
 	const struct access_user *user = NULL;
 
-	*expired = false;
+	look->expired = false;
 	if (first == NULL || first == last)
 		return NULL;
 	size_t signed_len = (size_t) (last - text);
@@ -222,11 +238,13 @@ const struct access_user *access_by_token(
 	cJSON *claims = token_open(first + 1, (size_t) (last - first - 1));
 	const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(claims, "iam_id"));
 	double expires = cJSON_GetNumberValue(cJSON_GetObjectItem(claims, "exp"));
-	for (size_t i = 0; id != NULL && i < access->user_count; i++) {
+	bool refresh = cJSON_IsTrue(cJSON_GetObjectItem(claims, "refresh"));
+	bool fits = refresh == (look->use == TOKEN_REFRESH);
+	for (size_t i = 0; id != NULL && fits && i < access->user_count; i++) {
 		if (strcmp(access->users[i].id, id) == 0)
 			user = &access->users[i];
 	}
-	*expired = user != NULL && !(expires > (double) now);
+	look->expired = user != NULL && !(expires > (double) look->now);
 	cJSON_Delete(claims);
-	return *expired ? NULL : user;
+	return look->expired ? NULL : user;
 }

@@ -29,9 +29,11 @@ enum access_action {
 enum { ACCESS_API_KEYS_MAX = 32, ACCESS_ID_MAX = 64, ACCESS_ROLES_TEXT_MAX = 96 };
 
 struct access_user {
-	char *api_key;
+	char *name; /* API key, or name of a trusted profile */
+	bool is_profile;
 	unsigned roles;
-	char id[ACCESS_ID_MAX]; /* "iam-ServiceId-<uuid>", a function of the API key */
+	/* "iam-ServiceId-<uuid>" or "iam-Profile-<uuid>", a function of the name */
+	char id[ACCESS_ID_MAX];
 	char roles_text[ACCESS_ROLES_TEXT_MAX];
 };
 
@@ -42,19 +44,30 @@ struct access {
 };
 
 /* "KEY=ROLE[,ROLE]"; ERR_CONFIG when a role is unknown, ERR_LIMIT when there are too many. */
-MUST_USE enum err access_add(struct access *access, const char *definition);
+MUST_USE enum err access_add(struct access *access, const char *definition, bool is_profile);
 void access_free(struct access *access);
 const struct access_user *access_by_api_key(const struct access *access, struct slice api_key);
+/* By name or id. */
+const struct access_user *access_by_profile(const struct access *access, struct slice profile);
+/* A refresh token opens nothing but IAM. */
+enum access_token_use { TOKEN_ACCESS, TOKEN_REFRESH };
 struct access_term {
 	int64_t now, life_s;
+	enum access_token_use use;
+};
+/* Where a token is shown, and what is found about it. */
+struct access_look {
+	int64_t now;
+	enum access_token_use use;
+	bool expired; /* found: the end of its life is all that is wrong */
 };
 /* A signed token; appended to out. */
 MUST_USE enum err access_token(const struct access *access, struct buf *out,
 	const struct access_user *user, const struct access_term *term);
-/* Whose token this is; NULL when it is forged, expired, or the API key is no longer known. *expired
- * tells whether the end of its life is all that is wrong. */
+/* Whose token this is; NULL when it is forged, expired, for another use, or the API key is no
+ * longer known. */
 const struct access_user *access_by_token(
-	const struct access *access, struct slice token, int64_t now, bool *expired);
+	const struct access *access, struct slice token, struct access_look *look);
 bool access_allows(const struct access_user *user, enum access_action action);
 
 #endif

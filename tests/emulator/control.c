@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "tests/emulator/emulator.h"
+#include "tests/emulator/handlers.h"
 #include "tests/emulator/route.h"
 
 /* A century and a day per millisecond: beyond these only overflow waits. */
@@ -131,6 +132,14 @@ static cJSON *control_key(const struct key *key, const struct key_context *conte
 	return out;
 }
 
+static void control_register(struct request *request)
+{
+	if (registration_make(request->world, request->body))
+		control_done(request);
+	else
+		control_bad(request, "a registration has the key's id and a resource_crn\n");
+}
+
 static void control_state(struct request *request)
 {
 	struct world *world = request->world;
@@ -164,6 +173,7 @@ static const struct {
 	{ "GET", "counters", control_counters },
 	{ "DELETE", "counters", control_reset_counters },
 	{ "GET", "state", control_state },
+	{ "POST", "registration", control_register },
 };
 
 void control_dispatch(struct request *request)

@@ -149,9 +149,15 @@ static enum refusal check_payload(struct request *request)
 
 	if (extractable != NULL && !cJSON_IsBool(extractable) && !cJSON_IsNull(extractable))
 		return request_bad_body(request, "json: extractable must be a boolean");
-	if (cJSON_GetObjectItem(request->resource, "encryptedNonce") != NULL)
-		return request_bad_field(
-			request, "encryptedNonce", "absent: there is no import token");
+	if (import_token_is_used(request->resource)) {
+		if (is_extractable(request->resource))
+			return request_bad_field(request, "encryptedNonce",
+				"absent: import tokens are for root keys");
+		enum refusal opened = import_token_open(request, request->resource);
+		if (opened != REFUSE_NOTHING)
+			return opened;
+		text = request->material;
+	}
 	if (item == NULL || cJSON_IsNull(item) || (text != NULL && *text == '\0'))
 		return REFUSE_NOTHING;
 	if (text == NULL)
@@ -226,7 +232,8 @@ static bool policy_permits(const struct request *request)
 
 	if (attributes == NULL)
 		return true;
-	if (imported && cJSON_IsTrue(cJSON_GetObjectItem(attributes, "enforce_token")))
+	if (imported && request->material == NULL &&
+		cJSON_IsTrue(cJSON_GetObjectItem(attributes, "enforce_token")))
 		return false;
 	return !cJSON_IsFalse(cJSON_GetObjectItem(attributes, switches[standard][imported]));
 }
@@ -306,12 +313,16 @@ static void generate_payload(struct key *key)
 	secret_wipe(text, sizeof(text));
 }
 
-static enum err fill_material(struct world *world, struct key *key, const cJSON *resource)
+static enum err fill_material(const struct request *request, struct key *key)
 {
 	enum err err = ERR_OK;
 	char *sealed = NULL;
+	struct world *world = request->world;
+	const cJSON *resource = request->resource;
 	const char *payload = has_payload(resource) ? request_text(resource, "payload") : NULL;
 
+	if (request->material != NULL)
+		payload = request->material;
 	key->extractable = is_extractable(resource);
 	key->imported = payload != NULL;
 	if (!key->extractable)
@@ -393,7 +404,7 @@ enum refusal create_key(struct request *request)
 		return refusal;
 	struct key *key = key_new();
 	fill_attributes(request, key, ring);
-	if (fill_material(request->world, key, request->resource) != ERR_OK) {
+	if (fill_material(request, key) != ERR_OK) {
 		key_free(key);
 		return REFUSE_INTERNAL;
 	}

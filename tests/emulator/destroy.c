@@ -32,6 +32,9 @@ enum refusal destroy_key(struct request *request)
 		return request_refuse(request, REFUSE_AUTHORIZATIONS_NOT_MET,
 			"Number of authorizations required to delete is not met: 1 prior "
 			"authorization(s) are required for deletion");
+	enum refusal refusal = registration_guard_delete(request);
+	if (refusal != REFUSE_NOTHING)
+		return refusal;
 	key->state = KEY_DESTROYED;
 	key->deleted = key->updated = key->acted = world_now(request->world);
 	key_set_text(&key->deleted_by, request->user->id);

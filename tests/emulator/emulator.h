@@ -23,7 +23,8 @@ struct emulator {
 	struct access access;
 	struct faults faults;
 	struct emulator_rate rate;
-	int64_t token_life_s; /* that the command line gave */
+	int64_t token_life_s; /* that the command line gave, like the next */
+	const char *public_host, *private_host; /* NULL: not given */
 	uint64_t counters[EMULATOR_ROUTES_MAX]; /* by index of the route table */
 };
 

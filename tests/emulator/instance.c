@@ -4,7 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tests/emulator/emulator.h"
 #include "tests/emulator/handlers.h"
+#include "tests/emulator/network.h"
 
 #define POLICY_TYPE "application/vnd.ibm.kms.policy+json"
 #define IP_TYPE "application/vnd.ibm.kms.allowed_ip_metadata+json"
@@ -21,7 +23,7 @@ static const struct {
 	{ "rotation", true },
 };
 
-enum { POLICY_COUNT = sizeof(policies) / sizeof(policies[0]) };
+enum { POLICY_COUNT = sizeof(policies) / sizeof(policies[0]), ALLOWED_IP_MAX = 1000 };
 
 static size_t policy_named(const char *name)
 {
@@ -43,6 +45,24 @@ const cJSON *instance_policy_enabled(const struct world *world, const char *type
 	return attributes != NULL ? attributes : data;
 }
 
+enum refusal instance_policy_check_list(struct request *request)
+{
+	const char *wanted = request_param(request, "policy");
+
+	if (wanted != NULL && policy_named(wanted) == POLICY_COUNT)
+		return request_bad_param(request, "policy", "a known policy type");
+	return REFUSE_NOTHING;
+}
+
+/* The list of addresses is told under its old name as well. */
+static cJSON *old_name_of(const cJSON *policy)
+{
+	cJSON *old = cJSON_Duplicate(policy, true);
+
+	cJSON_ReplaceItemInObject(old, "policy_type", cJSON_CreateString("ipWhitelist"));
+	return old;
+}
+
 enum refusal instance_policy_list(struct request *request)
 {
 	const char *wanted = request_param(request, "policy");
@@ -51,8 +71,11 @@ enum refusal instance_policy_list(struct request *request)
 
 	cJSON_ArrayForEach(policy, request->world->policies)
 	{
-		if (wanted == NULL || strcmp(wanted, policy->string) == 0)
-			cJSON_AddItemToArray(resources, cJSON_Duplicate(policy, true));
+		if (wanted != NULL && strcmp(wanted, policy->string) != 0)
+			continue;
+		cJSON_AddItemToArray(resources, cJSON_Duplicate(policy, true));
+		if (wanted == NULL && strcmp(policy->string, "allowedIP") == 0)
+			cJSON_AddItemToArray(resources, old_name_of(policy));
 	}
 	return request_answer(request, 200, key_envelope(POLICY_TYPE, resources));
 }
@@ -74,6 +97,44 @@ static enum refusal check_members(struct request *request, const cJSON *resource
 	return REFUSE_NOTHING;
 }
 
+static enum refusal check_addresses(struct request *request, const cJSON *addresses)
+{
+	const cJSON *subnet;
+	int count = cJSON_GetArraySize(addresses);
+	bool good = cJSON_IsArray(addresses) && count >= 1 && count <= ALLOWED_IP_MAX;
+
+	cJSON_ArrayForEach(subnet, addresses)
+	{
+		const char *text = cJSON_GetStringValue(subnet);
+		good = good && text != NULL && network_subnet_is_valid(text);
+	}
+	if (good)
+		return REFUSE_NOTHING;
+	return request_bad_field(request, "allowed_ip", "1 to 1000 IPv4 subnets");
+}
+
+static enum refusal check_attributes(
+	struct request *request, const char *type, const cJSON *attributes)
+{
+	const char *network = request_text(attributes, "allowed_network");
+	const cJSON *months = cJSON_GetObjectItem(attributes, "interval_month");
+
+	if (attributes == NULL)
+		return REFUSE_NOTHING;
+	if (strcmp(type, "allowedIP") == 0)
+		return check_addresses(request, cJSON_GetObjectItem(attributes, "allowed_ip"));
+	if (strcmp(type, "allowedNetwork") == 0 &&
+		(network == NULL || (strcmp(network, "private-only") != 0 &&
+					    strcmp(network, "public-and-private") != 0)))
+		return request_bad_field(
+			request, "allowed_network", "public-and-private or private-only");
+	if (strcmp(type, "rotation") == 0 &&
+		(!cJSON_IsNumber(months) || months->valueint < 1 || months->valueint > 12))
+		return request_bad_field(
+			request, "interval_month", "an integer between 1 and 12 (inclusive)");
+	return REFUSE_NOTHING;
+}
+
 static enum refusal check_policy(struct request *request, const cJSON *resource)
 {
 	const char *wanted = request_param(request, "policy");
@@ -92,7 +153,8 @@ static enum refusal check_policy(struct request *request, const cJSON *resource)
 	bool may_have = policies[index].has_attributes && cJSON_IsTrue(enabled);
 	if (attributes != NULL && !may_have)
 		return request_bad_body(request, "json: unknown field \"attributes\"");
-	return check_members(request, resource);
+	enum refusal refusal = check_members(request, resource);
+	return refusal == REFUSE_NOTHING ? check_attributes(request, type, attributes) : refusal;
 }
 
 enum refusal instance_policy_check(struct request *request)
@@ -150,18 +212,31 @@ enum refusal instance_policy_put(struct request *request)
 
 enum refusal instance_allowed_ip_port(struct request *request)
 {
-	cJSON *envelope = key_envelope(IP_TYPE, cJSON_CreateArray());
+	cJSON *resources = cJSON_CreateArray();
 
+	if (instance_policy_enabled(request->world, "allowedIP") != NULL) {
+		cJSON *port = cJSON_CreateObject();
+		cJSON_AddNumberToObject(port, "private_endpoint_port", NETWORK_PRIVATE_PORT);
+		cJSON_AddItemToArray(resources, port);
+		return request_answer(request, 200, key_envelope(IP_TYPE, resources));
+	}
+	/* this one collection shows that it is empty */
+	cJSON *envelope = key_envelope(IP_TYPE, resources);
 	cJSON_AddItemToObject(envelope, "resources", cJSON_CreateArray());
 	return request_answer(request, 200, envelope);
 }
 
-/* The broker's answer of Hyper Protect Crypto Services: both endpoints are where we were called. */
+/* The broker's answer of Hyper Protect Crypto Services: the hosts that the command line gave, else
+ * where we were called. */
 enum refusal instance_endpoints(struct request *request)
 {
 	const char *host = request_header(request, "Host");
+	const char *public_host = request->emulator->public_host;
+	const char *private_host = request->emulator->private_host;
 	cJSON *answer = cJSON_CreateObject();
 
+	if (host == NULL)
+		host = "127.0.0.1";
 	if (strcasecmp(request->segments[2], request->world->instance) != 0) {
 		cJSON_Delete(answer);
 		request->status = 404;
@@ -170,8 +245,8 @@ enum refusal instance_endpoints(struct request *request)
 	}
 	cJSON_AddStringToObject(answer, "instance_id", request->world->instance);
 	cJSON *kms = cJSON_AddObjectToObject(answer, "kms");
-	cJSON_AddStringToObject(kms, "public", host != NULL ? host : "127.0.0.1");
-	cJSON_AddStringToObject(kms, "private", host != NULL ? host : "127.0.0.1");
+	cJSON_AddStringToObject(kms, "public", public_host != NULL ? public_host : host);
+	cJSON_AddStringToObject(kms, "private", private_host != NULL ? private_host : host);
 	return request_answer(request, 200, answer);
 }
 

@@ -35,6 +35,7 @@ void key_free(struct key *key)
 	free(key->versions);
 	cJSON_Delete(key->tags);
 	cJSON_Delete(key->policies);
+	cJSON_Delete(key->registrations);
 	free(key);
 }
 

@@ -66,6 +66,7 @@ struct key {
 	int64_t dual_auth_until;
 	char *dual_auth_by;
 	cJSON *policies; /* object: rotation and dualAuthDelete resources as served, or NULL */
+	cJSON *registrations; /* array of registrations as served, or NULL */
 	/* for lags; not durable */
 	struct key_shown shown, shown_before;
 	int64_t shown_changed;

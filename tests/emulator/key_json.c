@@ -178,6 +178,9 @@ static void make_stored(cJSON *out, const struct key *key, const struct key_cont
 	}
 	if (key->policies != NULL)
 		cJSON_AddItemToObject(out, "storedPolicies", cJSON_Duplicate(key->policies, true));
+	if (key->registrations != NULL)
+		cJSON_AddItemToObject(
+			out, "storedRegistrations", cJSON_Duplicate(key->registrations, true));
 }
 
 #define MEMBER(member) offsetof(struct key, member), NULL
@@ -326,6 +329,8 @@ struct key *key_of_json(const cJSON *document)
 		cJSON_GetStringValue(cJSON_GetObjectItem(document, "storedPayload")));
 	key->tags = cJSON_Duplicate(cJSON_GetObjectItem(document, "tags"), true);
 	key->policies = cJSON_Duplicate(cJSON_GetObjectItem(document, "storedPolicies"), true);
+	key->registrations =
+		cJSON_Duplicate(cJSON_GetObjectItem(document, "storedRegistrations"), true);
 	load_lists(key, document);
 	if (key->name == NULL || key->version_count == 0) {
 		key_free(key);

@@ -159,6 +159,10 @@ class Knobs(WithEmulator):
         self.expect(self.emulator.call("POST", "/key_rings/r2"), 409)
         self.create()
         self.expect(self.emulator.call("GET", "/keys?search=key"), 400, "KEY_SEARCH_TOO_BROAD")
+        for whole in (key, "only-one"):
+            answer = self.expect(self.emulator.call("GET", "/keys?search=" + whole), 200)
+            self.assertEqual(answer.resource["id"], key)
+            self.assertTrue(answer.json["metadata"]["incompleteSearch"])
 
     def test_down(self):
         self.emulator.call("GET", "/keys")

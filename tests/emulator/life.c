@@ -8,7 +8,7 @@
 #include "base/secret.h"
 #include "tests/emulator/handlers.h"
 
-enum { GENERATED_LEN = 32 };
+enum { GENERATED_LEN = 32, MONTH_S = 30 * 86400 };
 
 static enum refusal life_done(struct request *request)
 {
@@ -19,6 +19,8 @@ static enum refusal life_done(struct request *request)
 
 static const char *rotate_payload(const struct request *request)
 {
+	if (request->material != NULL)
+		return request->material;
 	const char *payload = request_text(request->body, "payload");
 
 	return payload != NULL && *payload != '\0' ? payload : NULL;
@@ -28,8 +30,10 @@ enum refusal life_check_rotate(struct request *request)
 {
 	struct buf payload;
 	enum refusal refusal = request_read_body(request);
-	const char *text = rotate_payload(request);
 
+	if (refusal == REFUSE_NOTHING && import_token_is_used(request->body))
+		refusal = import_token_open(request, request->body);
+	const char *text = rotate_payload(request);
 	if (refusal != REFUSE_NOTHING || text == NULL)
 		return refusal;
 	buf_init(&payload, text_unbase64_size(strlen(text)));
@@ -42,20 +46,39 @@ enum refusal life_check_rotate(struct request *request)
 	return refusal;
 }
 
-static enum err rotate_material(struct request *request, char **sealed)
+enum err life_add_version(struct world *world, struct key *key, const char *text)
 {
 	enum err err;
 	uint8_t material[64];
 	size_t len = GENERATED_LEN;
-	const char *text = rotate_payload(request);
+	char *sealed = NULL;
 
 	rand_bytes(material, sizeof(material));
 	if (text != NULL)
 		TRY(text_unbase64(material, &len, slice_text(text)));
-	TRY(vault_seal(request->world->vault, sealed, slice_of(material, len)));
+	TRY(vault_seal(world->vault, &sealed, slice_of(material, len)));
+	key_add_version(key, world_now(world), sealed);
 out:
 	secret_wipe(material, sizeof(material));
 	return err;
+}
+
+void life_rotate_when_due(struct world *world, struct key *key)
+{
+	const cJSON *policy = cJSON_GetObjectItem(key->policies, "rotation");
+	const cJSON *rotation = cJSON_GetObjectItem(policy, "rotation");
+	const cJSON *months = cJSON_GetObjectItem(rotation, "interval_month");
+	struct key_context context = world_context(world);
+	int64_t from = key->rotated != 0 ? key->rotated : key->created;
+
+	if (!cJSON_IsTrue(cJSON_GetObjectItem(rotation, "enabled")) || !cJSON_IsNumber(months) ||
+		key_state_at(key, &context) != KEY_ACTIVE ||
+		context.now < from + (int64_t) months->valueint * MONTH_S)
+		return;
+	if (life_add_version(world, key, NULL) != ERR_OK)
+		return;
+	key->rotated = key->updated = context.now;
+	world_save_key(world, key);
 }
 
 enum refusal life_rotate(struct request *request)
@@ -63,7 +86,6 @@ enum refusal life_rotate(struct request *request)
 	struct key *key = request->key;
 	bool given = rotate_payload(request) != NULL;
 	int64_t now = world_now(request->world);
-	char *sealed = NULL;
 
 	if (given && !key->imported)
 		return request_bad_param(request, "payload", "provided only if key is imported");
@@ -71,9 +93,8 @@ enum refusal life_rotate(struct request *request)
 		return REFUSE_KEY_PAYLOAD_REQ_ERR;
 	if (key->rotated != 0 && now < key->rotated + request->world->knobs.rotate_guard_s)
 		return REFUSE_KEY_ROTATION_NOT_PERMITTED;
-	if (rotate_material(request, &sealed) != ERR_OK)
+	if (life_add_version(request->world, key, rotate_payload(request)) != ERR_OK)
 		return REFUSE_INTERNAL;
-	key_add_version(key, now, sealed);
 	key->rotated = now;
 	return life_done(request);
 }

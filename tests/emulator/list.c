@@ -62,7 +62,7 @@ static enum err parse_number(size_t *out, const char *text, uint64_t min, uint64
 	return ERR_OK;
 }
 
-enum err list_parse_page(
+static enum err parse_page(
 	struct list_query *out, const struct list_texts *texts, const char **bad, const char **must)
 {
 	out->limit = LIST_LIMIT_DEFAULT;
@@ -227,7 +227,7 @@ enum err list_parse(
 	*out = (struct list_query){ .extractable = -1 };
 	out->states = KEY_IN(KEY_PREACTIVE) | KEY_IN(KEY_ACTIVE) | KEY_IN(KEY_SUSPENDED) |
 		      KEY_IN(KEY_DEACTIVATED);
-	if (list_parse_page(out, texts, bad, must) != ERR_OK)
+	if (parse_page(out, texts, bad, must) != ERR_OK)
 		return ERR_INVALID;
 	*bad = "state";
 	*must = "a list of the states 0, 1, 2, 3 and 5 separated by commas";

@@ -56,8 +56,5 @@ bool list_matches(
 	const struct list_query *query, const struct key *key, const struct key_context *context);
 /* Stable; without a sort parameter the order is left alone. */
 void list_sort(const struct list_query *query, struct key **keys, size_t count);
-/* limit and offset alone, for the other collections. */
-MUST_USE enum err list_parse_page(struct list_query *out, const struct list_texts *texts,
-	const char **bad, const char **must);
 
 #endif

@@ -42,14 +42,21 @@ static enum err main_add_users(struct access *access, const struct options *opti
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; i < options->api_key_count; i++) {
-		err = access_add(access, options->api_keys[i]);
+		err = access_add(access, options->api_keys[i], false);
 		if (err != ERR_OK) {
 			log_error("api-key-wrong", "number=%zu need=KEY=ROLE[,ROLE]", i + 1);
 			return err;
 		}
 	}
+	for (size_t i = 0; i < options->profile_count; i++) {
+		err = access_add(access, options->profiles[i], true);
+		if (err != ERR_OK) {
+			log_error("profile-wrong", "number=%zu need=NAME=ROLE[,ROLE]", i + 1);
+			return err;
+		}
+	}
 	if (options->api_key_count == 0)
-		err = access_add(access, API_KEY_DEFAULT);
+		err = access_add(access, API_KEY_DEFAULT, false);
 	return err;
 }
 
@@ -67,7 +74,7 @@ static enum err main_listen(
 	if (!options->http && options->cert == NULL) {
 		snprintf(cert, sizeof(cert), "%s/tls-cert.pem", options->data);
 		snprintf(key, sizeof(key), "%s/tls-key.pem", options->data);
-		TRY(certificate_ensure(cert, key));
+		TRY(certificate_ensure(cert, key, options->hosts, options->host_count));
 		server.cert_file = cert;
 		server.key_file = key;
 	}
@@ -92,6 +99,17 @@ static void main_say_ready(
 	fflush(stdout);
 }
 
+/* The first of each kind. */
+static void main_set_hosts(struct emulator *emulator, const struct options *options)
+{
+	for (size_t i = options->host_count; i-- > 0;) {
+		if (strstr(options->hosts[i], "private") != NULL)
+			emulator->private_host = options->hosts[i];
+		else
+			emulator->public_host = options->hosts[i];
+	}
+}
+
 static enum err main_run(const struct options *options)
 {
 	enum err err;
@@ -103,7 +121,12 @@ static enum err main_run(const struct options *options)
 	TRY(crypt_start());
 	TRY(main_start_log(options));
 	TRY(main_add_users(&emulator.access, options));
-	TRY(world_new(&emulator.world, options->data, options->instance));
+	struct world_options world = { .folder = options->data,
+		.instance = options->instance,
+		.region = options->region,
+		.service = options->service };
+	TRY(world_new(&emulator.world, &world));
+	main_set_hosts(&emulator, options);
 	emulator.token_life_s = options->token_life_s;
 	emulator.world->knobs.token_life_s = options->token_life_s;
 	TRY(vault_derive(emulator.world->vault, emulator.access.token_key, "iam token"));

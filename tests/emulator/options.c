@@ -19,6 +19,14 @@ const char options_help[] =
 	"  --api-key KEY=ROLE[,ROLE]  a caller; may be repeated (default dev-manager-key=Manager)\n"
 	"                           roles: Reader ReaderPlus Writer Manager KeyPurge\n"
 	"                           KmipAdapterManager\n"
+	"  --profile NAME=ROLE[,ROLE]  a trusted profile, for compute resources and to be assumed\n"
+	"  --service KIND           key-protect, dedicated (no import tokens) or hpcs (CRNs of "
+	"its\n"
+	"                           own, SHA-1 imports); default key-protect\n"
+	"  --region NAME            in CRNs (default us-south)\n"
+	"  --host NAME              a name that the certificate of our own carries and the HPCS "
+	"broker\n"
+	"                           tells, as private when it has private in it; may be repeated\n"
 	"  --token-life SECONDS     life of IAM tokens (default 3600)\n"
 	"  --log FILE               append the request log there (default: standard error)\n"
 	"  --allow-remote           listen on addresses other than the loopback; the emulator "
@@ -36,6 +44,10 @@ enum {
 	OPT_HTTP,
 	OPT_INSTANCE,
 	OPT_API_KEY,
+	OPT_PROFILE,
+	OPT_SERVICE,
+	OPT_REGION,
+	OPT_HOST,
 	OPT_TOKEN_LIFE,
 	OPT_LOG,
 	OPT_ALLOW_REMOTE,
@@ -49,7 +61,11 @@ static const struct option known[] = {
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "http", no_argument, NULL, OPT_HTTP },
 	{ "instance", required_argument, NULL, OPT_INSTANCE },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "api-key", required_argument, NULL, OPT_API_KEY },
+	{ "service", required_argument, NULL, OPT_SERVICE },
+	{ "region", required_argument, NULL, OPT_REGION },
+	{ "host", required_argument, NULL, OPT_HOST },
 	{ "token-life", required_argument, NULL, OPT_TOKEN_LIFE },
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "allow-remote", no_argument, NULL, OPT_ALLOW_REMOTE },
@@ -74,6 +90,21 @@ static enum err parse_listen(struct options *out, const char *text)
 	out->port = (uint16_t) port;
 out:
 	return err;
+}
+
+static enum err parse_service(enum world_service *out, const char *text)
+{
+	static const char *const names[] = { [WORLD_STANDARD] = "key-protect",
+		[WORLD_DEDICATED] = "dedicated",
+		[WORLD_HPCS] = "hpcs" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], text) != 0)
+			continue;
+		*out = (enum world_service) i;
+		return ERR_OK;
+	}
+	return ERR_CONFIG;
 }
 
 static enum err parse_one(struct options *out, int option, const char *value)
@@ -102,6 +133,21 @@ static enum err parse_one(struct options *out, int option, const char *value)
 		if (out->api_key_count == ACCESS_API_KEYS_MAX)
 			return ERR_LIMIT;
 		out->api_keys[out->api_key_count++] = value;
+		return ERR_OK;
+	case OPT_PROFILE:
+		if (out->profile_count == ACCESS_API_KEYS_MAX)
+			return ERR_LIMIT;
+		out->profiles[out->profile_count++] = value;
+		return ERR_OK;
+	case OPT_SERVICE:
+		return parse_service(&out->service, value);
+	case OPT_REGION:
+		out->region = value;
+		return ERR_OK;
+	case OPT_HOST:
+		if (out->host_count == OPTIONS_HOSTS_MAX)
+			return ERR_LIMIT;
+		out->hosts[out->host_count++] = value;
 		return ERR_OK;
 	case OPT_TOKEN_LIFE:
 		if (text_u64(&number, slice_text(value), TOKEN_LIFE_MAX_S) != ERR_OK)
@@ -143,9 +189,10 @@ enum err options_parse(struct options *out, int argc, char **argv, char why[OPTI
 {
 	int option;
 
-	*out = (struct options){
-		.host = "127.0.0.1", .port = 8443, .token_life_s = TOKEN_LIFE_DEFAULT_S
-	};
+	*out = (struct options){ .host = "127.0.0.1",
+		.port = 8443,
+		.region = "us-south",
+		.token_life_s = TOKEN_LIFE_DEFAULT_S };
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (parse_one(out, option, optarg) == ERR_OK)

@@ -8,8 +8,9 @@
 
 #include "base/err.h"
 #include "tests/emulator/access.h"
+#include "tests/emulator/world.h"
 
-enum { OPTIONS_HOST_MAX = 64, OPTIONS_WHY_MAX = 200 };
+enum { OPTIONS_HOST_MAX = 64, OPTIONS_WHY_MAX = 200, OPTIONS_HOSTS_MAX = 8 };
 
 /* Texts are borrowed from argv. */
 struct options {
@@ -21,9 +22,15 @@ struct options {
 	const char *instance; /* NULL: the folder's, or a new one */
 	const char *api_keys[ACCESS_API_KEYS_MAX];
 	size_t api_key_count;
+	const char *profiles[ACCESS_API_KEYS_MAX];
+	size_t profile_count;
 	int64_t token_life_s;
 	const char *log; /* NULL: standard error */
 	bool allow_remote;
+	enum world_service service;
+	const char *region;
+	const char *hosts[OPTIONS_HOSTS_MAX]; /* names that we answer to */
+	size_t host_count;
 	bool help;
 };
 

@@ -11,6 +11,15 @@ static const char *const kinds[] = { "rotation", "dualAuthDelete" };
 
 enum { KIND_COUNT = 2, ROTATION_MONTHS_MAX = 12 };
 
+enum refusal policy_check_list(struct request *request)
+{
+	const char *wanted = request_param(request, "policy");
+
+	if (wanted != NULL && strcmp(wanted, kinds[0]) != 0 && strcmp(wanted, kinds[1]) != 0)
+		return request_bad_param(request, "policy", "rotation or dualAuthDelete");
+	return REFUSE_NOTHING;
+}
+
 enum refusal policy_list(struct request *request)
 {
 	const char *wanted = request_param(request, "policy");
@@ -53,8 +62,11 @@ static enum refusal check_one(struct request *request, const cJSON *resource)
 
 enum refusal policy_check(struct request *request)
 {
-	enum refusal refusal = request_read_body(request);
+	enum refusal refusal = policy_check_list(request);
 	const cJSON *resource;
+
+	if (refusal == REFUSE_NOTHING)
+		refusal = request_read_body(request);
 
 	if (refusal == REFUSE_NOTHING)
 		refusal = request_read_envelope(request);
@@ -66,6 +78,23 @@ enum refusal policy_check(struct request *request)
 			refusal = check_one(request, resource);
 	}
 	return refusal;
+}
+
+/* A rotation that is switched without an interval keeps the one that it had. */
+static cJSON *setting_of(const struct key *key, const char *kind, const cJSON *given)
+{
+	const cJSON *before = cJSON_GetObjectItem(key->policies, kind);
+	const cJSON *months =
+		cJSON_GetObjectItem(cJSON_GetObjectItem(before, kind), "interval_month");
+	cJSON *setting = cJSON_Duplicate(given, true);
+
+	if (strcmp(kind, "rotation") != 0)
+		return setting;
+	if (cJSON_GetObjectItem(setting, "enabled") == NULL)
+		cJSON_AddBoolToObject(setting, "enabled", true);
+	if (cJSON_GetObjectItem(setting, "interval_month") == NULL && months != NULL)
+		cJSON_AddNumberToObject(setting, "interval_month", months->valuedouble);
+	return setting;
 }
 
 void policy_set(struct request *request, struct key *key, const char *kind, const cJSON *setting)
@@ -80,7 +109,7 @@ void policy_set(struct request *request, struct key *key, const char *kind, cons
 	snprintf(crn, sizeof(crn), "%s%s", request->world->crn_prefix, key->id);
 	cJSON_AddStringToObject(policy, "id", id);
 	cJSON_AddStringToObject(policy, "crn", crn);
-	cJSON_AddItemToObject(policy, kind, cJSON_Duplicate(setting, true));
+	cJSON_AddItemToObject(policy, kind, setting_of(key, kind, setting));
 	cJSON_AddStringToObject(policy, "createdBy", request->user->id);
 	cJSON_AddStringToObject(policy, "creationDate", date);
 	cJSON_AddStringToObject(policy, "updatedBy", request->user->id);
@@ -91,6 +120,14 @@ void policy_set(struct request *request, struct key *key, const char *kind, cons
 	cJSON_AddItemToObject(key->policies, kind, policy);
 	if (strcmp(kind, "dualAuthDelete") == 0)
 		key->dual_auth |= cJSON_IsTrue(cJSON_GetObjectItem(setting, "enabled"));
+}
+
+static bool rotation_lacks_interval(const struct key *key, const cJSON *resource)
+{
+	const cJSON *rotation = cJSON_GetObjectItem(resource, "rotation");
+
+	return rotation != NULL && cJSON_GetObjectItem(rotation, "interval_month") == NULL &&
+	       cJSON_GetObjectItem(key->policies, "rotation") == NULL;
 }
 
 enum refusal policy_put(struct request *request)
@@ -107,6 +144,9 @@ enum refusal policy_put(struct request *request)
 			return request_refuse(request, REFUSE_KEY_ROOT_REQ_ERR,
 				"Requested action can only be completed with a root key: Rotation "
 				"policy cannot be set on a standard key");
+		if (rotation_lacks_interval(key, resource))
+			return request_bad_field(request, "interval_month",
+				"an integer between 1 and 12 (inclusive)");
 		if (off && key->dual_auth)
 			return request_bad_field(
 				request, "dualAuthDelete", "left on once it is on");

@@ -5,10 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tests/emulator/collection.h"
 #include "tests/emulator/handlers.h"
 #include "tests/emulator/list.h"
 
-#define VERSION_TYPE "application/vnd.ibm.kms.key.version+json"
+static const struct collection versions = { "application/vnd.ibm.kms.key.version+json", 200, 5000 };
 
 static struct list_texts read_texts(const struct request *request)
 {
@@ -92,6 +93,19 @@ static void add_search_metadata(cJSON *envelope, const struct list_search *searc
 	cJSON_AddBoolToObject(query, "exact", search->exact);
 }
 
+/* Among too many keys only an id or an alias, given whole, is found. */
+static enum refusal read_incomplete(struct request *request, const struct list_query *query)
+{
+	request->key = world_key(request->world, query->search.text);
+	if (request->key == NULL)
+		return REFUSE_KEY_SEARCH_TOO_BROAD;
+	enum refusal refusal = request_answer_key(request, 200, KEY_VIEW_FULL);
+	add_search_metadata(request->answer, &query->search);
+	cJSON_AddBoolToObject(
+		cJSON_GetObjectItem(request->answer, "metadata"), "incompleteSearch", true);
+	return refusal;
+}
+
 enum refusal read_list(struct request *request)
 {
 	struct list_query query;
@@ -103,7 +117,7 @@ enum refusal read_list(struct request *request)
 		return refusal;
 	if (query.search.text[0] != '\0' &&
 		(int64_t) request->world->key_count > request->world->knobs.search_max)
-		return REFUSE_KEY_SEARCH_TOO_BROAD;
+		return read_incomplete(request, &query);
 	read_matches(&matches, request, &query);
 	cJSON *resources = cJSON_CreateArray();
 	for (size_t i = query.offset; i < matches.count && i - query.offset < query.limit; i++)
@@ -138,34 +152,29 @@ enum refusal read_metadata(struct request *request)
 	return request_answer_key(request, 200, KEY_VIEW_FULL);
 }
 
+enum refusal read_versions_check(struct request *request)
+{
+	return collection_check(request, &versions);
+}
+
 enum refusal read_versions(struct request *request)
 {
 	const struct key *key = request->key;
-	struct list_texts texts = read_texts(request);
-	struct list_query page;
-	const char *bad = NULL;
-	const char *must = NULL;
 	struct key_context context = world_context(request->world);
 	int64_t state = key_state_at(key, &context);
 	char date[RFC3339_TEXT_LEN + 1];
 
-	if (list_parse_page(&page, &texts, &bad, &must) != ERR_OK)
-		return request_bad_param(request, bad, must);
 	if (state != KEY_ACTIVE && !request_param_is_true(request, "allKeyStates"))
 		return state == KEY_DESTROYED ? REFUSE_KEY_DELETED_ERR
 					      : REFUSE_KEY_ACTION_INVALID_STATE_ERR;
 	cJSON *resources = cJSON_CreateArray();
-	for (size_t i = page.offset; i < key->version_count && i - page.offset < page.limit; i++) {
-		const struct key_version *version = &key->versions[key->version_count - 1 - i];
+	for (size_t i = key->version_count; i-- > 0;) {
+		const struct key_version *version = &key->versions[i];
 		cJSON *item = cJSON_CreateObject();
 		text_rfc3339_from(date, version->created);
 		cJSON_AddStringToObject(item, "id", version->id);
 		cJSON_AddStringToObject(item, "creationDate", date);
 		cJSON_AddItemToArray(resources, item);
 	}
-	cJSON *envelope = key_envelope(VERSION_TYPE, resources);
-	if (request_param_is_true(request, "totalCount"))
-		cJSON_AddNumberToObject(cJSON_GetObjectItem(envelope, "metadata"), "totalCount",
-			(double) key->version_count);
-	return request_answer(request, 200, envelope);
+	return collection_answer(request, &versions, resources);
 }

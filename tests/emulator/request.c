@@ -102,6 +102,9 @@ void request_free(struct request *request)
 		free(request->segments[i]);
 	if (request->query_parsed)
 		evhttp_clear_headers(&request->query);
+	if (request->material != NULL)
+		secret_wipe(request->material, strlen(request->material));
+	free(request->material);
 	wipe_texts(request->body);
 	wipe_texts(request->answer);
 	cJSON_Delete(request->body);

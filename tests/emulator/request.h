@@ -35,6 +35,7 @@ struct request {
 	const struct access_user *user;
 	cJSON *body; /* NULL when there was none, or it was null */
 	const cJSON *resource; /* of an envelope with one resource; borrowed from body */
+	char *material; /* base64, owned: what came encrypted for the import token; else NULL */
 	bool overrides; /* the resource may carry policies of the new key */
 	struct key *key;
 	/* the answer */

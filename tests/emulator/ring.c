@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/emulator/collection.h"
 #include "tests/emulator/handlers.h"
-#include "tests/emulator/list.h"
 
-#define RING_TYPE "application/vnd.ibm.kms.key_ring+json"
+static const struct collection rings = { "application/vnd.ibm.kms.key_ring+json", 100, 5000 };
 
 enum { RING_LEN_MIN = 2, RING_LEN_MAX = 100 };
 
@@ -18,32 +18,20 @@ static cJSON *ring_default(void)
 	return ring;
 }
 
+enum refusal ring_check_list(struct request *request)
+{
+	return collection_check(request, &rings);
+}
+
 enum refusal ring_list(struct request *request)
 {
-	struct list_texts texts = { .limit = request_param(request, "limit"),
-		.offset = request_param(request, "offset") };
-	struct list_query page;
-	const char *bad = NULL;
-	const char *must = NULL;
+	cJSON *all = cJSON_CreateArray();
 	const cJSON *ring;
-	size_t index = 0;
 
-	if (list_parse_page(&page, &texts, &bad, &must) != ERR_OK)
-		return request_bad_param(request, bad, must);
-	cJSON *resources = cJSON_CreateArray();
-	if (page.offset == 0)
-		cJSON_AddItemToArray(resources, ring_default());
+	cJSON_AddItemToArray(all, ring_default());
 	cJSON_ArrayForEach(ring, request->world->rings)
-	{
-		index++;
-		if (index >= page.offset && index - page.offset < page.limit)
-			cJSON_AddItemToArray(resources, cJSON_Duplicate(ring, true));
-	}
-	cJSON *envelope = key_envelope(RING_TYPE, resources);
-	if (request_param_is_true(request, "totalCount"))
-		cJSON_AddNumberToObject(cJSON_GetObjectItem(envelope, "metadata"), "totalCount",
-			(double) (index + 1));
-	return request_answer(request, 200, envelope);
+		cJSON_AddItemToArray(all, cJSON_Duplicate(ring, true));
+	return collection_answer(request, &rings, all);
 }
 
 static bool ring_is_valid(const char *ring)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/handlers.h"
+#include "tests/emulator/network.h"
 
 /* TOKEN: any valid token; GUARDED: instance and role, too. */
 enum route_access { OPEN, TOKEN, GUARDED };
@@ -26,6 +27,7 @@ struct route {
 };
 
 #define K "/api/v2/keys"
+#define A "/api/v2/kmip_adapters"
 #define USABLE KEY_IN(KEY_ACTIVE)
 #define READABLE (KEY_IN(KEY_ACTIVE) | KEY_IN(KEY_DEACTIVATED))
 #define LIVE \
@@ -49,6 +51,10 @@ struct route {
 static const struct route routes[] = {
 	FREE("POST", "/identity/token", OPEN, iam_token),
 	FREE("POST", "/oidc/token", OPEN, iam_token),
+	FREE("PUT", "/instance_identity/v1/token", OPEN, iam_metadata_token),
+	FREE("POST", "/instance_identity/v1/iam_token", TOKEN, iam_metadata_iam_token),
+	FREE("PUT", "/identity/v1/token", OPEN, iam_metadata_token),
+	FREE("POST", "/identity/v1/iam_tokens", TOKEN, iam_metadata_iam_token),
 	FREE("GET", "/crypto_v2/instances/{id}", TOKEN, instance_endpoints),
 	FREE("GET", "/governance/v1/configs", TOKEN, instance_governance),
 
@@ -56,10 +62,10 @@ static const struct route routes[] = {
 	PLAIN("GET", K, LIST, "Keys could not be retrieved", read_list_check, read_list),
 	PLAIN("POST", K, CREATE, "Key could not be created", create_check, create_key),
 	PLAIN("POST", "/api/v2/keys_with_policy_overrides", INSTANCE_POLICIES, "Key could not be created", create_check_overrides, create_key),
-	PLAIN("GET", K "/registrations", REGISTRATIONS, "Registrations could not be retrieved", NULL, registration_list),
+	PLAIN("GET", K "/registrations", REGISTRATIONS, "Registrations could not be retrieved", registration_check, registration_list_all),
 	KEYS("GET", "/{k}", READ, ANY_KEY, KEY_IN_ANY, "Key could not be retrieved", NULL, read_key),
 	KEYS("GET", "/{k}/metadata", METADATA, ANY_KEY, KEY_IN_ANY, "Key could not be retrieved", NULL, read_metadata),
-	KEYS("GET", "/{k}/versions", VERSIONS, ANY_KEY, KEY_IN_ANY, "KeyVersion(s) could not be retrieved", NULL, read_versions),
+	KEYS("GET", "/{k}/versions", VERSIONS, ANY_KEY, KEY_IN_ANY, "KeyVersion(s) could not be retrieved", read_versions_check, read_versions),
 	KEYS("PATCH", "/{k}", PATCH, ANY_KEY, LIVE, "Key could not be updated", ring_check_move, ring_move),
 	KEYS("DELETE", "/{k}", DELETE, ANY_KEY, LIVE, "Key could not be deleted", NULL, destroy_key),
 	KEYS("DELETE", "/{k}/purge", PURGE, ANY_KEY, KEY_IN_ANY, "Key could not be purged", NULL, destroy_purge),
@@ -77,18 +83,39 @@ static const struct route routes[] = {
 
 	KEYS("POST", "/{k}/aliases/{alias}", ALIAS, ANY_KEY, LIVE, "Alias could not be created", alias_check, alias_create),
 	KEYS("DELETE", "/{k}/aliases/{alias}", ALIAS, ANY_KEY, KEY_IN_ANY, "Alias could not be deleted", NULL, alias_delete),
-	KEYS("GET", "/{k}/policies", POLICIES, ANY_KEY, KEY_IN_ANY, "Policies could not be retrieved", NULL, policy_list),
+	KEYS("GET", "/{k}/policies", POLICIES, ANY_KEY, KEY_IN_ANY, "Policies could not be retrieved", policy_check_list, policy_list),
 	KEYS("PUT", "/{k}/policies", POLICIES, ANY_KEY, LIVE, "Policy could not be created", policy_check, policy_put),
-	KEYS("GET", "/{k}/registrations", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Registrations could not be retrieved", NULL, registration_list),
+	KEYS("GET", "/{k}/registrations", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Registrations could not be retrieved", registration_check, registration_list),
+	KEYS("POST", "/{k}/registrations", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Registration could not be deactivated", NULL, registration_service_only),
 	KEYS("POST", "/{k}/registrations/{crn}", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Registration could not be created", NULL, registration_service_only),
+	KEYS("PATCH", "/{k}/registrations/{crn}", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Registration could not be updated", NULL, registration_service_only),
+	KEYS("PUT", "/{k}/registrations/{crn}", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Registration could not be replaced", NULL, registration_service_only),
+	KEYS("DELETE", "/{k}/registrations/{crn}", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Registration could not be deleted", NULL, registration_service_only),
+	KEYS("GET", "/{k}/migrationIntent", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Migration intent could not be retrieved", NULL, registration_service_only),
+	KEYS("POST", "/{k}/migrationIntent", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Migration intent could not be created", NULL, registration_service_only),
+	KEYS("DELETE", "/{k}/migrationIntent", REGISTRATIONS, ANY_KEY, KEY_IN_ANY, "Migration intent could not be deleted", NULL, registration_service_only),
 	PLAIN("POST", "/api/v2/event_ack", REGISTRATIONS, "Event could not be acknowledged", NULL, registration_service_only),
 
-	PLAIN("GET", "/api/v2/key_rings", RINGS_LIST, "Key rings could not be retrieved", NULL, ring_list),
+	PLAIN("GET", "/api/v2/key_rings", RINGS_LIST, "Key rings could not be retrieved", ring_check_list, ring_list),
 	PLAIN("POST", "/api/v2/key_rings/{ring}", RINGS_CHANGE, "Key ring could not be created", NULL, ring_create),
 	PLAIN("DELETE", "/api/v2/key_rings/{ring}", RINGS_CHANGE, "Key ring could not be deleted", NULL, ring_delete),
-	PLAIN("GET", "/api/v2/instance/policies", INSTANCE_POLICIES, "Instance policy could not be retrieved", NULL, instance_policy_list),
+	PLAIN("GET", "/api/v2/instance/policies", INSTANCE_POLICIES, "Instance policy could not be retrieved", instance_policy_check_list, instance_policy_list),
 	PLAIN("PUT", "/api/v2/instance/policies", INSTANCE_POLICIES, "Instance policy could not be created", instance_policy_check, instance_policy_put),
 	PLAIN("GET", "/api/v2/instance/allowed_ip_port", LIST, "Allowed IP port could not be retrieved", NULL, instance_allowed_ip_port),
+
+	PLAIN("POST", "/api/v2/import_token", IMPORT_TOKEN, "Import Token could not be created", import_token_check, import_token_post),
+	PLAIN("GET", "/api/v2/import_token", IMPORT_TOKEN, "Import Token could not be retrieved", NULL, import_token_get),
+	PLAIN("GET", A, KMIP, "KMIP adapters could not be retrieved", kmip_check_adapters, kmip_list_adapters),
+	PLAIN("POST", A, KMIP, "KMIP adapter could not be created", kmip_check_body, kmip_create_adapter),
+	PLAIN("GET", A "/{a}", KMIP, "KMIP adapter could not be retrieved", NULL, kmip_get_adapter),
+	PLAIN("DELETE", A "/{a}", KMIP, "KMIP adapter could not be deleted", NULL, kmip_delete_adapter),
+	PLAIN("GET", A "/{a}/certificates", KMIP, "KMIP client certificates could not be retrieved", kmip_check_certificates, kmip_list_certificates),
+	PLAIN("POST", A "/{a}/certificates", KMIP, "KMIP client certificate could not be created", kmip_check_body, kmip_create_certificate),
+	PLAIN("GET", A "/{a}/certificates/{c}", KMIP, "KMIP client certificate could not be retrieved", NULL, kmip_get_certificate),
+	PLAIN("DELETE", A "/{a}/certificates/{c}", KMIP, "KMIP client certificate could not be deleted", NULL, kmip_delete_certificate),
+	PLAIN("GET", A "/{a}/kmip_objects", KMIP, "KMIP objects could not be retrieved", kmip_check_objects, kmip_list_objects),
+	PLAIN("GET", A "/{a}/kmip_objects/{o}", KMIP, "KMIP object could not be retrieved", NULL, kmip_no_object),
+	PLAIN("DELETE", A "/{a}/kmip_objects/{o}", KMIP, "KMIP object could not be deleted", NULL, kmip_no_object),
 };
 /* clang-format on */
 
@@ -134,6 +161,9 @@ static const struct route *route_find(struct request *request)
 	bool path_known = false;
 
 	route_modernise(request);
+	if (request->world->service == WORLD_HPCS && request->segment_count > 2 &&
+		strcmp(request->segments[2], "kmip_adapters") == 0)
+		request->segment_count = 0; /* the older service has none */
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
 		if (!route_matches_path(routes[i].pattern, request))
 			continue;
@@ -155,10 +185,10 @@ static enum refusal route_authenticate(struct request *request)
 
 	if (header == NULL || strncasecmp(header, scheme, sizeof(scheme) - 1) != 0)
 		return REFUSE_UNAUTHORIZED;
-	bool expired = false;
-	request->user = access_by_token(&request->emulator->access,
-		slice_text(header + sizeof(scheme) - 1), world_now(request->world), &expired);
-	if (expired && request->world->knobs.expired_is_400)
+	struct access_look look = { .now = world_now(request->world), .use = TOKEN_ACCESS };
+	request->user = access_by_token(
+		&request->emulator->access, slice_text(header + sizeof(scheme) - 1), &look);
+	if (look.expired && request->world->knobs.expired_is_400)
 		return REFUSE_TOKEN_EXPIRED;
 	return request->user != NULL ? REFUSE_NOTHING : REFUSE_UNAUTHORIZED;
 }
@@ -193,6 +223,8 @@ static enum refusal route_authorize(struct request *request)
 		return REFUSE_UNAUTHORIZED;
 	if (knobs->refusing || !access_allows(request->user, route->action))
 		return REFUSE_UNAUTHORIZED;
+	if (!network_host_is_ours(request) || !network_allows(request))
+		return REFUSE_UNAUTHORIZED;
 	if (route_is_throttled(&request->emulator->rate, knobs->rate_per_s))
 		return REFUSE_THROTTLED;
 	bool changes = strcmp(route->method, "GET") != 0 && strcmp(route->method, "HEAD") != 0 &&
@@ -216,6 +248,7 @@ static enum refusal route_find_key(struct request *request)
 	if (key == NULL || (ring != NULL && !key_is_in_ring(key, ring, &context)))
 		return REFUSE_KEY_NOT_FOUND_ERR;
 	request->key = key;
+	life_rotate_when_due(world, key);
 	if (request->route->key == ROOT_KEY && key->extractable)
 		return REFUSE_KEY_ROOT_REQ_ERR;
 	int64_t state = key_state_at(key, &context);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is around keys: rings, aliases, policies, registrations."""
+"""What is around keys: rings, aliases, policies, registrations, hosts and networks."""
+import urllib.parse
 
-from emulator_process import WithEmulator, envelope, policy
+
+from emulator_process import UUID_UNKNOWN, WithEmulator, envelope, policy
 
 
 class Surroundings(WithEmulator):
@@ -113,3 +115,103 @@ class Surroundings(WithEmulator):
         self.expect(self.emulator.raw("GET", "/api/v3/keys"), 404)
         self.expect(self.emulator.raw("GET", "/"), 404)
         self.expect(self.emulator.raw("GET", "/a" * 40), 404)
+
+    def test_registrations_protect_a_key(self):
+        crn = "crn:v1:bluemix:public:cloud-object-storage:global:a/1:2:bucket:b"
+        key, other = self.root(), self.root()
+        self.emulator.control("POST", "registration", {"key": key, "resource_crn": crn, "description": "d"})
+        self.emulator.kill()
+        self.emulator.start()
+        listed = self.expect(self.emulator.call("GET", f"/keys/{key}/registrations?totalCount=true"), 200)
+        self.assertEqual(listed.json["metadata"]["totalCount"], 1)
+        self.assertEqual((listed.resource["keyId"], listed.resource["resourceCrn"]), (key, crn))
+        self.assertNotIn("resources", self.emulator.call("GET", f"/keys/{other}/registrations").json)
+
+        def asked(crn_query):
+            twice = urllib.parse.quote(urllib.parse.quote(crn_query, safe=""), safe="")
+            return self.emulator.call("GET", "/keys/registrations?urlEncodedResourceCRNQuery=" + twice).json[
+                "metadata"]["collectionTotal"]
+        self.assertEqual((asked(crn), asked(crn[:30] + "%"), asked("crn:other")), (1, 1, 0))
+        self.expect(self.emulator.call("GET", "/keys/registrations?limit=0"), 400, "INVALID_QUERY_PARAM_ERR")
+        answer = self.expect(self.emulator.call("DELETE", f"/keys/{key}"), 409, "PROTECTED_RESOURCE_ERR")
+        self.assertEqual(answer.resource["reasons"][0]["target"], {"type": "query_param", "name": "force"})
+        self.emulator.control("POST", "registration", {"key": other, "resource_crn": crn,
+                                                       "prevent_key_deletion": True})
+        self.expect(self.emulator.call("DELETE", f"/keys/{other}?force=true"), 409, "PREV_KEY_DEL_ERR")
+        self.expect(self.emulator.call("DELETE", f"/keys/{key}?force=true"), 204)
+
+    def test_calls_between_services(self):
+        key = self.root()
+        for method in ("POST", "PATCH", "PUT", "DELETE"):
+            self.expect(self.emulator.call(method, f"/keys/{key}/registrations/crn%3Ax"), 403, "SERVICE_ONLY_ERR")
+        for method in ("GET", "POST", "DELETE"):
+            self.expect(self.emulator.call(method, f"/keys/{key}/migrationIntent"), 403, "SERVICE_ONLY_ERR")
+        self.expect(self.emulator.call("POST", f"/keys/{key}/registrations?action=deactivate"), 403)
+        self.expect(self.emulator.call("POST", "/event_ack"), 403)
+
+    def test_rotation_policy_rotates_when_due(self):
+        key = self.root()
+        path = f"/keys/{key}/policies?policy=rotation"
+        self.expect(self.emulator.call("PUT", path, policy({"rotation": {"enabled": True}})), 400)
+        self.expect(self.emulator.call("PUT", path, policy({"rotation": {"enabled": True, "interval_month": 1}})), 200)
+
+        def versions():
+            return self.emulator.call("GET", f"/keys/{key}/versions").json["metadata"]["collectionTotal"]
+        self.emulator.advance(29 * 86400)
+        self.assertEqual(versions(), 1)
+        self.emulator.advance(2 * 86400)
+        self.assertEqual(versions(), 2)
+        # paused, it keeps its interval and does nothing
+        paused = self.expect(self.emulator.call("PUT", path, policy({"rotation": {"enabled": False}})), 200)
+        self.assertEqual(paused.resource["rotation"], {"enabled": False, "interval_month": 1})
+        self.emulator.advance(40 * 86400)
+        self.assertEqual(versions(), 2)
+        self.expect(self.emulator.call("GET", f"/keys/{key}/policies?policy=color"), 400, "INVALID_QUERY_PARAM_ERR")
+
+    def instance_policy(self, kind, attributes):
+        body = policy({"policy_type": kind, "policy_data": {"enabled": True, "attributes": attributes}})
+        return self.emulator.call("PUT", "/instance/policies?policy=" + kind, body)
+
+    def test_networks(self):
+        private = {"host": "private.us-south.kms.cloud.ibm.com"}
+        self.assertEqual(self.emulator.call("GET", "/instance/allowed_ip_port").json["resources"], [])
+        self.expect(self.instance_policy("allowedIP", {"allowed_ip": ["127.0.0.0/8", "10.1.2.3"]}), 204)
+        listed = self.emulator.call("GET", "/instance/policies").json["resources"]
+        self.assertEqual([p["policy_type"] for p in listed], ["allowedIP", "ipWhitelist"])
+        self.assertEqual(self.emulator.call("GET", "/instance/allowed_ip_port").resource,
+                         {"private_endpoint_port": 15008})
+        for wrong in ([], ["10.0.0.0/33"], ["::1"], "10.0.0.0/8"):
+            self.expect(self.instance_policy("allowedIP", {"allowed_ip": wrong}), 400, "INVALID_FIELD_ERR")
+        self.expect(self.instance_policy("allowedNetwork", {"allowed_network": "none"}), 400, "INVALID_FIELD_ERR")
+        self.expect(self.instance_policy("allowedNetwork", {"allowed_network": "private-only"}), 204)
+        self.expect(self.emulator.call("GET", "/keys"), 401)
+        self.expect(self.emulator.call("GET", "/keys", headers=private), 200)
+        self.expect(self.emulator.call("GET", "/keys", headers={
+            "host": f"{self.emulator.instance}.api.private.eu-de.kms.appdomain.cloud"}), 200)
+
+    def test_other_addresses_are_shut_out(self):
+        self.expect(self.instance_policy("allowedIP", {"allowed_ip": ["10.0.0.0/8"]}), 204)
+        self.expect(self.emulator.call("GET", "/keys"), 401)
+
+    def test_host_of_another_instance(self):
+        for domain in ("eu-de.hs-crypto.appdomain.cloud", "eu-de.kms.appdomain.cloud"):
+            self.expect(self.emulator.call("GET", "/keys", headers={"host": f"{UUID_UNKNOWN}.api.{domain}"}), 401)
+            self.expect(self.emulator.call("GET", "/keys", headers={
+                "host": f"{self.emulator.instance}.api.{domain}"}), 200)
+
+
+class Broker(WithEmulator):
+    instance = "87fa68d0-fa10-47d0-a201-603949808530"
+    options = ("--service", "hpcs", "--instance", instance,
+               "--host", f"{instance}.api.eu-de.hs-crypto.appdomain.cloud",
+               "--host", f"{instance}.api.private.eu-de.hs-crypto.appdomain.cloud")
+
+    def test_tells_both_endpoints_to_who_has_a_token(self):
+        path = f"/crypto_v2/instances/{self.instance}"
+        self.expect(self.emulator.raw("GET", path), 401)
+        headers = {"authorization": "Bearer " + self.emulator.token().json["access_token"]}
+        self.assertEqual(self.expect(self.emulator.raw("GET", path, headers=headers), 200).json, {
+            "instance_id": self.instance, "kms": {
+                "public": f"{self.instance}.api.eu-de.hs-crypto.appdomain.cloud",
+                "private": f"{self.instance}.api.private.eu-de.hs-crypto.appdomain.cloud"}})
+        self.expect(self.emulator.raw("GET", f"/crypto_v2/instances/{UUID_UNKNOWN}", headers=headers), 404)

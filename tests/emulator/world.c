@@ -102,6 +102,13 @@ static void load_policy(void *ctx, const char *name, const cJSON *document)
 	cJSON_AddItemToObject(world->policies, name_tail(name), cJSON_Duplicate(document, true));
 }
 
+static void load_adapter(void *ctx, const char *name, const cJSON *document)
+{
+	struct world *world = ctx;
+
+	cJSON_AddItemToObject(world->adapters, name_tail(name), cJSON_Duplicate(document, true));
+}
+
 static void load_meta(void *ctx, const char *name, const cJSON *document)
 {
 	struct world *world = ctx;
@@ -113,6 +120,8 @@ static void load_meta(void *ctx, const char *name, const cJSON *document)
 			return;
 		bytes_copy(world->instance, id, UUID_TEXT_LEN + 1);
 	}
+	if (strcmp(what, "import-token") == 0)
+		world->import_token = cJSON_Duplicate(document, true);
 	if (strcmp(what, "clock") == 0) {
 		world->timeline.scale =
 			cJSON_GetNumberValue(cJSON_GetObjectItem(document, "scale"));
@@ -145,12 +154,18 @@ static enum err world_settle_instance(struct world *world, const char *instance)
 		store_commit(world->store);
 		cJSON_Delete(document);
 	}
-	snprintf(world->crn_prefix, sizeof(world->crn_prefix),
-		"crn:v1:bluemix:public:kms:us-south:a/%s:%s:key:", WORLD_ACCOUNT, world->instance);
 	return ERR_OK;
 }
 
-enum err world_new(struct world **out, const char *folder, const char *instance)
+static void world_set_crn(struct world *world, const char *region)
+{
+	snprintf(world->crn_prefix, sizeof(world->crn_prefix),
+		"crn:v1:bluemix:public:%s:%s:a/%s:%s:key:",
+		world->service == WORLD_HPCS ? "hs-crypto" : "kms", region, WORLD_ACCOUNT,
+		world->instance);
+}
+
+enum err world_new(struct world **out, const struct world_options *options)
 {
 	enum err err;
 	struct world *world = calloc(1, sizeof(*world));
@@ -161,14 +176,18 @@ enum err world_new(struct world **out, const char *folder, const char *instance)
 	world->knobs = knobs_default;
 	world->rings = cJSON_CreateObject();
 	world->policies = cJSON_CreateObject();
-	TRY(file_make_folder(folder, 0700));
-	TRY(store_new(&world->store, folder));
-	TRY(vault_new(&world->vault, folder));
+	world->adapters = cJSON_CreateObject();
+	world->service = options->service;
+	TRY(file_make_folder(options->folder, 0700));
+	TRY(store_new(&world->store, options->folder));
+	TRY(vault_new(&world->vault, options->folder));
 	store_each(world->store, "meta/", load_meta, world);
 	store_each(world->store, "rings/", load_ring, world);
 	store_each(world->store, "policies/", load_policy, world);
+	store_each(world->store, "adapters/", load_adapter, world);
 	store_each(world->store, "keys/", load_key, world);
-	TRY(world_settle_instance(world, instance));
+	TRY(world_settle_instance(world, options->instance));
+	world_set_crn(world, options->region);
 	*out = world;
 	world = NULL;
 out:
@@ -189,6 +208,8 @@ void world_free(struct world *world)
 	tdestroy(world->keys_by_id, free_key_node);
 	cJSON_Delete(world->rings);
 	cJSON_Delete(world->policies);
+	cJSON_Delete(world->adapters);
+	cJSON_Delete(world->import_token);
 	vault_free(world->vault);
 	store_free(world->store);
 	free(world);
@@ -385,6 +406,40 @@ void world_set_policy(struct world *world, const char *type, cJSON *resource)
 	world_put(world, "policies", type, resource);
 	cJSON_DeleteItemFromObjectCaseSensitive(world->policies, type);
 	cJSON_AddItemToObject(world->policies, type, resource);
+}
+
+void world_set_import_token(struct world *world, cJSON *token)
+{
+	world_put(world, "meta", "import-token", token);
+	cJSON_Delete(world->import_token);
+	world->import_token = token;
+}
+
+static const char *adapter_id(const cJSON *adapter)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItem(adapter, "id"));
+}
+
+void world_save_adapter(struct world *world, const cJSON *adapter)
+{
+	world_put(world, "adapters", adapter_id(adapter), adapter);
+}
+
+void world_set_adapter(struct world *world, cJSON *adapter)
+{
+	world_save_adapter(world, adapter);
+	cJSON_AddItemToObject(world->adapters, adapter_id(adapter), adapter);
+}
+
+void world_drop_adapter(struct world *world, const char *id)
+{
+	char name[NAME_MAX_LEN];
+
+	snprintf(name, sizeof(name), "adapters/%s", id);
+	store_begin(world->store);
+	store_drop(world->store, name);
+	store_commit(world->store);
+	cJSON_DeleteItemFromObject(world->adapters, id);
 }
 
 void world_save_clock(struct world *world)

@@ -16,7 +16,11 @@
 #define WORLD_RING_DEFAULT "default"
 #define WORLD_ACCOUNT "819bdf4436ef4c198fdf4f0b81d53116"
 
+/* Standard, single tenant, and the retired service with the same API. */
+enum world_service { WORLD_STANDARD, WORLD_DEDICATED, WORLD_HPCS };
+
 struct world {
+	enum world_service service;
 	struct store *store;
 	struct vault *vault;
 	struct timeline timeline;
@@ -29,10 +33,17 @@ struct world {
 	size_t alias_count;
 	cJSON *rings; /* object: ring id -> {creationDate, createdBy} */
 	cJSON *policies; /* object: policy type -> policy resource */
+	cJSON *adapters; /* object: id -> KMIP adapter with its certificates */
+	cJSON *import_token; /* as served, with its private key; NULL: none */
 };
 
-/* instance: NULL takes the one that the folder remembers, or a new one. */
-MUST_USE enum err world_new(struct world **out, const char *folder, const char *instance);
+struct world_options {
+	const char *folder;
+	const char *instance; /* NULL: the one that the folder remembers, or a new one */
+	const char *region;
+	enum world_service service;
+};
+MUST_USE enum err world_new(struct world **out, const struct world_options *options);
 void world_free(struct world *world);
 
 int64_t world_now(const struct world *world);
@@ -63,6 +74,12 @@ void world_add_ring(struct world *world, const char *ring, const char *by);
 void world_drop_ring(struct world *world, const char *ring);
 /* Takes the resource over. */
 void world_set_policy(struct world *world, const char *type, cJSON *resource);
+/* These two take the object over. */
+void world_set_import_token(struct world *world, cJSON *token);
+void world_set_adapter(struct world *world, cJSON *adapter);
+/* Commits what was changed in one of world->adapters. */
+void world_save_adapter(struct world *world, const cJSON *adapter);
+void world_drop_adapter(struct world *world, const char *id);
 void world_save_clock(struct world *world);
 
 #endif
