@@ -56,7 +56,7 @@ struct keystore_hold {
 	void (*on_release)(void *ctx);
 	void *ctx;
 	struct keystore_hold *next, *previous; /* the gate's */
-	uint64_t deadline_ms;
+	uint64_t since_ms, deadline_ms;
 	bool held;
 };
 struct keystore_gate {

@@ -5,21 +5,6 @@
 #include "replication/core_private.h"
 #include "replication/mutant.h"
 
-static const char *const state_names[CORE_STATE_COUNT] = {
-	[CORE_DOWN] = "down",
-	[CORE_CONNECTING] = "connecting",
-	[CORE_HELLO] = "hello",
-	[CORE_CATCHING_UP] = "catching-up",
-	[CORE_STREAMING] = "streaming",
-	[CORE_REFUSED] = "refused",
-};
-
-const char *core_state_name(enum core_state state)
-{
-	ASSERT((unsigned) state < CORE_STATE_COUNT);
-	return state_names[state];
-}
-
 enum err core_new(struct core **out, const struct core_options *options)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -133,7 +118,9 @@ static void on_link_up(struct core *core, const struct core_event *event)
 	core->link++;
 	core->heard_ms = core->now_ms;
 	core->pinged_ms = 0;
-	core_move(core, CORE_HELLO, "connected");
+	core_move(core, CORE_HELLO,
+		core->fenced_ms != 0 ? "connected; the fence is over" : "connected");
+	core->fenced_ms = 0;
 	if (core->incarnation_pending || core->stopping) {
 		core_close(core, core->stopping ? "stopping" : "a new incarnation is being made");
 		return;
@@ -228,6 +215,13 @@ static void on_hello(struct core *core, const struct core_event *event)
 
 /* ---- frames ---- */
 
+/* The peer serves from its cache no more. */
+static void stop_waiting(struct core *core)
+{
+	lease_give_back(&core->lease, core->now_ms);
+	gate_release(&core->gate, &(struct gate_pass){ .now_ms = core->now_ms, .changes = true });
+}
+
 static void on_bye(struct core *core, const struct wire_bye *bye)
 {
 	char why[CORE_WHY_MAX];
@@ -238,9 +232,8 @@ static void on_bye(struct core *core, const struct wire_bye *bye)
 		give_up(core, CORE_REFUSED, why);
 		return;
 	}
-	lease_give_back(&core->lease, core->now_ms);
 	core_close(core, "the peer stops");
-	gate_release(&core->gate, &(struct gate_pass){ .changes = true });
+	stop_waiting(core);
 }
 
 static void on_frame(struct core *core, const struct core_event *event)
@@ -292,6 +285,7 @@ static void on_hold(struct core *core, struct keystore_hold *hold)
 	uint64_t deadline_ms = waits_shortly ? core->now_ms + core->options.ack_wait_ms
 					     : lease_until(&core->lease);
 
+	hold->since_ms = core->now_ms;
 	gate_hold(&core->gate, hold, deadline_ms);
 	/* The hold may be heard of before the commit that it waits for. */
 	if (hold->seq > core->feed.own.seq)
@@ -315,10 +309,26 @@ static void on_stop(struct core *core)
 	}
 }
 
+static void on_resume(struct core *core)
+{
+	core->stopping = false;
+}
+
+/* The operator knows that the peer is off. That is forgotten when it is heard again: it is granted
+ * nothing before HELLO and what follows it, as after any loss of the link. */
+static void on_fence(struct core *core)
+{
+	if ((core->state == CORE_HELLO || core_is_up(core)))
+		return;
+	core->fenced_ms = core->now_ms;
+	stop_waiting(core);
+}
+
 static void on_incarnation(struct core *core, const struct wire_position *own)
 {
 	core->incarnation_pending = false;
 	core->feed.own = *own;
+	core->lag = (struct lag){ 0 };
 }
 
 static void dispatch(struct core *core, const struct core_event *event)
@@ -339,6 +349,7 @@ static void dispatch(struct core *core, const struct core_event *event)
 		break;
 	case CORE_EVENT_COMMITTED:
 		core->feed.dirty = true;
+		lag_on_logged(core, event->committed_seq);
 		break;
 	case CORE_EVENT_MERGED:
 		intake_on_merged(core, event);
@@ -360,6 +371,12 @@ static void dispatch(struct core *core, const struct core_event *event)
 		break;
 	case CORE_EVENT_STOP:
 		on_stop(core);
+		break;
+	case CORE_EVENT_RESUME:
+		on_resume(core);
+		break;
+	case CORE_EVENT_FENCE:
+		on_fence(core);
 		break;
 	case CORE_EVENT_DRAINED:
 	case CORE_EVENT_TIMER:
@@ -445,24 +462,4 @@ void core_cancel(struct core *core, struct keystore_hold *hold)
 struct keystore_hold *core_take_released(struct core *core)
 {
 	return gate_take_released(&core->gate);
-}
-
-void core_status(const struct core *core, struct core_status *out)
-{
-	*out = (struct core_status){
-		.state = core->state,
-		.why = core->why,
-		.since_ms = core->since_ms,
-		.last_heard_ms = core->ever_heard_ms,
-		.own_seq = core->feed.own.seq,
-		.acked_seq = core->feed.acked_seq,
-		.peer_seq = core->intake.peer.seq,
-		.merged_seq = core->intake.merged.seq,
-		.holds = core->gate.count,
-		.snapshots = core->feed.snapshots,
-		.differing_instances = core->differing,
-		.granted_until_ms = lease_until(&core->lease),
-		.held_until_ms = core->lease.held_until_ms,
-		.peer_software = core->peer_software,
-	};
 }

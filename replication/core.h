@@ -6,7 +6,7 @@
  * same code.
  *
  * core.c: link, HELLO, states, timers. scope.c: instances in common. feed.c: the stream to the
- * peer. intake.c: the stream from it.
+ * peer. intake.c: the stream from it. standing.c: what is told of it.
  */
 #ifndef REPLICATION_CORE_H
 #define REPLICATION_CORE_H
@@ -80,7 +80,10 @@ enum core_event_kind {
 	CORE_EVENT_HOLD,
 	CORE_EVENT_TIMER,
 	CORE_EVENT_GAP, /* the process stood still: what it holds by the clock is in doubt */
-	CORE_EVENT_STOP,
+	CORE_EVENT_STOP, /* nobody is served any more, and there is to be no link */
+	CORE_EVENT_RESUME, /* that is over; the shell opens links again */
+	CORE_EVENT_FENCE, /* the operator knows that the peer is off; ignored while there is a link
+			   */
 };
 
 struct core_event {
@@ -187,6 +190,13 @@ struct keystore_hold *core_take_released(struct core *core);
 /* Other instances to compare at the next HELLO; only while there is no link. Borrowed. */
 void core_set_instances(struct core *core, struct slice instances);
 
+/* A full exchange, in one direction. */
+struct core_snapshot {
+	uint64_t began_ms; /* 0: none */
+	uint64_t ended_ms; /* 0: under way, or given up */
+	uint64_t record_count;
+};
+
 struct core_status {
 	enum core_state state;
 	const char *why; /* borrowed until the next step */
@@ -195,8 +205,12 @@ struct core_status {
 	uint64_t holds, snapshots, differing_instances;
 	uint64_t granted_until_ms, held_until_ms;
 	const char *peer_software;
+	uint64_t lag_ms; /* since the oldest change that is not acknowledged; 0: none */
+	struct gate_waits waits;
+	struct core_snapshot snapshot_sent, snapshot_received; /* the last ones */
+	uint64_t fenced_ms; /* when the operator said so; 0: not fenced */
 };
-void core_status(const struct core *core, struct core_status *out);
+void core_status(const struct core *core, uint64_t now_ms, struct core_status *out);
 const char *core_state_name(enum core_state state);
 
 #endif

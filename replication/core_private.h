@@ -10,6 +10,7 @@ enum {
 	PACE_BYTES_MAX = 1048576, /* on their way, while a lease is held */
 	PACE_QUESTION_BYTES = PACE_BYTES_MAX / 2, /* asks again after so much */
 	PACE_QUESTIONS_MAX = 16,
+	LAG_MARKS_MAX = 32,
 };
 
 enum feed_mode { FEED_NONE, FEED_SNAPSHOT, FEED_TAIL };
@@ -30,6 +31,7 @@ struct feed {
 	bool granted; /* once on this link */
 	uint64_t grant_asked_ms;
 	uint64_t snapshots;
+	struct core_snapshot snapshot; /* the last one */
 };
 
 /* How much of log and snapshot may be on its way when the peer is asked for a lease: an answer
@@ -46,6 +48,14 @@ struct pace {
 	size_t question_next;
 };
 
+/* How old the oldest change is that the peer has not acknowledged. */
+struct lag {
+	struct {
+		uint64_t seq, logged_ms;
+	} marks[LAG_MARKS_MAX]; /* in order; the last one stands for all that came after it */
+	size_t count;
+};
+
 enum intake_mode { INTAKE_TAIL, INTAKE_SNAPSHOT };
 
 /* The stream from the peer. */
@@ -57,6 +67,7 @@ struct intake {
 	uint64_t started, done; /* merges, over all links: they end in the order of their start */
 	unsigned acks_due;
 	bool paused;
+	struct core_snapshot snapshot; /* the last one */
 	bool taken; /* a grant, once on this link */
 	/* A grant counts when the merges that were started before it came are done. */
 	bool grant_waits;
@@ -88,6 +99,8 @@ struct core {
 	struct gate gate;
 	struct feed feed;
 	struct pace pace;
+	struct lag lag;
+	uint64_t fenced_ms; /* 0: not fenced */
 	struct intake intake;
 	/* scratch of one step */
 	uint64_t now_ms;
@@ -118,6 +131,10 @@ void feed_on_log(struct core *core, const struct core_event *event);
 void feed_on_snapshot(struct core *core, const struct core_event *event);
 /* Starts whatever may be started now. */
 void feed_poke(struct core *core);
+
+void lag_on_logged(struct core *core, uint64_t seq);
+void lag_on_acked(struct core *core, uint64_t seq);
+uint64_t lag_ms(const struct core *core, uint64_t now_ms);
 
 void pace_start(struct core *core);
 void pace_on_sent(struct core *core, size_t len);

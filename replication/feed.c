@@ -43,6 +43,7 @@ void feed_start(struct core *core, const struct core_event *event)
 	feed->sent = *applied;
 	/* Applied is durable there: as good as an acknowledgement. */
 	feed->acked_seq = applied->seq;
+	lag_on_acked(core, applied->seq);
 }
 
 void feed_stop(struct core *core)
@@ -111,6 +112,7 @@ void feed_on_ack(struct core *core, const struct wire_position *position)
 	}
 	if (position->seq > feed->acked_seq)
 		feed->acked_seq = position->seq;
+	lag_on_acked(core, position->seq);
 }
 
 /* Ends the read under way; false when its result belongs to an earlier link. */
@@ -174,6 +176,7 @@ static void send_chunk(struct core *core, const struct core_event *event)
 		return;
 	frame = core_send(core, WIRE_SNAP);
 	frame->snap = (struct wire_snap){ core->record_bytes, count };
+	core->feed.snapshot.record_count += count;
 }
 
 void feed_on_snapshot(struct core *core, const struct core_event *event)
@@ -186,6 +189,7 @@ void feed_on_snapshot(struct core *core, const struct core_event *event)
 		/* Read in the same transaction as the first records: all others are newer. */
 		feed->base = event->snapshot.own;
 		feed->snapshot_begun = true;
+		feed->snapshot = (struct core_snapshot){ .began_ms = core->now_ms };
 		core_send(core, WIRE_SNAP_BEGIN)->position = feed->base;
 	}
 	send_chunk(core, event);
@@ -195,6 +199,7 @@ void feed_on_snapshot(struct core *core, const struct core_event *event)
 	if (MUTANT(snapshot_base_late))
 		feed->base = event->snapshot.own;
 	core_send(core, WIRE_SNAP_END)->position = feed->base;
+	feed->snapshot.ended_ms = core->now_ms;
 	feed->mode = FEED_TAIL;
 	feed->sent = feed->base;
 	feed->own = event->snapshot.own;

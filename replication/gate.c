@@ -57,6 +57,16 @@ static bool may_pass(const struct gate_pass *pass, const struct keystore_hold *h
 	return all || hold->seq <= pass->acked_seq || hold->deadline_ms <= pass->now_ms;
 }
 
+static void note_wait(
+	struct gate_waits *waits, const struct gate_pass *pass, const struct keystore_hold *hold)
+{
+	waits->count++;
+	waits->unacknowledged += hold->seq > pass->acked_seq ? 1 : 0;
+	waits->last_ms = pass->now_ms - hold->since_ms;
+	if (waits->last_ms > waits->max_ms)
+		waits->max_ms = waits->last_ms;
+}
+
 void gate_release(struct gate *gate, const struct gate_pass *pass)
 {
 	struct keystore_hold *next;
@@ -68,6 +78,7 @@ void gate_release(struct gate *gate, const struct gate_pass *pass)
 		list_remove(&gate->held, hold);
 		gate->count--;
 		hold->held = false;
+		note_wait(&gate->waits, pass, hold);
 		list_append(&gate->released, hold);
 	}
 }

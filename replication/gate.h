@@ -13,13 +13,21 @@ struct gate_list {
 	struct keystore_hold *first, *last;
 };
 
+/* How long answers have waited. */
+struct gate_waits {
+	uint64_t count; /* let go since start */
+	uint64_t unacknowledged; /* of these, without the peer's acknowledgement */
+	uint64_t last_ms, max_ms;
+};
+
 struct gate {
 	struct gate_list held;
 	struct gate_list released; /* in the order in which they were let go */
 	uint64_t count; /* in held */
+	struct gate_waits waits;
 };
 
-/* Holds until deadline_ms at the latest. */
+/* Holds from hold->since_ms until deadline_ms at the latest. */
 void gate_hold(struct gate *gate, struct keystore_hold *hold, uint64_t deadline_ms);
 /* Forgets a hold that was not yet taken. */
 void gate_cancel(struct gate *gate, struct keystore_hold *hold);

@@ -10,6 +10,7 @@ void intake_start(struct core *core, const struct wire_position *applied)
 	*intake = (struct intake){
 		.started = intake->started,
 		.done = intake->done,
+		.snapshot = intake->snapshot,
 		.received = *applied,
 		.merged = *applied,
 	};
@@ -98,10 +99,13 @@ void intake_on_snap(struct core *core, const struct core_event *event)
 	}
 	if (frame->type == WIRE_SNAP_BEGIN) {
 		intake->mode = INTAKE_SNAPSHOT;
+		intake->snapshot = (struct core_snapshot){ .began_ms = core->now_ms };
 	} else if (frame->type == WIRE_SNAP) {
+		intake->snapshot.record_count += event->frame.record_count;
 		start_merge(core, pick_common(core, event), false);
 	} else {
 		intake->mode = INTAKE_TAIL;
+		intake->snapshot.ended_ms = core->now_ms;
 		intake->received = frame->position;
 		start_merge(core, 0, true);
 	}

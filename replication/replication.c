@@ -5,6 +5,7 @@
 #include <string.h>
 #include "replication/replication_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 enum { ARENA_BYTES_MAX = 8 * 1048576, STOP_WAIT_MS = 1000 };
 
@@ -273,16 +274,44 @@ void replication_cut(struct replication *replication, bool cut)
 		link_cut(replication->link, false);
 }
 
+enum err replication_fence(struct replication *replication)
+{
+	struct core_status status;
+
+	core_status(replication->core, clock_boot_ms(), &status);
+	if (link_is_up(replication->link))
+		return ERR_STATE;
+	log_warning("peer-fenced",
+		"by=operator heard_ms_ago=%lld effect=\"nothing waits for the "
+		"peer's lease until it is heard again\"",
+		status.last_heard_ms == 0 ? -1ll
+					  : (long long) (clock_boot_ms() - status.last_heard_ms));
+	replication_step_kind(replication, CORE_EVENT_FENCE);
+	return ERR_OK;
+}
+
+void replication_resume(struct replication *replication)
+{
+	replication_step_kind(replication, CORE_EVENT_RESUME);
+	link_cut(replication->link, false);
+}
+
 void replication_drop_lease(struct replication *replication)
 {
 	replication_step_kind(replication, CORE_EVENT_GAP);
+}
+
+static struct replication_snapshot snapshot_of(const struct core_snapshot *snapshot)
+{
+	return (struct replication_snapshot){ snapshot->began_ms, snapshot->ended_ms,
+		snapshot->record_count };
 }
 
 void replication_status(const struct replication *replication, struct replication_status *out)
 {
 	struct core_status status;
 
-	core_status(replication->core, &status);
+	core_status(replication->core, clock_boot_ms(), &status);
 	*out = (struct replication_status){
 		.state = core_state_name(status.state),
 		.since_ms = status.since_ms,
@@ -294,6 +323,15 @@ void replication_status(const struct replication *replication, struct replicatio
 		.holds = status.holds,
 		.snapshots = status.snapshots,
 		.differing_instances = status.differing_instances,
+		.lag_ms = status.lag_ms,
+		.lease_held_until_ms = status.held_until_ms,
+		.lease_granted_until_ms = status.granted_until_ms,
+		.waits = { status.waits.count, status.waits.unacknowledged, status.waits.last_ms,
+			status.waits.max_ms },
+		.snapshot_sent = snapshot_of(&status.snapshot_sent),
+		.snapshot_received = snapshot_of(&status.snapshot_received),
+		.fenced_ms = status.fenced_ms,
+		.cut = link_is_cut(replication->link),
 	};
 	const char *failure = link_failure(replication->link);
 	(void) snprintf(

@@ -49,8 +49,11 @@ MUST_USE enum err replication_new(struct replication **out,
 	const struct replication_options *options, char why[REPLICATION_WHY_MAX]);
 /* Starts listening or dialling; and installs gate and on_logged at the keystore. */
 MUST_USE enum err replication_start(struct replication *replication, char why[REPLICATION_WHY_MAX]);
-/* Sends BYE; on_stopped once it is out or 1 s has passed. */
+/* Nobody is served any more: gives up the own lease, tells the peer so (BYE) and makes no link;
+ * on_stopped once that is out or 1 s has passed. */
 void replication_stop(struct replication *replication, void (*on_stopped)(void *ctx), void *ctx);
+/* Takes replication_stop back, after on_stopped. */
+void replication_resume(struct replication *replication);
 void replication_free(struct replication *replication);
 /* Whether the files can be used; nothing else is asked or changed. */
 MUST_USE enum err replication_judge(
@@ -65,9 +68,20 @@ MUST_USE enum err replication_set_instances(struct replication *replication,
  * cut|heal). */
 void replication_cut(struct replication *replication, bool cut);
 
+/* The operator knows that the peer is off: nothing waits for its lease until it is heard again. Not
+ * kept over a restart, which costs one wait of 2.1 s at most. ERR_STATE while there is a link. */
+MUST_USE enum err replication_fence(struct replication *replication);
+
 /* The process stood still for longer than it may (design D3): its own lease is in doubt and
  * dropped; on_vouch(0) comes at once, and the next grant vouches again. */
 void replication_drop_lease(struct replication *replication);
+
+/* A full exchange in one direction; boot time. */
+struct replication_snapshot {
+	uint64_t began_ms; /* 0: none since start */
+	uint64_t ended_ms; /* 0: under way, or given up */
+	uint64_t record_count;
+};
 
 struct replication_status {
 	const char
@@ -81,6 +95,14 @@ struct replication_status {
 	uint64_t snapshots; /* full exchanges since start */
 	uint64_t differing_instances;
 	char peer_version[32];
+	uint64_t lag_ms; /* since the oldest own change that is not acknowledged; 0: none */
+	uint64_t lease_held_until_ms, lease_granted_until_ms; /* boot time, perhaps past */
+	struct {
+		uint64_t count, unacknowledged, last_ms, max_ms;
+	} waits; /* of answers at the gate, since start */
+	struct replication_snapshot snapshot_sent, snapshot_received; /* the last ones */
+	uint64_t fenced_ms; /* boot time, 0: not fenced */
+	bool cut; /* by replication_cut or replication_stop */
 };
 void replication_status(const struct replication *replication, struct replication_status *out);
 

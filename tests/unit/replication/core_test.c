@@ -413,6 +413,113 @@ Test(core, link_ends)
 	EXPECT(&timer, "down close:0 ");
 }
 
+static struct core_status standing(void)
+{
+	struct core_status status;
+
+	core_status(core, now_ms, &status);
+	return status;
+}
+
+/* A peer that the operator knows to be off is not waited for; that ends when it is heard again, and
+ * cannot be said of one that is heard. */
+Test(core, fence)
+{
+	struct keystore_hold change, later;
+	struct core_event fence = kind_of(CORE_EVENT_FENCE);
+	struct core_event down = kind_of(CORE_EVENT_LINK_DOWN);
+	struct core_event up = kind_of(CORE_EVENT_LINK_UP);
+
+	stream();
+	EXPECT(&fence, "");
+	cr_assert_eq(standing().fenced_ms, 0);
+	EXPECT(&down, "down ");
+	hold(&change, KEYSTORE_GATE_CHANGE, "");
+	EXPECT(&fence, "release ");
+	cr_assert_eq(core_take_released(core), &change);
+	cr_assert_eq(standing().fenced_ms, now_ms);
+	hold(&later, KEYSTORE_GATE_CHANGE, "release ");
+	cr_assert_eq(core_take_released(core), &later);
+	up.up.own = place(1, 10);
+	EXPECT(&up, "hello HELLO:0 ");
+	cr_assert_eq(standing().fenced_ms, 0);
+	EXPECT(&fence, "");
+	cr_assert_eq(standing().fenced_ms, 0);
+}
+
+/* A node that stopped serving is linked again when it resumes, and vouches for nothing before. */
+Test(core, resume)
+{
+	struct core_event stop = kind_of(CORE_EVENT_STOP);
+	struct core_event resume = kind_of(CORE_EVENT_RESUME);
+	struct core_event up = kind_of(CORE_EVENT_LINK_UP);
+
+	stream();
+	EXPECT(&stop, "vouch:0 BYE:0 down close:0 ");
+	EXPECT(&up, "hello down close:0 ");
+	EXPECT(&stop, "vouch:0 ");
+	EXPECT(&resume, "");
+	EXPECT(&up, "hello HELLO:0 ");
+}
+
+/* What is told of the gate and of the lag: each wait, whether it was acknowledged, and how old the
+ * oldest change is that the peer does not have. */
+Test(core, standing)
+{
+	struct keystore_hold create, change;
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+	struct core_event committed = { .kind = CORE_EVENT_COMMITTED, .committed_seq = 11 };
+	struct core_log_entry entry = { .seq = 11, .hash = { 11 } };
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+	struct wire_frame ack = { .type = WIRE_ACK, .position = place(1, 11) };
+	struct core_event event = frame_of(&ack);
+
+	stream();
+	cr_assert_eq(standing().lag_ms, 0);
+	cr_assert_eq(standing().snapshot_received.ended_ms, now_ms);
+	cr_assert_eq(standing().snapshot_sent.began_ms, 0);
+	EXPECT(&committed, "log:11 ");
+	log.log.entries = &entry;
+	log.log.entry_count = 1;
+	log.log.own = place(1, 11);
+	EXPECT(&log, "DATA:1100 ");
+	hold(&create, KEYSTORE_GATE_CREATE, "");
+	now_ms += 20;
+	hold(&change, KEYSTORE_GATE_CHANGE, "");
+	now_ms += 30;
+	EXPECT(&timer, "release ");
+	cr_assert_eq(standing().lag_ms, 50);
+	now_ms += 10;
+	EXPECT(&event, "release ");
+	cr_assert_eq(standing().lag_ms, 0);
+	cr_assert_eq(standing().waits.count, 2);
+	cr_assert_eq(standing().waits.unacknowledged, 1);
+	cr_assert_eq(standing().waits.last_ms, 40);
+	cr_assert_eq(standing().waits.max_ms, 50);
+}
+
+/* More changes than are marked one by one: the lag is that of the oldest, and ends with the last.
+ */
+Test(core, lag_of_many)
+{
+	struct core_event committed = { .kind = CORE_EVENT_COMMITTED };
+	struct wire_frame hello = peer_hello();
+	struct core_event event = frame_of(&hello);
+
+	for (uint64_t seq = 1; seq <= 10; seq++)
+		for (unsigned i = 0; i < 10; i++, now_ms++) {
+			committed.committed_seq = 10 * seq + i;
+			(void) step(&committed);
+		}
+	cr_assert_eq(standing().lag_ms, 100);
+	link_up();
+	hello.hello.applied.position = place(1, 10);
+	bytes_copy(hello.hello.applied.scope, scope(), 32);
+	event.frame.hash_at = hello.hello.applied.position.hash;
+	EXPECT(&event, "catching-up PING:0 log:11 ");
+	cr_assert_eq(standing().lag_ms, 99);
+}
+
 /* A peer that stops gives its lease back: nobody waits for it. */
 Test(core, bye)
 {
