@@ -78,6 +78,8 @@ static void background_back_off(struct background *background, enum err err, con
 	if (next_ms > BACKGROUND_BACKOFF_MS_MAX)
 		next_ms = BACKGROUND_BACKOFF_MS_MAX;
 	background->backoff_ms = next_ms;
+	background->instance->ledger_waited = true;
+	keystore_poke_open(background->instance->keystore);
 	instance_note_failed(background->instance, err, true);
 	delay_ms = jittered(next_ms);
 	log_warning("key-manager-trouble", "instance=%s while=%s error=%s why=%s retry_ms=%llu",

@@ -35,6 +35,7 @@ struct instance {
 	bool lacks_root; /* keys are wrapped with a root key that the configuration does not name */
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	bool ledger_known; /* read in this or an earlier life (design D11) */
+	bool ledger_waited; /* it cannot be read soon in this life */
 	bool prepared; /* the key ring is there and can be listed */
 	bool rebuilt; /* the whole ring was seen in this life */
 	uint64_t poll_good_ms; /* boot time at which the last good poll began; 0: none yet */

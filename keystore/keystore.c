@@ -98,6 +98,40 @@ const struct instance_id *keystore_instance_find(
 	return NULL;
 }
 
+/* ---- when the port may open ---- */
+
+static void keystore_tell_open(void *ctx)
+{
+	struct keystore *keystore = ctx;
+
+	if (keystore->on_open != NULL)
+		keystore->on_open(keystore->on_open_ctx);
+}
+
+void keystore_poke_open(struct keystore *keystore)
+{
+	if (keystore->open || !keystore->started)
+		return;
+	for (size_t i = 0; i < keystore->instance_count; i++) {
+		const struct instance *instance = keystore->instances[i];
+
+		if (!instance->listed && !(instance->ledger_known && instance->ledger_waited))
+			return;
+	}
+	keystore->open = true;
+	loop_task_init(&keystore->open_task, keystore_tell_open, keystore);
+	loop_defer(keystore->loop, &keystore->open_task);
+}
+
+static void keystore_on_open_timer(void *ctx)
+{
+	struct keystore *keystore = ctx;
+
+	for (size_t i = 0; i < keystore->instance_count; i++)
+		keystore->instances[i]->ledger_waited = true;
+	keystore_poke_open(keystore);
+}
+
 /* ---- birth and end ---- */
 
 static void keystore_on_logged(void *ctx, uint64_t last_seq)
@@ -120,6 +154,8 @@ static enum err keystore_open_keeper(struct keystore *keystore, uint16_t node)
 	enum err err;
 
 	TRY(commit_new(&keystore->commit, &options));
+	TRY(loop_timer_new(
+		&keystore->open_timer, keystore->loop, keystore_on_open_timer, keystore));
 	TRY(stamps_load(keystore, node));
 	TRY(cache_read_begin(&read, keystore->cache));
 	TRY(cache_log_position(read, &position));
@@ -169,6 +205,7 @@ void keystore_free(struct keystore *keystore)
 		return;
 	keystore_end_flows(keystore);
 	loop_task_cancel(&keystore->open_task);
+	loop_timer_free(keystore->open_timer);
 	for (size_t i = 0; i < keystore->instance_count; i++)
 		instance_free(keystore->instances[i]);
 	commit_free(keystore->commit);
@@ -216,27 +253,6 @@ void keystore_cancel(struct keystore_pending *pending)
 
 /* ---- start ---- */
 
-static void keystore_tell_open(void *ctx)
-{
-	struct keystore *keystore = ctx;
-
-	if (keystore->on_open != NULL)
-		keystore->on_open(keystore->on_open_ctx);
-}
-
-void keystore_poke_open(struct keystore *keystore)
-{
-	if (keystore->open || !keystore->started)
-		return;
-	for (size_t i = 0; i < keystore->instance_count; i++) {
-		if (!keystore->instances[i]->ledger_known)
-			return;
-	}
-	keystore->open = true;
-	loop_task_init(&keystore->open_task, keystore_tell_open, keystore);
-	loop_defer(keystore->loop, &keystore->open_task);
-}
-
 void keystore_start(struct keystore *keystore, void (*on_open)(void *ctx), void *ctx)
 {
 	ASSERT(keystore->loop != NULL && !keystore->started);
@@ -254,6 +270,7 @@ void keystore_start(struct keystore *keystore, void (*on_open)(void *ctx), void 
 				instance->id.text, err_name(err));
 		ASSERT(err == ERR_OK);
 	}
+	loop_timer_set(keystore->open_timer, KEYSTORE_OPEN_WAIT_MS);
 	keystore_poke_open(keystore);
 }
 

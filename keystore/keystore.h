@@ -24,6 +24,7 @@ enum {
 	KEYSTORE_ANSWER_MS =
 		2500, /* client-facing key-manager work ends by then (design D15: < 3 s) */
 	KEYSTORE_CLOSE_MS = 3000, /* work before a clean stop */
+	KEYSTORE_OPEN_WAIT_MS = 3000, /* for the ledger, when an earlier life read it */
 };
 
 struct keystore_instance_options {
@@ -105,8 +106,10 @@ MUST_USE enum err keystore_set_roots(struct keystore *keystore, const struct key
 /*
  * Starts the background work of the keeper: resolves intents, lists the key rings, reads ledger
  * records, polls root keys. on_open is called once, as soon as client registrations are known well
- * enough to serve (the ledger of every instance was read in this or, by a fact in the cache, an
- * earlier life): the KMIP port opens then (design D11).
+ * enough to serve: the KMIP port opens then (design D11). The ledger of every instance was read in
+ * this life; or it was, by a fact in the cache, in an earlier one, and reading it again failed or
+ * took longer than KEYSTORE_OPEN_WAIT_MS: whoever was removed meanwhile is not to be let in where
+ * it can be known.
  */
 void keystore_start(struct keystore *keystore, void (*on_open)(void *ctx), void *ctx);
 

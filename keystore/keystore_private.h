@@ -35,6 +35,7 @@ struct keystore {
 	void (*on_open)(void *ctx);
 	void *on_open_ctx;
 	struct loop_task open_task;
+	struct loop_timer *open_timer; /* NULL in a reader */
 };
 
 /* NULL when there is no such instance. */

@@ -99,8 +99,8 @@ static void on_open(void *ctx)
 	((struct world *) ctx)->open = true;
 }
 
-/* Shows that the port opens at once, key manager or not, when an earlier life read the ledger, and
- * not before it was ever read. */
+/* Shows that with the key manager away the port opens when an earlier life read the ledger, and not
+ * before it was ever read. */
 Test(background, opens_by_an_earlier_life)
 {
 	struct keystore_instance_status status;
@@ -122,6 +122,37 @@ Test(background, opens_by_an_earlier_life)
 	world_until(&world, is_open);
 	keystore_instance_status(world.keystore, 0, &status);
 	cr_assert_not(status.listed);
+}
+
+static void on_open_knowing(void *ctx)
+{
+	struct keystore_instance_status status;
+
+	on_open(ctx);
+	for (size_t i = 0; i < WORLD_INSTANCES; i++) {
+		keystore_instance_status(world.keystore, i, &status);
+		cr_assert(status.listed, "instance %zu", i);
+	}
+}
+
+/* Shows that while the key manager answers, the port waits for the ledger also when an earlier life
+ * read it: a client may have been removed meanwhile. A key manager that does not come to an answer
+ * is not waited for. */
+Test(background, opens_by_what_this_life_read)
+{
+	world_start(&world);
+	world_stop(&world);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_PREPARE, .repeat = 1, .delay_ms = 100 });
+	world_open(&world);
+	keystore_start(world.keystore, on_open_knowing, &world);
+	world_until(&world, is_open);
+	world_stop(&world);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_PREPARE, .repeat = 1, .stall = true });
+	world_open(&world);
+	keystore_start(world.keystore, on_open, &world);
+	world_until(&world, is_open);
 }
 
 static bool table_is_empty(struct world *in)
