@@ -17,8 +17,6 @@ enum {
 	FILE_MODE = 0600,
 	META_PAGES = 2, /* a data file begins with them */
 	ASIDE_TRIES_MAX = 100,
-	VERIFY_BATCH = 256, /* records read in one transaction */
-	VERIFY_ARENA_MAX = 4 << 20,
 };
 
 static const char *const table_names[CACHE_TABLE_COUNT] = {
@@ -77,7 +75,7 @@ struct slice cache_slice(MDB_val value)
 
 /* ---- opening ---- */
 
-static enum err explain(char why[CACHE_WHY_MAX], enum err err, const char *what, const char *cause)
+enum err cache_explain(char why[CACHE_WHY_MAX], enum err err, const char *what, const char *cause)
 {
 	(void) snprintf(why, CACHE_WHY_MAX, "%.190s: %.100s", what, cause);
 	return err;
@@ -90,14 +88,15 @@ static enum err check_size(const char *folder, char why[CACHE_WHY_MAX])
 	struct stat info;
 
 	if ((size_t) snprintf(path, sizeof(path), "%s/data.mdb", folder) >= sizeof(path))
-		return explain(why, ERR_CONFIG, "the cache folder", "its name is too long");
+		return cache_explain(why, ERR_CONFIG, "the cache folder", "its name is too long");
 	if (stat(path, &info) != 0)
-		return errno == ENOENT ? ERR_OK
-				       : explain(why, cache_err(errno), path, strerror(errno));
+		return errno == ENOENT
+			       ? ERR_OK
+			       : cache_explain(why, cache_err(errno), path, strerror(errno));
 	if (!S_ISREG(info.st_mode))
-		return explain(why, ERR_CORRUPT, path, "not a file");
+		return cache_explain(why, ERR_CORRUPT, path, "not a file");
 	if (info.st_size < META_PAGES * sysconf(_SC_PAGESIZE))
-		return explain(why, ERR_CORRUPT, path, "cut short");
+		return cache_explain(why, ERR_CORRUPT, path, "cut short");
 	return ERR_OK;
 }
 
@@ -127,7 +126,7 @@ static enum err environment_open(
 		code = mdb_env_get_fd(cache->env, &cache->fd);
 	if (code == MDB_SUCCESS)
 		return ERR_OK;
-	return explain(why, cache_err(code), options->folder, mdb_strerror(code));
+	return cache_explain(why, cache_err(code), options->folder, mdb_strerror(code));
 }
 
 off_t cache_used_bytes(const struct cache *cache)
@@ -146,9 +145,9 @@ static enum err check_length(const struct cache *cache, char why[CACHE_WHY_MAX])
 	struct stat info;
 
 	if (fstat(cache->fd, &info) != 0)
-		return explain(why, ERR_IO, "the cache file", strerror(errno));
+		return cache_explain(why, ERR_IO, "the cache file", strerror(errno));
 	if (info.st_size < cache_used_bytes(cache))
-		return explain(why, ERR_CORRUPT, "the cache file", "cut short");
+		return cache_explain(why, ERR_CORRUPT, "the cache file", "cut short");
 	return ERR_OK;
 }
 
@@ -191,6 +190,24 @@ out:
 	return err;
 }
 
+/* Nothing was ever written to it; a file that has lost a table's name is not that. */
+static enum err is_fresh(struct cache *cache, MDB_txn *txn, bool *fresh)
+{
+	int code = mdb_dbi_open(txn, table_names[CACHE_STATE], 0, &cache->tables[CACHE_STATE]);
+	MDB_stat names;
+	MDB_dbi root;
+	enum err err = ERR_OK;
+
+	*fresh = code == MDB_NOTFOUND;
+	if (!*fresh)
+		return cache_err(code);
+	TRY(cache_err(mdb_dbi_open(txn, NULL, 0, &root)));
+	TRY(cache_err(mdb_stat(txn, root, &names)));
+	err = names.ms_entries == 0 ? ERR_OK : ERR_CORRUPT;
+out:
+	return err;
+}
+
 /* A new file gets its format and incarnation in the transaction that makes its tables. */
 static enum err state_open(struct cache *cache)
 {
@@ -202,8 +219,7 @@ static enum err state_open(struct cache *cache)
 	TRY(cache_err(
 		mdb_txn_begin(cache->env, NULL, cache->read_only ? MDB_RDONLY : 0, &write.txn)));
 	write.read = (struct cache_read){ .cache = cache, .txn = write.txn };
-	fresh = mdb_dbi_open(write.txn, table_names[CACHE_STATE], 0, &cache->tables[CACHE_STATE]) ==
-		MDB_NOTFOUND;
+	TRY(is_fresh(cache, write.txn, &fresh));
 	TRY(fresh && cache->read_only ? ERR_NOT_FOUND : ERR_OK);
 	if (!fresh)
 		TRY(check_format(&write.read));
@@ -226,7 +242,7 @@ static enum err folder_make(const struct cache_options *options, char why[CACHE_
 
 	if (!options->read_only)
 		err = file_make_folder(options->folder, FOLDER_MODE);
-	return err == ERR_OK ? ERR_OK : explain(why, err, options->folder, err_text(err));
+	return err == ERR_OK ? ERR_OK : cache_explain(why, err, options->folder, err_text(err));
 }
 
 enum err cache_open(
@@ -237,13 +253,14 @@ enum err cache_open(
 
 	*out = NULL;
 	if (cache == NULL)
-		return explain(why, ERR_NOMEM, "the cache", err_text(ERR_NOMEM));
+		return cache_explain(why, ERR_NOMEM, "the cache", err_text(ERR_NOMEM));
 	why[0] = '\0';
 	cache->read_only = options->read_only;
 	cache->log_entries_max =
 		options->log_entries_max == 0 ? CACHE_LOG_ENTRIES_MAX : options->log_entries_max;
 	TRY(folder_make(options, why));
 	TRY(check_size(options->folder, why));
+	TRY(cache_reserve_lock(options->folder, why));
 	TRY(environment_new(cache, options));
 	TRY(environment_open(cache, options, why));
 	TRY(check_length(cache, why));
@@ -252,7 +269,7 @@ enum err cache_open(
 	cache = NULL;
 out:
 	if (err != ERR_OK && why[0] == '\0')
-		(void) explain(why, err, options->folder, err_text(err));
+		(void) cache_explain(why, err, options->folder, err_text(err));
 	cache_close(cache);
 	return err;
 }
@@ -320,75 +337,7 @@ void cache_check_readers(struct cache *cache)
 	(void) mdb_reader_check(cache->env, &dead);
 }
 
-/* ---- checking everything ---- */
-
-struct verify {
-	struct arena *arena;
-	size_t records, bad;
-	uint8_t last[RECORD_KEY_LEN_MAX];
-	size_t last_len;
-};
-
-static enum err verify_record(void *ctx, struct slice stored_key, struct slice bytes)
-{
-	struct verify *verify = ctx;
-	struct record record;
-	struct buf key;
-	enum err err;
-
-	bytes_copy(verify->last, stored_key.data, stored_key.len);
-	verify->last_len = stored_key.len;
-	verify->records++;
-	buf_init(&key, RECORD_KEY_LEN_MAX);
-	arena_reset(verify->arena);
-	TRY(record_decode(&record, verify->arena, bytes));
-	TRY(record_key(&key, &record));
-	TRY(slice_equal(buf_slice(&key), stored_key) ? ERR_OK : ERR_CORRUPT);
-out:
-	buf_free(&key);
-	if (err == ERR_NOMEM)
-		return err;
-	verify->bad += err != ERR_OK;
-	return ERR_OK;
-}
-
-static enum err verify_batch(
-	struct cache *cache, struct verify *verify, enum record_kind kind, bool *more)
-{
-	struct cache_walk walk = { .kind = kind,
-		.after = slice_of(verify->last, verify->last_len),
-		.records_max = VERIFY_BATCH,
-		.visit = verify_record,
-		.ctx = verify };
-	struct cache_read *read;
-	enum err err;
-
-	TRY(cache_read_begin(&read, cache));
-	err = cache_walk(read, &walk, more);
-	cache_read_end(read);
-out:
-	return err;
-}
-
-enum err cache_verify(struct cache *cache, size_t *records, size_t *bad)
-{
-	static const enum record_kind kinds[] = { RECORD_OBJECT, RECORD_CLIENT };
-	struct verify verify = { 0 };
-	enum err err;
-
-	TRY(arena_new(&verify.arena, VERIFY_ARENA_MAX));
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		bool more = true;
-
-		for (verify.last_len = 0; more;)
-			TRY(verify_batch(cache, &verify, kinds[i], &more));
-	}
-out:
-	arena_free(verify.arena);
-	*records = verify.records;
-	*bad = verify.bad;
-	return err;
-}
+/* ---- counting ---- */
 
 enum err cache_count(struct cache_read *read, struct cache_counts *out)
 {

@@ -24,6 +24,7 @@ enum {
 	CACHE_FACT_NAME_LEN_MAX = 64,
 	CACHE_INTENT_LEN_MAX = RECORD_LEN_MAX,
 	CACHE_WHY_MAX = 300,
+	CACHE_VERIFY_STEP = 4096,
 };
 
 struct cache_options {
@@ -45,8 +46,26 @@ void cache_close(struct cache *cache);
 /* Moves the files of the cache to a new folder FOLDER/bad-<date>; nothing is deleted, and other
  * files stay. No process may have it open. */
 MUST_USE enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX]);
-/* Reads every record and checks its checksum; *bad counts. */
-MUST_USE enum err cache_verify(struct cache *cache, size_t *records, size_t *bad);
+/*
+ * Reads everything: each table from its first entry to its last, the list of free pages, the
+ * checksum of each record (*bad counts those that are wrong). ERR_CORRUPT, with `why`: the tables
+ * themselves do not hold together. LMDB trusts its pages, so that damaged ones may end the process:
+ * who must live on lets another process do it (node/cache_guard.h). Long: on_progress, if given, is
+ * called every CACHE_VERIFY_STEP entries.
+ */
+struct cache_verify {
+	size_t entries, records, bad;
+	void (*on_progress)(void *ctx, const struct cache_verify *verify);
+	void *ctx;
+};
+MUST_USE enum err cache_verify(
+	struct cache *cache, struct cache_verify *verify, char why[CACHE_WHY_MAX]);
+/*
+ * Sees to it that the file may grow by `bytes` (or to the end of the map, if that is less) whatever
+ * else fills the disk. ERR_FULL: the disk has not so much. Where a file system cannot reserve, what
+ * is free now counts.
+ */
+MUST_USE enum err cache_reserve(struct cache *cache, size_t bytes);
 /* Frees reader slots of dead processes. */
 void cache_check_readers(struct cache *cache);
 

@@ -49,6 +49,8 @@ struct cache_write {
 };
 
 enum err cache_err(int lmdb_code);
+/* Returns err, said for people in `why`. */
+enum err cache_explain(char why[CACHE_WHY_MAX], enum err err, const char *what, const char *cause);
 /* Length of the file that the last committed state may refer to. */
 off_t cache_used_bytes(const struct cache *cache);
 MDB_val cache_val(struct slice slice);
@@ -58,6 +60,11 @@ enum err cache_lookup(
 	struct cache_read *read, enum cache_table table, struct slice key, struct slice *out);
 enum err cache_store(
 	struct cache_write *write, enum cache_table table, struct slice key, struct slice value);
+
+/* cache_space.c: ERR_FULL for an ERR_IO whose cause is a full disk. */
+enum err cache_blame_disk(const struct cache *cache, enum err err);
+/* Room for the lock file, which is written through its map. */
+enum err cache_reserve_lock(const char *folder, char why[CACHE_WHY_MAX]);
 
 /* cache_log.c */
 enum err cache_log_load(struct cache_read *read, struct cache_log_end *out);

@@ -88,7 +88,7 @@ enum err cache_commit(struct cache_write *write)
 
 	ASSERT(!write->has_part);
 	TRY(cache_log_save(write));
-	err = cache_err(mdb_txn_commit(write->txn));
+	err = cache_blame_disk(cache, cache_err(mdb_txn_commit(write->txn)));
 	write->txn = NULL;
 	TRY(err);
 	TRY(file_settle(cache));

@@ -67,7 +67,8 @@ static bool list_remove(struct job_list *list, struct commit_job *job)
 /* What is durable is not known any more; a new process reads it from the file (design D3). */
 static _Noreturn void commit_failed(enum err err)
 {
-	log_error("commit-failed", "error=%s effect=\"the process ends\"", err_name(err));
+	log_error("commit-failed", "error=%s why=\"%s\" effect=\"the process ends\"", err_name(err),
+		err_text(err));
 	_exit(COMMIT_EXIT_CODE);
 }
 

@@ -153,6 +153,7 @@ static void keeper_on_reader_check(void *ctx)
 {
 	struct keeper *keeper = ctx;
 	cache_check_readers(keeper->cache);
+	cache_guard_tick(&keeper->cache_guard, keeper->cache);
 	loop_timer_set(keeper->reader_check, KEEPER_READER_CHECK_MS);
 }
 
@@ -293,7 +294,7 @@ static enum err keeper_open(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	TRY(keeper_judge_certificate(keeper, keeper->config, why));
 	TRY(keeper_try_port(keeper->config, why));
 	TRY(admin_new(&keeper->admin, keeper, keeper->loop, keeper->config->top.admin_socket, why));
-	TRY(keeper_open_cache(keeper, why));
+	TRY(cache_guard_open(&keeper->cache, keeper->config_path, keeper->config, why));
 	TRY(keeper_open_keystore(keeper, why));
 	TRY(keeper_open_signals(keeper));
 	TRY(keeper_open_peer(keeper, why));

@@ -10,49 +10,6 @@
 #include "node/instances.h"
 #include "node/server_tls.h"
 
-/* Opened and every record's checksum seen to be right; ERR_CORRUPT else. */
-static enum err keeper_try_cache(
-	struct keeper *keeper, const struct cache_options *options, char why[CONFIG_WHY_MAX])
-{
-	enum err err;
-	size_t records = 0, bad = 0;
-	TRY(cache_open(&keeper->cache, options, why));
-	TRY(cache_verify(keeper->cache, &records, &bad));
-	log_event(bad == 0 ? LOG_INFO : LOG_ERROR, "cache-verified", "records=%zu bad=%zu", records,
-		bad);
-	if (bad == 0)
-		return ERR_OK;
-	snprintf(why, CONFIG_WHY_MAX, "%zu of %zu records are damaged", bad, records);
-	err = ERR_CORRUPT;
-out:
-	cache_close(keeper->cache);
-	keeper->cache = NULL;
-	return err;
-}
-
-/*
- * A cache that cannot be trusted is moved aside as a whole and rebuilt from the peer and the key
- * manager (design D11): a single record that is read again from the key manager alone could have
- * lost a revocation that the peer still knows.
- */
-enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX])
-{
-	enum err err;
-	char moved_to[CACHE_WHY_MAX] = "";
-	struct cache_options options = { .folder = keeper->config->top.data_dir,
-		.map_bytes = (size_t) keeper->config->top.cache_size_mib << 20 };
-	err = keeper_try_cache(keeper, &options, why);
-	if (err != ERR_CORRUPT && err != ERR_VERSION)
-		return err;
-	log_error(
-		"cache-unusable", "folder=%s why=%s", options.folder, log_quoted(slice_text(why)));
-	TRY(cache_move_aside(options.folder, moved_to));
-	log_warning("cache-moved-aside", "to=%s", moved_to);
-	TRY(keeper_try_cache(keeper, &options, why));
-out:
-	return err;
-}
-
 enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 {
 	enum err err;

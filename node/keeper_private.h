@@ -5,6 +5,7 @@
 
 #include "base/sm.h"
 #include "node/admin.h"
+#include "node/cache_guard.h"
 #include "node/keeper.h"
 
 enum keeper_state { KEEPER_STARTING, KEEPER_OPEN, KEEPER_STOPPING };
@@ -14,6 +15,7 @@ struct keeper {
 	struct config *config;
 	struct loop *loop;
 	struct cache *cache;
+	struct cache_guard cache_guard;
 	struct kek_table *table;
 	struct keystore *keystore;
 	struct replication *replication; /* NULL without a peer */
@@ -32,7 +34,6 @@ struct keeper {
 /* Opening, in this order: keeper_open.c. why: a sentence for the operator. */
 MUST_USE enum err keeper_judge_certificate(
 	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX]);
-MUST_USE enum err keeper_open_cache(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 MUST_USE enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 MUST_USE enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 struct replication_files keeper_peer_files(const struct config *config);

@@ -7,6 +7,7 @@
 
 #include "base/crypt.h"
 #include "base/secret.h"
+#include "node/cache_guard.h"
 #include "node/check.h"
 #include "node/config.h"
 #include "node/keeper.h"
@@ -16,7 +17,8 @@ enum { MANUAL_LEN_MAX = 65536, EXIT_USAGE = 2 };
 
 struct arguments {
 	const char *config_path;
-	bool check, example, help, version, worker;
+	const char *role; /* NULL: the keeper */
+	bool check, example, help, version;
 };
 
 static const char usage[] =
@@ -34,6 +36,12 @@ static const char usage[] =
 	"  --version       print the version\n"
 	"  --help          this text, with every option of the configuration file\n";
 
+/* What a keeper starts this program as. */
+static bool is_role(const char *name)
+{
+	return strcmp(name, "worker") == 0 || strcmp(name, "verify") == 0;
+}
+
 static bool parse(struct arguments *arguments, int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
@@ -42,14 +50,14 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		{ "role", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
 	int option;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (option == '?' || (option == 'r' && strcmp(optarg, "worker") != 0))
+		if (option == '?' || (option == 'r' && !is_role(optarg)))
 			return false;
 		arguments->config_path = option == 'c' ? optarg : arguments->config_path;
 		arguments->check |= option == 'k';
 		arguments->example |= option == 'e';
 		arguments->help |= option == 'h';
 		arguments->version |= option == 'v';
-		arguments->worker |= option == 'r';
+		arguments->role = option == 'r' ? optarg : arguments->role;
 	}
 	return optind == argc;
 }
@@ -91,8 +99,11 @@ int main(int argc, char **argv)
 				"allocators, OpenSSL)\n");
 		return 1;
 	}
-	if (arguments.worker)
+	cache_guard_explain_bus_errors();
+	if (arguments.role != NULL && strcmp(arguments.role, "worker") == 0)
 		worker_run(arguments.config_path);
+	if (arguments.role != NULL)
+		cache_guard_verify_run(arguments.config_path);
 	return arguments.check ? check_run(arguments.config_path)
 			       : keeper_run(arguments.config_path);
 }

@@ -11,6 +11,7 @@
 
 #include "base/chan.h"
 #include "base/log.h"
+#include "node/cache_guard.h"
 
 extern char **environ;
 
@@ -289,6 +290,9 @@ static void worker_buried(struct worker_process *worker, int status)
 	log_event((enum log_level) level, "worker-gone", "worker=%u pid=%d signal=%d status=%d",
 		worker->number, (int) worker->pid, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
 		WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	/* A new one would meet the same page. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
+		cache_guard_lost(worker->number);
 	worker->pid = 0;
 	workers->running--;
 	stats_add(&workers->gone, &worker->stats);

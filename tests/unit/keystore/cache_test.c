@@ -233,7 +233,7 @@ Test(cache, damaged_record)
 	struct cache_put put = { .record = &one, .logged = true };
 	struct object *object;
 	struct cache_write *write;
-	size_t records, bad;
+	struct cache_verify verify = { 0 };
 	struct buf file;
 	char path[200];
 
@@ -253,9 +253,9 @@ Test(cache, damaged_record)
 	write = begin();
 	cr_assert_eq(cache_merge(write, arena, &put), ERR_CORRUPT);
 	cache_abort(write);
-	cr_assert_eq(cache_verify(cache, &records, &bad), ERR_OK);
-	cr_assert_eq(records, 2);
-	cr_assert_eq(bad, 1);
+	cr_assert_eq(cache_verify(cache, &verify, why), ERR_OK);
+	cr_assert_eq(verify.records, 2);
+	cr_assert_eq(verify.bad, 1);
 }
 
 /* Walks go in key order and can be taken up behind the last key. */
