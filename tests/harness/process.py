@@ -46,11 +46,12 @@ class Process:
     def __init__(self, name, log_path):
         self.name, self.log_path = name, log_path
         self.process = None
+        self.environment = {}  # in addition to our own
 
     def launch(self, arguments):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                            start_new_session=True)
+                                            start_new_session=True, env={**os.environ, **self.environment})
 
     @property
     def runs(self):
@@ -117,6 +118,10 @@ class Process:
             assert lines or self.runs, f"{self.name} ended without saying {pattern!r}"
             return lines
         return wait_until(seen, f"{self.name} says {pattern!r}")[0]
+
+    def wait_log_of_the_dead(self, pattern):
+        """As wait_log, of a program that has ended since its last start."""
+        return wait_until(lambda: self.log_lines(pattern, self.mark), f"{self.name} has said {pattern!r}")[0]
 
     def log_tail(self, lines=60):
         return f"---- {self.name}\n" + "\n".join(self.log().splitlines()[-lines:])
