@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 uint64_t clock_boot_ms(void);
+uint64_t clock_boot_us(void); /* for how long something took */
 uint64_t clock_wall_ms(void);
 int64_t clock_wall_seconds(void);
 

@@ -5,6 +5,7 @@ unit_test(base/text_test base)
 unit_test(base/secret_test base)
 unit_test(base/log_test base)
 unit_test(base/loop_test base)
+unit_test(base/http_serve_test base)
 unit_test(base/stream_tls_test base)
 
 add_executable(base_harden_test ${CMAKE_SOURCE_DIR}/tests/unit/base/harden_test.c)
