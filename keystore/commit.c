@@ -2,6 +2,7 @@
 #include "keystore/commit.h"
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/log.h"
 
 struct job_list {
@@ -94,13 +95,25 @@ static void job_write(
 		cache_part_undo(write);
 }
 
+static void batch_note(struct commit *commit, size_t jobs, uint64_t took_us)
+{
+	struct keystore_meter *meter = commit->options.meter;
+
+	if (meter == NULL)
+		return;
+	meter->commits++;
+	meter->committed += jobs;
+	histogram_note(&meter->commit_took, took_us);
+}
+
 /* Moves what one transaction may hold from the queue to the done list: at least one job. */
 static void batch_write(struct commit *commit)
 {
 	bool alone = commit->queue.count == 1, wrote = false;
 	size_t record_count = 0;
 	struct cache_write *write;
-	uint64_t seq_before, seq;
+	uint64_t seq_before, seq, began_us = clock_boot_us();
+	size_t done_before = commit->done.count;
 
 	must(cache_write_begin(&write, commit->options.cache));
 	seq_before = cache_write_last_seq(write);
@@ -120,6 +133,7 @@ static void batch_write(struct commit *commit)
 		return;
 	}
 	must(cache_commit(write));
+	batch_note(commit, commit->done.count - done_before, clock_boot_us() - began_us);
 	if (seq != seq_before && commit->options.on_logged != NULL)
 		commit->options.on_logged(commit->options.ctx, seq);
 }

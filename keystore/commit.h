@@ -10,6 +10,7 @@
 
 #include "base/loop.h"
 #include "keystore/cache.h"
+#include "keystore/meter.h"
 
 struct commit;
 
@@ -30,6 +31,7 @@ struct commit_options {
 	 * streams them. May be NULL. */
 	void (*on_logged)(void *ctx, uint64_t last_seq);
 	void *ctx;
+	struct keystore_meter *meter; /* counts the commits; may be NULL */
 };
 
 /* Embedded by the caller; must stay alive until on_committed or commit_cancel. */

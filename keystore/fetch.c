@@ -61,6 +61,7 @@ static enum err work_new(struct fetch_work **out, const struct fetch_work *wante
 	if (work->next != NULL)
 		work->next->previous = work;
 	keystore->fetches = work;
+	*(flow->background ? &keystore->meter.fetches_background : &keystore->meter.fetches) += 1;
 	fetch_work_start(work);
 	*out = work;
 out:
@@ -82,6 +83,7 @@ static enum err work_find(struct fetch_work **out, const struct fetch_work *want
 		work = work->next;
 	if (work == NULL)
 		return work_new(out, wanted);
+	work->flow.keystore->meter.fetches_shared += !work->flow.background;
 	*out = work;
 	return ERR_OK;
 }

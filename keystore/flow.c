@@ -121,6 +121,7 @@ static void flow_on_released(void *ctx)
 	struct keystore_pending *flow = ctx;
 
 	flow->holding = false;
+	histogram_note(&flow->keystore->meter.gate_took, clock_boot_us() - flow->held_us);
 	flow->on_released(flow);
 }
 
@@ -141,6 +142,7 @@ void flow_hold(struct keystore_pending *flow, enum keystore_gate_class class,
 		.ctx = flow,
 	};
 	flow->holding = true;
+	flow->held_us = clock_boot_us();
 	keystore->gate.hold(keystore->gate.ctx, &flow->hold);
 }
 

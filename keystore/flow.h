@@ -33,6 +33,7 @@ struct keystore_pending {
 	void (*on_committed)(void *ctx, enum err err);
 	struct keystore_hold hold;
 	bool holding;
+	uint64_t held_us; /* since */
 	void (*on_released)(void *ctx);
 	struct loop_task task;
 	struct loop_timer *timer;

@@ -119,9 +119,14 @@ bool instance_is_outage(const struct instance *instance, enum err err, bool is_p
 
 void instance_note_good(struct instance *instance, bool is_poll)
 {
-	if (instance->outage_since_ms != 0)
+	if (instance->outage_since_ms != 0) {
+		uint64_t lasted_ms = clock_boot_ms() - instance->outage_since_ms;
+
+		instance->outages_ms += lasted_ms;
+		instance->outages++;
 		log_info("outage-ends", "instance=%s lasted_ms=%llu", instance->id.text,
-			(unsigned long long) (clock_boot_ms() - instance->outage_since_ms));
+			(unsigned long long) lasted_ms);
+	}
 	instance->outage_since_ms = 0;
 	if (!is_poll)
 		return;

@@ -39,9 +39,12 @@ struct instance {
 	bool prepared; /* the key ring is there and can be listed */
 	bool rebuilt; /* the whole ring was seen in this life */
 	uint64_t poll_good_ms; /* boot time at which the last good poll began; 0: none yet */
+	uint64_t outages_ms, outages; /* that are over */
 	uint64_t outage_since_ms; /* boot time; 0: the key manager answers (design D13) */
 	bool refused; /* it answers, and refuses our credentials */
 	uint64_t objects_seen, unclaimed, ledger_records;
+	/* Of the listing of the whole ring that runs, or ran last: keys listed, of them read. */
+	uint64_t listing_listed, listing_read;
 };
 
 MUST_USE enum err instance_new(struct instance **out, struct keystore *keystore,

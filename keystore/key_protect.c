@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "keystore/key_protect_private.h"
 
 enum { CONNECTIONS_DEFAULT = 16, CONNECTIONS_MAX = 128 };
@@ -147,6 +148,7 @@ static enum err make_call(
 	if (order->id != NULL)
 		call->id = *order->id;
 	call->deadline_ms = loop_now_ms(km->loop) + order->call->deadline_ms;
+	call->began_us = clock_boot_us();
 	call->waiter = (struct iam_waiter){ .on_ready = call_on_token, .ctx = call };
 	buf_init(&call->body, KEY_PROTECT_REQUEST_MAX);
 	loop_task_init(&call->begin_task, call_begin, call);

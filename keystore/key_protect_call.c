@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/secret.h"
@@ -94,6 +95,7 @@ static void finish(struct call *call, enum err err)
 	if (err != ERR_OK && call->why[0] == '\0')
 		snprintf(call->why, sizeof(call->why), "%s", err_text(err));
 	note_health(call, err);
+	keymanager_note(&call->km->base, call->verb, err, clock_boot_us() - call->began_us);
 	leave_list(call);
 	call->delivering = true;
 	call_deliver(call, err);
@@ -260,6 +262,7 @@ static enum err send_request(struct call *call, struct slice token)
 	};
 	TRY(http_start(&call->http, call->km->http, &request, call_on_answer, call));
 	call->attempts++;
+	call->km->base.meter.sent[call->verb]++;
 out:
 	buf_free(&authorization);
 	return err;

@@ -75,7 +75,7 @@ struct call {
 	struct loop_task begin_task;
 	struct loop_timer *timer; /* the next attempt, else the deadline */
 	bool pausing;
-	uint64_t deadline_ms;
+	uint64_t deadline_ms, began_us;
 	struct iam_waiter waiter;
 	uint64_t token_generation;
 	bool token_renewed;

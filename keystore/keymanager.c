@@ -63,6 +63,33 @@ void keymanager_health(const struct keymanager *keymanager, struct keymanager_he
 	keymanager->ops->health(keymanager, out);
 }
 
+const struct keymanager_meter *keymanager_meter(const struct keymanager *keymanager)
+{
+	return &keymanager->meter;
+}
+
+void keymanager_note(
+	struct keymanager *keymanager, enum keymanager_verb verb, enum err err, uint64_t took_us)
+{
+	keymanager->meter.ended[verb][err]++;
+	histogram_note(&keymanager->meter.took[verb], took_us);
+}
+
+const char *keymanager_verb_name(enum keymanager_verb verb)
+{
+	static const char *const names[KEYMANAGER_VERBS] = { [KEYMANAGER_WRAP] = "wrap",
+		[KEYMANAGER_UNWRAP] = "unwrap",
+		[KEYMANAGER_REWRAP] = "rewrap",
+		[KEYMANAGER_GET] = "get",
+		[KEYMANAGER_CREATE] = "create",
+		[KEYMANAGER_DELETE] = "delete",
+		[KEYMANAGER_LIST] = "list",
+		[KEYMANAGER_ROOT] = "root-key",
+		[KEYMANAGER_PREPARE] = "prepare" };
+
+	return names[verb];
+}
+
 static enum err start(struct keymanager_pending **out, struct keymanager *keymanager,
 	const struct keymanager_order *order)
 {

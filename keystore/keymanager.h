@@ -14,6 +14,7 @@
 #ifndef KEYSTORE_KEYMANAGER_H
 #define KEYSTORE_KEYMANAGER_H
 
+#include "base/histogram.h"
 #include "base/loop.h"
 #include "base/secret.h"
 #include "keystore/ids.h"
@@ -208,5 +209,29 @@ struct keymanager_health {
 	char last_error[KEYMANAGER_WHY_MAX];
 };
 void keymanager_health(const struct keymanager *keymanager, struct keymanager_health *out);
+
+enum keymanager_verb {
+	KEYMANAGER_WRAP,
+	KEYMANAGER_UNWRAP,
+	KEYMANAGER_REWRAP,
+	KEYMANAGER_GET,
+	KEYMANAGER_CREATE,
+	KEYMANAGER_DELETE,
+	KEYMANAGER_LIST,
+	KEYMANAGER_ROOT,
+	KEYMANAGER_PREPARE,
+};
+enum { KEYMANAGER_VERBS = KEYMANAGER_PREPARE + 1 };
+/* "wrap" */
+const char *keymanager_verb_name(enum keymanager_verb verb);
+
+/* Calls by their end. How long one took includes waiting for a connection, for a token and for
+ * further attempts. */
+struct keymanager_meter {
+	uint64_t ended[KEYMANAGER_VERBS][ERR_COUNT];
+	uint64_t sent[KEYMANAGER_VERBS]; /* requests: attempts, and the steps of a call */
+	struct histogram took[KEYMANAGER_VERBS];
+};
+const struct keymanager_meter *keymanager_meter(const struct keymanager *keymanager);
 
 #endif

@@ -11,22 +11,15 @@ struct keymanager_ops;
 /* The first member of every implementation's own structs. */
 struct keymanager {
 	const struct keymanager_ops *ops;
+	struct keymanager_meter meter;
 };
 struct keymanager_pending {
 	const struct keymanager_ops *ops;
 };
 
-enum keymanager_verb {
-	KEYMANAGER_WRAP,
-	KEYMANAGER_UNWRAP,
-	KEYMANAGER_REWRAP,
-	KEYMANAGER_GET,
-	KEYMANAGER_CREATE,
-	KEYMANAGER_DELETE,
-	KEYMANAGER_LIST,
-	KEYMANAGER_ROOT,
-	KEYMANAGER_PREPARE,
-};
+/* A call has ended: every one, just before its callback. */
+void keymanager_note(
+	struct keymanager *keymanager, enum keymanager_verb verb, enum err err, uint64_t took_us);
 
 /* One call as the caller gave it: what of it is used follows from the verb. Borrowed during start.
  */

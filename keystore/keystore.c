@@ -69,18 +69,25 @@ void keystore_instance_status(
 		.other_root = instance->crks[KEYMANAGER_OTHER_CRK].state,
 		.listed = instance->listed,
 		.objects_seen = instance->objects_seen,
+		.rebuilt = instance->rebuilt,
+		.listing_listed = instance->listing_listed,
+		.listing_read = instance->listing_read,
 		.unclaimed = instance->unclaimed,
 		.ledger_records = instance->ledger_records };
 	out->poll_good_ms = instance->poll_good_ms;
 	out->outage_since_ms = instance->outage_since_ms;
+	out->outages_ms = instance->outages_ms;
+	out->outages = instance->outages;
 	out->refused = instance->refused;
 	out->lacks_root = instance->lacks_root;
 	out->vouched = kek_table_vouch_of(keystore->table, &instance->id) > clock_boot_ms();
 	out->missing = instance_missing(instance);
 	if (instance->ledger != NULL)
 		out->ledger_waiting = ledger_waiting(instance->ledger);
-	if (instance->keymanager != NULL)
+	if (instance->keymanager != NULL) {
 		keymanager_health(instance->keymanager, &out->health);
+		out->meter = keymanager_meter(instance->keymanager);
+	}
 }
 
 const struct instance_id *keystore_instance_find(
@@ -147,6 +154,7 @@ static enum err keystore_open_keeper(struct keystore *keystore, uint16_t node)
 {
 	struct commit_options options = { .loop = keystore->loop,
 		.cache = keystore->cache,
+		.meter = &keystore->meter,
 		.on_logged = keystore_on_logged,
 		.ctx = keystore };
 	struct cache_position position;
@@ -176,6 +184,7 @@ enum err keystore_new(struct keystore **out, const struct keystore_options *opti
 	keystore->cache = options->cache;
 	keystore->table = options->table;
 	keystore->settings = options->settings;
+	keystore->lookups = options->lookups;
 	if (!options->reader)
 		TRY(keystore_open_keeper(keystore, options->node));
 	for (size_t i = 0; i < options->instance_count; i++)
@@ -239,6 +248,11 @@ void keystore_reload(struct keystore *keystore, const struct keystore_settings *
 		if (instance->care != NULL)
 			ledger_care_reload(instance->care);
 	}
+}
+
+const struct keystore_meter *keystore_meter(const struct keystore *keystore)
+{
+	return &keystore->meter;
 }
 
 struct cache *keystore_cache(struct keystore *keystore)

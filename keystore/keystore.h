@@ -13,6 +13,7 @@
 #include "keystore/client.h"
 #include "keystore/keymanager.h"
 #include "keystore/kek_table.h"
+#include "keystore/meter.h"
 #include "keystore/object.h"
 
 struct keystore;
@@ -75,6 +76,7 @@ struct keystore_options {
 	struct keystore_settings settings;
 	uint16_t node;
 	bool reader;
+	struct keystore_lookups *lookups; /* counted there; may be NULL */
 };
 
 MUST_USE enum err keystore_new(
@@ -259,12 +261,16 @@ struct keystore_instance_status {
 	struct keymanager_health health;
 	enum keymanager_root_state root, other_root;
 	int64_t root_version; /* when its newest version was made, in seconds; 0: not known */
+	const struct keymanager_meter *meter; /* NULL in a reader */
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	uint64_t objects_seen, unclaimed, ledger_records, ledger_waiting;
+	bool rebuilt; /* the whole ring was seen in this life, and is in the cache */
+	uint64_t listing_listed, listing_read; /* of the listing that runs, or ran last */
 	uint64_t missing; /* not shown by the key manager any more (design D12) */
 	uint64_t poll_good_ms; /* boot time at which the last good poll began; 0: none yet */
 	uint64_t outage_since_ms; /* boot time; 0: the key manager answers */
 	bool lacks_root; /* keys are wrapped with a root key that is not configured */
+	uint64_t outages_ms, outages; /* of those that are over: time, number */
 	bool refused; /* it refuses our credentials */
 	bool vouched; /* the peer's lease or the key manager lets us answer from the cache */
 };

@@ -22,6 +22,8 @@ struct keystore {
 	struct keystore_gate gate; /* hold is NULL without one */
 	void (*on_logged)(void *ctx, uint64_t last_seq);
 	void *on_logged_ctx;
+	struct keystore_meter meter;
+	struct keystore_lookups *lookups; /* may be NULL */
 	uint64_t last_seq; /* of the log of own changes */
 	uint32_t broken_chain; /* of the peer's merges: this one and all before; 0: none */
 

@@ -194,10 +194,20 @@ out:
 
 /* ---- reading what a page asks for ---- */
 
+static bool sweep_is_whole(const struct sweep_options *options)
+{
+	return options->objects && !options->deletions && options->updated_since == 0;
+}
+
 static void sweep_tell(struct sweep *sweep)
 {
+	struct instance *instance = sweep->flow.instance;
 	uint64_t now_ms = clock_boot_ms();
 
+	if (sweep_is_whole(&sweep->options)) {
+		instance->listing_listed = sweep->counts.listed;
+		instance->listing_read = sweep->counts.read;
+	}
 	if (now_ms - sweep->told_ms < SWEEP_PROGRESS_MS)
 		return;
 	sweep->told_ms = now_ms;
@@ -401,6 +411,7 @@ static void sweep_on_listed(void *ctx, const struct keymanager_listed *result)
 	sweep->err = result->err;
 	if (sweep->err == ERR_OK)
 		sweep->err = sweep_judge(sweep, result);
+	sweep_tell(sweep);
 	sweep->offset += (uint32_t) result->count;
 	sweep->last_page = sweep_is_last_page(sweep, result);
 	sweep_poke(sweep);
@@ -443,7 +454,7 @@ enum err sweep_start(struct keystore_pending **out, struct instance *instance,
 	flow->on_end = sweep_on_end;
 	sweep->options = *options;
 	sweep->told_ms = clock_boot_ms();
-	if (options->objects && !options->deletions && options->updated_since == 0)
+	if (sweep_is_whole(options))
 		TRY(absent_new(&sweep->absent, instance, clock_wall_seconds()));
 	flow_defer(flow, sweep_begin);
 	*out = flow;

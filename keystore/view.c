@@ -113,6 +113,12 @@ out:
 	return err;
 }
 
+static void view_note(const struct keystore_view *view, enum keystore_lookup lookup)
+{
+	if (view->keystore->lookups != NULL)
+		tally_add(&view->keystore->lookups->counts[lookup], 1);
+}
+
 enum err keystore_read_material(
 	struct keystore_view *view, const struct object *object, struct slice *out)
 {
@@ -127,15 +133,27 @@ enum err keystore_read_material(
 		*out = proved->material;
 		return ERR_OK;
 	}
-	if (object->quarantined ||
-		(proved == NULL && kek_table_vouch_of(table, &view->instance) <= now_ms))
+	if (object->quarantined)
 		return ERR_AGAIN;
+	if (proved == NULL && kek_table_vouch_of(table, &view->instance) <= now_ms) {
+		view_note(view, KEYSTORE_LOOKUP_UNVOUCHED);
+		return ERR_AGAIN;
+	}
 	err = kek_table_get(table, view->arena, &view->instance, &object->uid, now_ms, out);
 	switch (err) {
+	case ERR_OK:
+		view_note(view, KEYSTORE_LOOKUP_HIT);
+		return ERR_OK;
+	case ERR_AGAIN:
+		view_note(view, KEYSTORE_LOOKUP_STALE);
+		return ERR_AGAIN;
+	case ERR_FORWARD:
+		view_note(view, KEYSTORE_LOOKUP_UNVOUCHED);
+		return ERR_AGAIN;
 	case ERR_MISS:
 	case ERR_CORRUPT:
 	case ERR_CRYPTO:
-	case ERR_FORWARD:
+		view_note(view, KEYSTORE_LOOKUP_ABSENT);
 		return ERR_AGAIN;
 	default:
 		return err;

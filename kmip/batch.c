@@ -125,6 +125,7 @@ static enum err batch_open_item(struct batch *batch)
 	item->now = batch->now;
 	batch->item = item;
 	batch->fetch_count = 0;
+	batch->item_began_us = clock_boot_us();
 	batch->operation = operation_find(entry->item.operation.value, batch->request.version);
 	if (entry->err != ERR_OK)
 		return entry->err;
@@ -216,8 +217,10 @@ static void batch_record(struct batch *batch, enum err err)
 		.instance = batch->identity->instance,
 		.client = batch->identity->client,
 		.operation = kmip_operation_name(code),
+		.code = code,
 		.uid = uid != NULL ? uid : "",
 		.err = err,
+		.took_us = clock_boot_us() - batch->item_began_us,
 	};
 }
 

@@ -32,6 +32,7 @@ struct batch {
 	struct kmip_item *item;
 	const struct operation *operation;
 	size_t fetch_count;
+	uint64_t item_began_us;
 	/* Finished items. */
 	struct kmip_response_item *responses;
 	struct kmip_item_record *records;

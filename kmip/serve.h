@@ -31,8 +31,10 @@ struct kmip_item_record {
 	struct instance_id instance;
 	struct fingerprint client;
 	const char *operation; /* specification's name, or "unknown" */
+	uint32_t code; /* the operation as the client named it; 0: none */
 	const char *uid; /* text, or "" */
 	enum err err;
+	uint64_t took_us; /* in the process that answers, waiting included */
 };
 
 struct kmip_options {
@@ -42,8 +44,8 @@ struct kmip_options {
 	const char *node_name; /* Server Information */
 	bool strict_activate; /* Activate of an Active key: Permission Denied instead of Success
 				 (design D6) */
-	/* Finished batch items, for the audit stream: called once per item before the answer is
-	 * handed out. May be NULL. */
+	/* Finished batch items, for metrics and the audit stream: called once per item before the
+	 * answer is handed out. May be NULL. */
 	void (*on_item)(void *ctx, const struct kmip_item_record *record);
 	void *ctx;
 };

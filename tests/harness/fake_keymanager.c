@@ -690,3 +690,11 @@ void keymanager_health(const struct keymanager *keymanager, struct keymanager_he
 	*out = (struct keymanager_health){ .reachable = !keymanager->service->down &&
 							!keymanager->service->unheard };
 }
+
+const struct keymanager_meter *keymanager_meter(const struct keymanager *keymanager)
+{
+	static const struct keymanager_meter nothing;
+
+	(void) keymanager;
+	return &nothing;
+}
