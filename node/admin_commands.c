@@ -40,18 +40,24 @@ static void add_peer(cJSON *answer, const struct keeper_status *status)
 	cJSON_AddStringToObject(object, "version", peer->peer_version);
 }
 
+static void add_counter(
+	cJSON *object, const char *name, const struct keeper_status *status, enum counter counter)
+{
+	add_number(object, name, counters_page_total(status->counters, counter));
+}
+
 static void add_workers(cJSON *answer, const struct keeper_status *status)
 {
 	const struct workers_status *workers = &status->workers;
 	cJSON *object = cJSON_AddObjectToObject(answer, "workers");
 	add_number(object, "running", workers->running);
 	add_number(object, "restarts", workers->restarts);
-	add_number(object, "connections", workers->total.connections);
-	add_number(object, "accepted", workers->total.accepted);
-	add_number(object, "handshakes_refused", workers->total.refused);
-	add_number(object, "served_by_workers", workers->total.served);
+	add_counter(object, "connections", status, COUNTER_CONNECTIONS);
+	add_counter(object, "accepted", status, COUNTER_ACCEPTED);
+	add_number(object, "handshakes_refused", counters_page_refused(status->counters));
+	add_counter(object, "served_by_workers", status, COUNTER_SERVED);
 	add_number(object, "served_by_keeper", workers->requests);
-	add_number(object, "expired_client_requests", workers->total.expired_clients);
+	add_counter(object, "expired_client_requests", status, COUNTER_EXPIRED_CLIENTS);
 }
 
 static const char *root_state_name(enum keymanager_root_state state)
@@ -61,14 +67,6 @@ static const char *root_state_name(enum keymanager_root_state state)
 		[KEYMANAGER_ROOT_DISABLED] = "disabled",
 		[KEYMANAGER_ROOT_DELETED] = "deleted" };
 	return names[state];
-}
-
-/* What a Get is answered from (design D19). */
-static const char *gets_name(const struct keystore_instance_status *status)
-{
-	if (status->vouched)
-		return "cache";
-	return status->outage_since_ms != 0 ? "resident copies" : "key manager";
 }
 
 static cJSON *instance_json(const struct keystore_instance_status *status)
@@ -89,7 +87,7 @@ static cJSON *instance_json(const struct keystore_instance_status *status)
 	add_ms_ago(object, "last_poll_ms_ago", clock_boot_ms(), status->poll_good_ms);
 	add_ms_ago(object, "outage_for_ms", clock_boot_ms(), status->outage_since_ms);
 	cJSON_AddBoolToObject(object, "refused", status->refused);
-	cJSON_AddStringToObject(object, "gets", gets_name(status));
+	cJSON_AddStringToObject(object, "gets", keeper_gets_name(status));
 	cJSON_AddBoolToObject(object, "listed", status->listed);
 	add_number(object, "objects_seen", status->objects_seen);
 	add_number(object, "unclaimed", status->unclaimed);

@@ -21,6 +21,7 @@ struct raw_section {
 struct raw_file {
 	struct raw_section top;
 	struct raw_section *kmip;
+	struct raw_section *metrics;
 	struct raw_section *peer;
 	struct raw_section *instances;
 	uint32_t instances_count;
@@ -80,6 +81,8 @@ static void schema_fill(struct schema *schema)
 	const cyaml_schema_field_t sections[] = {
 		CYAML_FIELD_MAPPING_PTR("kmip", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			struct raw_file, kmip, schema->section[CONFIG_SECTION_KMIP]),
+		CYAML_FIELD_MAPPING_PTR("metrics", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			struct raw_file, metrics, schema->section[CONFIG_SECTION_METRICS]),
 		CYAML_FIELD_MAPPING_PTR("peer", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			struct raw_file, peer, schema->section[CONFIG_SECTION_PEER]),
 		CYAML_FIELD_SEQUENCE("instances", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -271,9 +274,11 @@ static enum err set_choice(struct judging *judging, const struct config_row *row
 static enum err set_address(
 	struct judging *judging, const struct config_row *row, const char *value)
 {
+	if (row->min == 0 && strcmp(value, "none") == 0)
+		return ERR_OK;
 	if (is_address(value))
 		return set_text(judging, row, value);
-	complain(judging, row, "HOST:PORT", value);
+	complain(judging, row, row->min == 0 ? "HOST:PORT or none" : "HOST:PORT", value);
 	return ERR_CONFIG;
 }
 
@@ -377,9 +382,12 @@ static enum err judge(struct config *config, struct loading *loading, const stru
 	enum err err;
 	struct judging top = { loading, &config_sections[CONFIG_SECTION_TOP], 0, &config->top };
 	struct judging kmip = { loading, &config_sections[CONFIG_SECTION_KMIP], 0, &config->kmip };
+	struct judging metrics = { loading, &config_sections[CONFIG_SECTION_METRICS], 0,
+		&config->metrics };
 	struct judging peer = { loading, &config_sections[CONFIG_SECTION_PEER], 0, &config->peer };
 	TRY(judge_section(&top, &raw->top));
 	TRY(judge_section(&kmip, raw->kmip));
+	TRY(judge_section(&metrics, raw->metrics));
 	config->has_peer = raw->peer != NULL;
 	if (config->has_peer)
 		TRY(judge_section(&peer, raw->peer));
@@ -456,6 +464,7 @@ void config_free(struct config *config)
 		return;
 	free_section(&config->top, &config_sections[CONFIG_SECTION_TOP]);
 	free_section(&config->kmip, &config_sections[CONFIG_SECTION_KMIP]);
+	free_section(&config->metrics, &config_sections[CONFIG_SECTION_METRICS]);
 	free_section(&config->peer, &config_sections[CONFIG_SECTION_PEER]);
 	for (size_t i = 0; i < config->instance_count; i++)
 		free_section(&config->instances[i], &config_sections[CONFIG_SECTION_INSTANCES]);

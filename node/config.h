@@ -32,6 +32,11 @@ struct config_kmip {
 #include "node/config.def"
 #undef KMIP_OPTION
 };
+struct config_metrics {
+#define METRICS_OPTION MEMBER
+#include "node/config.def"
+#undef METRICS_OPTION
+};
 struct config_peer {
 #define PEER_OPTION MEMBER
 #include "node/config.def"
@@ -47,6 +52,7 @@ struct config_instance {
 struct config {
 	struct config_top top;
 	struct config_kmip kmip;
+	struct config_metrics metrics;
 	bool has_peer;
 	struct config_peer peer;
 	struct config_instance *instances; /* in the order of the file */

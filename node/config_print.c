@@ -7,7 +7,7 @@ static const char *type_expectation(const struct config_row *row)
 	case CONFIG_TYPE_PATH:
 		return "PATH";
 	case CONFIG_TYPE_ADDRESS:
-		return "HOST:PORT";
+		return row->min == 0 ? "HOST:PORT|none" : "HOST:PORT";
 	case CONFIG_TYPE_NUMBER:
 		return "NUMBER";
 	case CONFIG_TYPE_FLAG:
@@ -24,14 +24,25 @@ static const char *type_expectation(const struct config_row *row)
 	return "TEXT";
 }
 
-static enum err print_example_row(struct buf *out, const struct config_row *row, const char *indent)
+static bool has_required(const struct config_section *section)
+{
+	for (size_t i = 0; i < section->row_count; i++)
+		if (section->rows[i].value == config_required)
+			return true;
+	return false;
+}
+
+/* A section may not be empty: one without required options shows its defaults in force. */
+static enum err print_example_row(
+	struct buf *out, const struct config_row *row, const char *indent, bool in_force)
 {
 	enum err err;
 	const char *value = row->value == NULL || row->value == config_required ? "" : row->value;
 	TRY(buf_printf(out, "%s# %s (%s%s)\n", indent, row->help, type_expectation(row),
 		row->value == config_required ? ", required" : ""));
-	TRY(buf_printf(out, "%s%s%s:%s%s\n", indent, row->value == config_required ? "" : "# ",
-		row->key, value[0] == '\0' ? "" : " ", value));
+	TRY(buf_printf(out, "%s%s%s:%s%s\n", indent,
+		in_force || row->value == config_required ? "" : "# ", row->key,
+		value[0] == '\0' ? "" : " ", value));
 out:
 	return err;
 }
@@ -49,7 +60,8 @@ enum err config_example(struct buf *out)
 			TRY(buf_printf(out, "%s:\n%s", section->name, list ? "  -\n" : ""));
 		for (size_t r = 0; r < section->row_count; r++)
 			TRY(print_example_row(out, &section->rows[r],
-				section->name == NULL ? "" : (list ? "    " : "  ")));
+				section->name == NULL ? "" : (list ? "    " : "  "),
+				!has_required(section)));
 	}
 out:
 	return err;

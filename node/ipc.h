@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages between the keeper and its workers (design D2), over base/chan.h. Both ends are always
- * the same binary, so there is no version. Bodies: START   keeper -> worker: be16 worker number, 32
- * bytes key of the table of unwrapped keys READY   worker -> keeper: empty; the worker accepts
- * connections FRAME   worker -> keeper: 32 bytes client fingerprint, the KMIP request as it came;
- * id = the session's ticket ANSWER  keeper -> worker: u8 (1: close after sending), the KMIP
- * response; same id RELOAD  keeper -> worker: empty; read the configuration file again STOP keeper
- * -> worker: empty; stop accepting, finish what is under way, exit STATS   worker -> keeper: struct
- * ipc_stats in big-endian order, every second when something changed
+ * the same binary, so there is no version. Bodies:
+ *
+ *	START   keeper -> worker: be16 worker number, 32 bytes key of the table of unwrapped keys
+ *	READY   worker -> keeper: empty; the worker accepts connections
+ *	FRAME   worker -> keeper: 32 bytes client fingerprint, the KMIP request as it came; id = the
+ *	        session's ticket
+ *	ANSWER  keeper -> worker: u8 (1: close after sending), the KMIP response; same id
+ *	RELOAD  keeper -> worker: empty; read the configuration file again
+ *	STOP    keeper -> worker: empty; stop accepting, finish what is under way, exit
  */
 #ifndef NODE_IPC_H
 #define NODE_IPC_H
 
 #include "base/buf.h"
 
-enum ipc_type { IPC_START = 1, IPC_READY, IPC_FRAME, IPC_ANSWER, IPC_RELOAD, IPC_STOP, IPC_STATS };
+enum ipc_type { IPC_START = 1, IPC_READY, IPC_FRAME, IPC_ANSWER, IPC_RELOAD, IPC_STOP };
 
 /* Descriptors that a worker is born with. */
-enum { IPC_FD_LISTEN = 3, IPC_FD_CHAN = 4, IPC_FD_TABLE = 5 };
+enum {
+	IPC_FD_LISTEN = 3,
+	IPC_FD_CHAN = 4,
+	IPC_FD_TABLE = 5,
+	IPC_FD_COUNTERS = 6,
+	IPC_FD_COUNT = 4
+};
 
 enum {
 	IPC_BODY_EXTRA = 4096, /* room beside a KMIP message */
@@ -27,17 +35,5 @@ enum {
 	IPC_RESPONSE_LEN_MAX = 16777216, /* the longest answer (a Locate of everything) */
 	IPC_OUT_MAX = 67108864, /* queued on one channel before requests are refused */
 };
-
-struct ipc_stats {
-	uint64_t connections; /* open now */
-	uint64_t accepted;
-	uint64_t refused; /* handshakes that ended without a client */
-	uint64_t served; /* answered by the worker itself */
-	uint64_t forwarded;
-	uint64_t expired_clients; /* requests under an expired certificate */
-};
-
-MUST_USE enum err ipc_stats_encode(struct buf *out, const struct ipc_stats *stats);
-MUST_USE enum err ipc_stats_decode(struct ipc_stats *out, struct slice body);
 
 #endif

@@ -41,9 +41,6 @@ static enum err keeper_start_workers(struct keeper *keeper)
 {
 	enum err err;
 	char why[LISTEN_WHY_MAX] = "";
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t count = keeper->config->top.workers != 0 ? keeper->config->top.workers
-							  : (uint32_t) (cores < 1 ? 1 : cores);
 	TRY(listen_tcp(&keeper->listen_fd, keeper->config->kmip.listen, why));
 	struct workers_options options = { .loop = keeper->loop,
 		.keystore = keeper->keystore,
@@ -52,7 +49,8 @@ static enum err keeper_start_workers(struct keeper *keeper)
 		.cache = keeper->cache,
 		.config_path = keeper->config_path,
 		.listen_fd = keeper->listen_fd,
-		.count = count > WORKERS_MAX ? WORKERS_MAX : count,
+		.counters = keeper->counters,
+		.count = workers_count(keeper->config->top.workers),
 		.on_stopped = keeper_on_workers_stopped,
 		.ctx = keeper };
 	TRY(workers_new(&keeper->workers, &options));
@@ -161,6 +159,8 @@ static void keeper_on_reader_check(void *ctx)
 static void keeper_on_gap(void *ctx, uint64_t gap_ms)
 {
 	struct keeper *keeper = ctx;
+	keeper->gaps++;
+	keeper->gaps_ms += gap_ms;
 	log_warning("loop-gap", "ms=%llu", (unsigned long long) gap_ms);
 	if (keeper->replication != NULL)
 		replication_drop_lease(keeper->replication);
@@ -242,8 +242,14 @@ void keeper_status(struct keeper *keeper, struct keeper_status *out)
 		.up_ms = loop_now_ms(keeper->loop) - keeper->started_ms,
 		.has_peer = keeper->config->has_peer,
 		.peer_address = keeper->config->peer.address,
+		.counters = keeper->counters,
 		.keys_in_memory = kek_table_count(keeper->table),
-		.certificate_not_after = keeper->leaf.not_after };
+		.keys_in_memory_max = keeper->config->top.keys_in_memory,
+		.loop_gaps = keeper->gaps,
+		.loop_gaps_ms = keeper->gaps_ms,
+		.certificate_not_after = keeper->leaf.not_after,
+		.link_not_after = keeper->link_leaf.not_after,
+		.peer_not_after = keeper->peer_leaf.not_after };
 	text_hex(out->certificate_fingerprint,
 		slice_of(keeper->leaf.fingerprint, TLS_FINGERPRINT_LEN));
 	if (keeper->replication != NULL)
@@ -255,6 +261,13 @@ void keeper_status(struct keeper *keeper, struct keeper_status *out)
 	if (cache_count(read, &out->cache) != ERR_OK)
 		out->cache = (struct cache_counts){ 0 };
 	cache_read_end(read);
+}
+
+const char *keeper_gets_name(const struct keystore_instance_status *instance)
+{
+	if (instance->vouched)
+		return "cache";
+	return instance->outage_since_ms != 0 ? "resident copies" : "key manager";
 }
 
 struct keystore *keeper_keystore(struct keeper *keeper)
@@ -298,6 +311,7 @@ static enum err keeper_open(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	TRY(keeper_open_keystore(keeper, why));
 	TRY(keeper_open_signals(keeper));
 	TRY(keeper_open_peer(keeper, why));
+	TRY(monitor_new(&keeper->monitor, keeper, keeper->config->metrics.listen, why));
 	admin_start(keeper->admin);
 	keystore_start(keeper->keystore, keeper_on_open, keeper);
 	log_info("started", "version=%s node=%u instances=%zu peer=%s", PAIR_VERSION,
@@ -310,6 +324,7 @@ out:
 /* Top down: who uses something goes before it. */
 static void keeper_close(struct keeper *keeper)
 {
+	monitor_free(keeper->monitor);
 	admin_free(keeper->admin);
 	workers_free(keeper->workers);
 	if (keeper->listen_fd >= 0)
@@ -318,6 +333,7 @@ static void keeper_close(struct keeper *keeper)
 	replication_free(keeper->replication);
 	keystore_free(keeper->keystore);
 	kek_table_free(keeper->table);
+	counters_page_free(keeper->counters);
 	cache_close(keeper->cache);
 	loop_signal_free(keeper->terminated);
 	loop_signal_free(keeper->interrupted);

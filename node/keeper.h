@@ -27,12 +27,17 @@ struct keeper_status {
 	struct replication_status peer;
 	const char *peer_address;
 	struct workers_status workers;
+	const struct counters_page *counters; /* of all processes */
 	struct cache_counts cache;
-	size_t keys_in_memory;
+	size_t keys_in_memory, keys_in_memory_max;
+	uint64_t loop_gaps, loop_gaps_ms; /* (design D3) */
 	int64_t certificate_not_after;
+	int64_t link_not_after, peer_not_after; /* of the link's certificates, 0 without a peer */
 	char certificate_fingerprint[2 * TLS_FINGERPRINT_LEN + 1];
 };
 void keeper_status(struct keeper *keeper, struct keeper_status *out);
+/* What an instance's Gets are answered from (design D19). */
+const char *keeper_gets_name(const struct keystore_instance_status *instance);
 struct keystore *keeper_keystore(struct keeper *keeper);
 struct loop *keeper_loop(struct keeper *keeper);
 /* Reads the configuration again and applies what can be applied; why: what is wrong, with file and

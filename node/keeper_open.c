@@ -14,6 +14,9 @@ enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
 	struct keystore_instance_options *instances = NULL;
+	struct counters *counters;
+	TRY(counters_page_new(&keeper->counters, workers_count(keeper->config->top.workers) + 1));
+	TRY(counters_page_part(&counters, keeper->counters, 0));
 	TRY(kek_table_new(&keeper->table, keeper->config->top.keys_in_memory));
 	TRY(instances_for_keystore(&instances, keeper->config, why));
 	struct keystore_options options = { .loop = keeper->loop,
@@ -22,12 +25,15 @@ enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		.instances = instances,
 		.instance_count = keeper->config->instance_count,
 		.settings = instances_settings(keeper->config),
-		.node = (uint16_t) keeper->config->top.node };
+		.node = (uint16_t) keeper->config->top.node,
+		.lookups = &counters->lookups };
 	TRY(keystore_new(&keeper->keystore, &options, why));
 	struct kmip_options kmip = { .keystore = keeper->keystore,
 		.loop = keeper->loop,
 		.vendor = "kmip-pair " PAIR_VERSION,
 		.node_name = keeper->config->top.name,
+		.on_item = counters_on_item,
+		.ctx = counters,
 		.strict_activate = keeper->config->kmip.strict_activate };
 	TRY(kmip_server_new(&keeper->kmip, &kmip));
 out:
@@ -91,6 +97,12 @@ enum err keeper_judge_certificate(
 	struct tls_context *tls = NULL;
 	TRY(server_tls_new(&tls, config, NULL, NULL, why));
 	tls_context_leaf(tls, &keeper->leaf);
+	/* Only for those who watch when they end: the link judges them itself. */
+	if (config->has_peer &&
+		(tls_leaf_of_file(&keeper->link_leaf, config->peer.certificate) != ERR_OK ||
+			tls_leaf_of_file(&keeper->peer_leaf, config->peer.peer_certificate) !=
+				ERR_OK))
+		log_warning("link-certificate-unread", "file=%s", config->peer.certificate);
 	int64_t left = keeper->leaf.not_after - clock_wall_seconds();
 	if (left < 0)
 		log_error("certificate-expired", "file=%s", config->kmip.certificate);

@@ -7,6 +7,7 @@
 #include "node/admin.h"
 #include "node/cache_guard.h"
 #include "node/keeper.h"
+#include "node/monitor.h"
 
 enum keeper_state { KEEPER_STARTING, KEEPER_OPEN, KEEPER_STOPPING };
 
@@ -21,13 +22,17 @@ struct keeper {
 	struct replication *replication; /* NULL without a peer */
 	struct kmip_server *kmip;
 	struct workers *workers;
+	struct counters_page *counters; /* of all processes; part 0 is ours */
 	struct admin *admin;
+	struct monitor *monitor; /* NULL when it is switched off */
 	struct loop_signal *terminated, *interrupted, *hung_up, *child;
 	struct loop_timer *reader_check, *stop_timer;
 	struct sm sm;
 	int listen_fd;
 	uint64_t started_ms;
 	struct tls_peer leaf; /* the listener's certificate */
+	struct tls_peer link_leaf, peer_leaf; /* the link's; zero without a peer */
+	uint64_t gaps, gaps_ms; /* of the loop (design D3) */
 	bool workers_gone, peer_gone;
 };
 

@@ -11,6 +11,7 @@
 #include "node/check.h"
 #include "node/config.h"
 #include "node/keeper.h"
+#include "node/metrics.h"
 #include "node/worker.h"
 
 enum { MANUAL_LEN_MAX = 65536, EXIT_USAGE = 2 };
@@ -18,7 +19,7 @@ enum { MANUAL_LEN_MAX = 65536, EXIT_USAGE = 2 };
 struct arguments {
 	const char *config_path;
 	const char *role; /* NULL: the keeper */
-	bool check, example, help, version;
+	bool check, example, help, metrics, version;
 };
 
 static const char usage[] =
@@ -33,6 +34,7 @@ static const char usage[] =
 	"  --check         judge the configuration and try the key managers (wrap, unwrap, role, "
 	"policies), then exit\n"
 	"  --example       print an example configuration\n"
+	"  --metrics       print what /metrics tells, as a table\n"
 	"  --version       print the version\n"
 	"  --help          this text, with every option of the configuration file\n";
 
@@ -46,8 +48,9 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'k' }, { "example", no_argument, NULL, 'e' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' },
-		{ "role", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
+		{ "help", no_argument, NULL, 'h' }, { "metrics", no_argument, NULL, 'm' },
+		{ "version", no_argument, NULL, 'v' }, { "role", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 } };
 	int option;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == '?' || (option == 'r' && !is_role(optarg)))
@@ -56,6 +59,7 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		arguments->check |= option == 'k';
 		arguments->example |= option == 'e';
 		arguments->help |= option == 'h';
+		arguments->metrics |= option == 'm';
 		arguments->version |= option == 'v';
 		arguments->role = option == 'r' ? optarg : arguments->role;
 	}
@@ -85,6 +89,8 @@ int main(int argc, char **argv)
 		return print_text(usage, config_manual);
 	if (arguments.example)
 		return print_text("", config_example);
+	if (arguments.metrics)
+		return print_text("", metrics_manual);
 	if (arguments.version) {
 		printf("kmipd %s\n", PAIR_VERSION);
 		return 0;

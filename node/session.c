@@ -50,6 +50,7 @@ struct session {
 	struct sm sm;
 	uint64_t ticket;
 	size_t frame_len; /* of the request that the keeper has */
+	uint64_t frame_began_us; /* when the request under work was whole */
 	struct fingerprint client;
 };
 
@@ -57,7 +58,7 @@ static bool client_may_be_served(struct session_host *host, const struct client 
 {
 	if (client->not_after >= clock_wall_seconds())
 		return true;
-	host->stats.expired_clients++;
+	counters_add(host->counters, COUNTER_EXPIRED_CLIENTS);
 	return !host->refuse_expired;
 }
 
@@ -72,10 +73,13 @@ bool session_accept_client(struct session_host *host, const struct tls_peer *pee
 	if (err != ERR_OK) {
 		log_info("client-refused", "fingerprint=%s why=%s", hex,
 			err == ERR_NOT_FOUND ? "not-registered" : err_name(err));
+		host->refusals[err == ERR_NOT_FOUND ? SESSION_NOT_REGISTERED
+						    : SESSION_STORE_FAILED]++;
 		return false;
 	}
 	if (client_may_be_served(host, &client))
 		return true;
+	host->refusals[SESSION_EXPIRED]++;
 	log_warning("client-refused", "fingerprint=%s why=certificate-expired", hex);
 	return false;
 }
@@ -131,7 +135,7 @@ static void session_forward(struct session *session, struct slice frame)
 		session_close(session, "keeper is overloaded");
 		return;
 	}
-	host->stats.forwarded++;
+	counters_add(host->counters, COUNTER_FORWARDED);
 	session->frame_len = frame.len;
 	sm_move(&session->sm, SESSION_WAITING, "keeper");
 	loop_timer_set(session->timer, SESSION_KEEPER_TIMEOUT_MS);
@@ -163,6 +167,12 @@ static bool session_identify(struct session *session, struct kmip_identity *iden
 	return true;
 }
 
+static void session_note_took(struct session *session, enum counters_frame by)
+{
+	histogram_note(&session->host->counters->frame_took[by],
+		clock_boot_us() - session->frame_began_us);
+}
+
 static void session_serve(struct session *session, struct slice frame)
 {
 	struct session_host *host = session->host;
@@ -182,7 +192,8 @@ static void session_serve(struct session *session, struct slice frame)
 		session_close(session, err == ERR_OK ? "client does not read" : err_name(err));
 		return;
 	}
-	host->stats.served++;
+	counters_add(host->counters, COUNTER_SERVED);
+	session_note_took(session, COUNTERS_BY_WORKER);
 	session_frame_done(session, frame.len, close);
 }
 
@@ -214,6 +225,7 @@ static void session_poke(struct session *session)
 			return;
 		}
 		loop_timer_stop(session->timer);
+		session->frame_began_us = clock_boot_us();
 		session_serve(session, slice_cut(input, 0, frame_len));
 	}
 }
@@ -233,6 +245,7 @@ void session_answer(struct session *session, struct slice response, bool close)
 		session_close(session, "client does not read");
 		return;
 	}
+	session_note_took(session, COUNTERS_BY_KEEPER);
 	sm_move(&session->sm, SESSION_IDLE, "answer");
 	stream_pause(session->stream, false);
 	session_frame_done(session, session->frame_len, close);
@@ -255,6 +268,7 @@ static void session_on_ready(void *ctx, struct stream *stream)
 	log_debug("session-ready", "remote=%s cipher=%s", stream_remote(stream),
 		log_quoted(slice_text(stream_cipher(stream))));
 	sm_move(&session->sm, SESSION_IDLE, "handshake done");
+	counters_add(session->host->counters, COUNTER_HANDSHAKES_GOOD);
 	loop_timer_set(session->timer, 1000ull * session->host->idle_timeout_s);
 	if (session->host->stopping)
 		session_close(session, "stopping");
@@ -266,11 +280,31 @@ static void session_on_data(void *ctx, struct stream *stream)
 	session_poke(ctx);
 }
 
+/* A certificate was judged before its handshake ended, which one does not matter for the counts. */
+static enum counter handshake_end(struct session_host *host, enum err why)
+{
+	static const enum counter counters[SESSION_REFUSALS] = {
+		[SESSION_NOT_REGISTERED] = COUNTER_HANDSHAKES_NOT_REGISTERED,
+		[SESSION_EXPIRED] = COUNTER_HANDSHAKES_EXPIRED,
+		[SESSION_STORE_FAILED] = COUNTER_HANDSHAKES_STORE_FAILED,
+	};
+	if (why == ERR_TIMEOUT)
+		return COUNTER_HANDSHAKES_TIMEOUT;
+	if (why == ERR_CLOSED)
+		return COUNTER_HANDSHAKES_CLOSED;
+	for (int i = 0; why == ERR_AUTH && i < SESSION_REFUSALS; i++)
+		if (host->refusals[i] > 0) {
+			host->refusals[i]--;
+			return counters[i];
+		}
+	return why == ERR_AUTH ? COUNTER_HANDSHAKES_NO_CERTIFICATE : COUNTER_HANDSHAKES_TLS;
+}
+
 static void session_on_closed(void *ctx, struct stream *stream, enum err why, const char *text)
 {
 	struct session *session = ctx;
 	if (session->sm.state == SESSION_HANDSHAKE)
-		session->host->stats.refused++;
+		counters_add(session->host->counters, handshake_end(session->host, why));
 	log_debug("session-closed", "remote=%s err=%s why=%s", stream_remote(stream), err_name(why),
 		log_quoted(slice_text(text)));
 	session_end(session, "connection closed");

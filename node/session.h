@@ -9,9 +9,18 @@
 
 #include "base/stream_tls.h"
 #include "kmip/serve.h"
+#include "node/counters.h"
 #include "node/ipc.h"
 
 struct session;
+
+/* Why a certificate was refused; as the counters that they end in. */
+enum session_refusal {
+	SESSION_NOT_REGISTERED,
+	SESSION_EXPIRED,
+	SESSION_STORE_FAILED,
+	SESSION_REFUSALS
+};
 
 /* What sessions share; owned by the worker. */
 struct session_host {
@@ -20,7 +29,9 @@ struct session_host {
 	struct keystore *keystore;
 	struct kmip_server *kmip;
 	struct buf answer; /* scratch for one answer, cleared after use */
-	struct ipc_stats stats;
+	struct counters *counters; /* this process's */
+	uint64_t connections; /* open now */
+	uint32_t refusals[SESSION_REFUSALS]; /* of handshakes that have not ended yet */
 	size_t frame_len_max;
 	uint32_t handshake_timeout_s, message_timeout_s, idle_timeout_s;
 	bool refuse_expired;

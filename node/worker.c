@@ -15,7 +15,6 @@
 #include "node/session.h"
 
 enum {
-	WORKER_STATS_MS = 1000,
 	WORKER_STOP_MS = 3000,
 	WORKER_SLOTS_FIRST = 64,
 	NODE_NAME_SIZE = 64 /* config.def */
@@ -36,10 +35,9 @@ struct worker {
 	struct cache *cache;
 	struct kek_table *table;
 	struct listener *listener;
-	struct loop_timer *stats_timer;
 	struct loop_timer *stop_timer;
 	struct session_host host;
-	struct ipc_stats stats_told;
+	struct counters_page *counters;
 	struct worker_slot *slots;
 	uint32_t slot_count, slot_free; /* slot_free == slot_count: none */
 	int number;
@@ -70,6 +68,12 @@ static struct session *worker_find(struct worker *worker, uint64_t ticket)
 	return worker->slots[slot].session;
 }
 
+static void worker_note_connections(struct worker *worker)
+{
+	atomic_store_explicit(&worker->host.counters->plain[COUNTER_CONNECTIONS],
+		worker->host.connections, memory_order_relaxed);
+}
+
 static void worker_on_gone(void *ctx, struct session *session)
 {
 	struct worker *worker = ctx;
@@ -79,10 +83,11 @@ static void worker_on_gone(void *ctx, struct session *session)
 	slot->generation++;
 	slot->next_free = worker->slot_free;
 	worker->slot_free = index;
-	worker->host.stats.connections--;
+	worker->host.connections--;
+	worker_note_connections(worker);
 	if (worker->listener != NULL)
 		listener_pause(worker->listener, false);
-	if (worker->host.stopping && worker->host.stats.connections == 0)
+	if (worker->host.stopping && worker->host.connections == 0)
 		loop_stop(worker->loop);
 }
 
@@ -105,9 +110,10 @@ static void worker_on_accept(void *ctx, int fd, const char *remote)
 		return;
 	}
 	worker->slot_free = slot->next_free;
-	worker->host.stats.accepted++;
-	worker->host.stats.connections++;
-	if (worker->host.stats.connections >= worker->config->kmip.connections_max)
+	counters_add(worker->host.counters, COUNTER_ACCEPTED);
+	worker->host.connections++;
+	worker_note_connections(worker);
+	if (worker->host.connections >= worker->config->kmip.connections_max)
 		listener_pause(worker->listener, true);
 }
 
@@ -135,21 +141,6 @@ out:
 	return err;
 }
 
-static void worker_on_stats(void *ctx)
-{
-	struct worker *worker = ctx;
-	struct buf body;
-	struct slice now = slice_of(&worker->host.stats, sizeof(worker->host.stats));
-	loop_timer_set(worker->stats_timer, WORKER_STATS_MS);
-	if (slice_equal(now, slice_of(&worker->stats_told, sizeof(worker->stats_told))))
-		return;
-	buf_init(&body, 4096);
-	if (ipc_stats_encode(&body, &worker->host.stats) == ERR_OK &&
-		worker_tell(worker, IPC_STATS, 0, buf_slice(&body)) == ERR_OK)
-		worker->stats_told = worker->host.stats;
-	buf_free(&body);
-}
-
 static bool worker_accept_client(void *ctx, const struct tls_peer *peer)
 {
 	struct worker *worker = ctx;
@@ -173,6 +164,9 @@ static enum err worker_open_store(struct worker *worker, struct slice key, char 
 	struct cache_options cache = { .folder = worker->config->top.data_dir,
 		.map_bytes = (size_t) worker->config->top.cache_size_mib << 20,
 		.read_only = true };
+	TRY(counters_page_attach(&worker->counters, IPC_FD_COUNTERS));
+	TRY(counters_page_part(
+		&worker->host.counters, worker->counters, (uint32_t) worker->number));
 	TRY(cache_open(&worker->cache, &cache, why));
 	TRY(kek_table_attach(&worker->table, IPC_FD_TABLE, key));
 	TRY(instances_for_keystore(&instances, worker->config, why));
@@ -182,13 +176,16 @@ static enum err worker_open_store(struct worker *worker, struct slice key, char 
 		.instance_count = worker->config->instance_count,
 		.settings = instances_settings(worker->config),
 		.node = (uint16_t) worker->config->top.node,
-		.reader = true };
+		.reader = true,
+		.lookups = &worker->host.counters->lookups };
 	TRY(keystore_new(&worker->host.keystore, &options, why));
 	TRY(text_copy(worker->node_name, sizeof(worker->node_name),
 		slice_text(worker->config->top.name)));
 	struct kmip_options kmip = { .keystore = worker->host.keystore,
 		.vendor = "kmip-pair " PAIR_VERSION,
 		.node_name = worker->node_name,
+		.on_item = counters_on_item,
+		.ctx = worker->host.counters,
 		.strict_activate = worker->config->kmip.strict_activate };
 	TRY(kmip_server_new(&worker->host.kmip, &kmip));
 out:
@@ -211,7 +208,6 @@ static enum err worker_begin(struct worker *worker, struct slice body, char why[
 	TRY(worker_open_store(worker, key, why));
 	TRY(server_tls_new(&worker->host.tls, worker->config, worker_accept_client, worker, why));
 	TRY(listener_new(&worker->listener, worker->loop, IPC_FD_LISTEN, worker_on_accept, worker));
-	loop_timer_set(worker->stats_timer, WORKER_STATS_MS);
 	TRY(worker_tell(worker, IPC_READY, 0, SLICE_EMPTY));
 out:
 	return err;
@@ -249,7 +245,7 @@ static void worker_stop(struct worker *worker)
 	for (uint32_t i = 0; i < worker->slot_count; i++)
 		if (worker->slots[i].session != NULL)
 			session_stop(worker->slots[i].session);
-	if (worker->host.stats.connections == 0)
+	if (worker->host.connections == 0)
 		loop_stop(worker->loop);
 }
 
@@ -307,7 +303,6 @@ static enum err worker_open(struct worker *worker, char why[CONFIG_WHY_MAX])
 	enum err err;
 	TRY(config_load(&worker->config, worker->config_path, why));
 	TRY(loop_new(&worker->loop));
-	TRY(loop_timer_new(&worker->stats_timer, worker->loop, worker_on_stats, worker));
 	TRY(loop_timer_new(&worker->stop_timer, worker->loop, worker_on_stop_timer, worker));
 	worker->host.loop = worker->loop;
 	worker->host.forward = worker_forward;
@@ -336,10 +331,10 @@ static void worker_close(struct worker *worker)
 	kmip_server_free(worker->host.kmip);
 	keystore_free(worker->host.keystore);
 	kek_table_free(worker->table);
+	counters_page_free(worker->counters);
 	tls_context_free(worker->host.tls);
 	buf_free(&worker->host.answer);
 	chan_free(worker->chan);
-	loop_timer_free(worker->stats_timer);
 	loop_timer_free(worker->stop_timer);
 	loop_free(worker->loop);
 	config_free(worker->config);

@@ -28,10 +28,10 @@ struct worker_process {
 	struct loop_timer *restart;
 	pid_t pid; /* 0: not running */
 	uint16_t number;
+	struct counters *counters; /* its part; outlives the process */
 	bool ready;
 	uint32_t restart_delay_ms;
 	uint64_t started_ms;
-	struct ipc_stats stats;
 	struct request *requests;
 };
 
@@ -49,7 +49,6 @@ struct workers {
 	uint32_t running;
 	uint32_t request_count;
 	uint64_t restarts, served;
-	struct ipc_stats gone; /* totals of workers that have died */
 	bool stopping;
 };
 
@@ -149,10 +148,6 @@ static void worker_on_message(void *ctx, struct chan *chan, const struct chan_me
 	case IPC_FRAME:
 		request_start(worker, message);
 		break;
-	case IPC_STATS:
-		if (ipc_stats_decode(&worker->stats, message->body) != ERR_OK)
-			log_warning("worker-stats-bad", "worker=%u", worker->number);
-		break;
 	default:
 		log_error("worker-message-bad", "worker=%u type=%u", worker->number, message->type);
 		kill(worker->pid, SIGKILL);
@@ -208,11 +203,12 @@ static enum err worker_exec(struct worker_process *worker, int chan_fd)
 	posix_spawn_file_actions_t actions;
 	char *arguments[] = { (char *) "kmipd", (char *) "--role", (char *) "worker",
 		(char *) "--config", (char *) options->config_path, NULL };
-	int from[] = { options->listen_fd, chan_fd, kek_table_fd(options->table) };
-	int to[] = { IPC_FD_LISTEN, IPC_FD_CHAN, IPC_FD_TABLE };
+	int from[IPC_FD_COUNT] = { options->listen_fd, chan_fd, kek_table_fd(options->table),
+		counters_page_fd(options->counters) };
+	int to[IPC_FD_COUNT] = { IPC_FD_LISTEN, IPC_FD_CHAN, IPC_FD_TABLE, IPC_FD_COUNTERS };
 	int result = posix_spawn_file_actions_init(&actions);
-	for (size_t i = 0; i < 3; i++) {
-		/* Out of the way of 3, 4 and 5 first, so that no dup2 overwrites a later source. */
+	for (size_t i = 0; i < IPC_FD_COUNT; i++) {
+		/* Out of the way of 3 to 6 first, so that no dup2 overwrites a later source. */
 		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, WORKER_FD_SAFE);
 		result = result != 0 || from[i] < 0
 				 ? -1
@@ -220,11 +216,11 @@ static enum err worker_exec(struct worker_process *worker, int chan_fd)
 	}
 	/* Not every library marks its descriptors: the key manager's connections stay here. */
 	if (result == 0)
-		result = posix_spawn_file_actions_addclosefrom_np(&actions, IPC_FD_TABLE + 1);
+		result = posix_spawn_file_actions_addclosefrom_np(&actions, IPC_FD_COUNTERS + 1);
 	if (result == 0)
 		result = posix_spawn(
 			&worker->pid, "/proc/self/exe", &actions, NULL, arguments, environ);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < IPC_FD_COUNT; i++)
 		if (from[i] >= 0)
 			close(from[i]);
 	posix_spawn_file_actions_destroy(&actions);
@@ -274,15 +270,6 @@ static void worker_on_restart(void *ctx)
 		loop_timer_set(worker->restart, WORKER_RESTART_MAX_MS);
 }
 
-static void stats_add(struct ipc_stats *total, const struct ipc_stats *part)
-{
-	total->accepted += part->accepted;
-	total->refused += part->refused;
-	total->served += part->served;
-	total->forwarded += part->forwarded;
-	total->expired_clients += part->expired_clients;
-}
-
 static void worker_buried(struct worker_process *worker, int status)
 {
 	struct workers *workers = worker->workers;
@@ -295,8 +282,7 @@ static void worker_buried(struct worker_process *worker, int status)
 		cache_guard_lost(worker->number);
 	worker->pid = 0;
 	workers->running--;
-	stats_add(&workers->gone, &worker->stats);
-	worker->stats = (struct ipc_stats){ 0 };
+	counters_close_part(worker->counters);
 	worker_drop_channel(worker);
 	cache_check_readers(workers->options.cache);
 	if (workers->stopping) {
@@ -321,6 +307,13 @@ void workers_reap(struct workers *workers)
 	}
 }
 
+uint32_t workers_count(uint32_t configured)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t count = configured != 0 ? configured : (uint32_t) (cores < 1 ? 1 : cores);
+	return count > WORKERS_MAX ? WORKERS_MAX : count;
+}
+
 enum err workers_new(struct workers **out, const struct workers_options *options)
 {
 	enum err err = ERR_NOMEM;
@@ -336,6 +329,7 @@ enum err workers_new(struct workers **out, const struct workers_options *options
 		worker->workers = workers;
 		worker->number = (uint16_t) (i + 1);
 		worker->restart_delay_ms = WORKER_RESTART_FIRST_MS;
+		TRY(counters_page_part(&worker->counters, options->counters, worker->number));
 		TRY(loop_timer_new(&worker->restart, options->loop, worker_on_restart, worker));
 	}
 	*out = workers;
@@ -381,14 +375,11 @@ void workers_stop(struct workers *workers)
 
 void workers_status(const struct workers *workers, struct workers_status *out)
 {
-	*out = (struct workers_status){
-		.restarts = workers->restarts, .requests = workers->served, .total = workers->gone
-	};
+	*out = (struct workers_status){ .restarts = workers->restarts,
+		.requests = workers->served };
 	for (uint32_t i = 0; i < workers->options.count; i++) {
 		const struct worker_process *worker = &workers->list[i];
 		out->running += worker->ready ? 1 : 0;
-		out->total.connections += worker->stats.connections;
-		stats_add(&out->total, &worker->stats);
 	}
 }
 

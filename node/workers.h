@@ -8,6 +8,7 @@
 
 #include "keystore/keystore.h"
 #include "kmip/serve.h"
+#include "node/counters.h"
 #include "node/ipc.h"
 
 struct workers;
@@ -19,6 +20,7 @@ struct workers_options {
 	struct keystore *keystore;
 	struct kmip_server *kmip;
 	struct kek_table *table;
+	struct counters_page *counters;
 	struct cache *cache; /* stale readers are checked after a worker's death */
 	const char *config_path;
 	int listen_fd; /* borrowed */
@@ -28,6 +30,8 @@ struct workers_options {
 	void *ctx;
 };
 
+/* How many: as configured, else one for each core. */
+uint32_t workers_count(uint32_t configured);
 MUST_USE enum err workers_new(struct workers **out, const struct workers_options *options);
 MUST_USE enum err workers_start(struct workers *workers);
 /* The keeper got SIGCHLD. */
@@ -41,7 +45,6 @@ struct workers_status {
 	uint32_t running;
 	uint64_t restarts;
 	uint64_t requests; /* frames handed over and served by the keeper */
-	struct ipc_stats total;
 };
 void workers_status(const struct workers *workers, struct workers_status *out);
 

@@ -7,6 +7,7 @@
     pair.a.kill9(); pair.client("vcenter").material(uid)
     pair.close()                                     stops all, and fails if something went wrong
 """
+import http.client
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 
 from canaries import files_of, handed_out
 from manager import API_KEY, CUSTOMER_KEY, WRITER_KEY, Manager
+from metrics import Metrics
 from pki import Pki
 from process import Process, SANITIZER, free_ports, program, wait_until
 from vsphere import VCenter
@@ -31,12 +33,13 @@ class CtlError(Exception):
 class Node(Process):
     """One kmipd. Options of its configuration file are changed in `options` before (re)start or reload."""
 
-    def __init__(self, pair, letter, number, peer_number, port, link):
+    def __init__(self, pair, letter, number, peer_number, ports, link):
         self.folder = os.path.join(pair.folder, letter)
         os.mkdir(self.folder)
         super().__init__("node " + letter, os.path.join(self.folder, "log"))
         self.letter, self.pair = letter, pair
-        self.port, self.endpoint = port, ("127.0.0.1", port)
+        self.port, self.metrics_port = ports
+        self.endpoint = ("127.0.0.1", self.port)
         self.config = os.path.join(self.folder, "kmipd.yaml")
         self.socket = os.path.join(self.folder, "socket")
         self.data = os.path.join(self.folder, "data")
@@ -49,6 +52,7 @@ class Node(Process):
             "root-key-poll": 1, "reconcile-interval": 1, **pair.options.get("top", {}),
             "kmip": {"listen": f"127.0.0.1:{self.port}", "certificate": self.certificate.certificate,
                      "key": self.certificate.key, **pair.options.get("kmip", {})},
+            "metrics": {"listen": f"127.0.0.1:{self.metrics_port}" if pair.options.get("metrics") else "none"},
             "peer": {"cluster": CLUSTER, "node": peer_number, **link, "certificate": link_identity.certificate,
                      "key": link_identity.key, "peer-certificate": other.certificate,
                      **pair.options.get("peer", {})},
@@ -129,12 +133,47 @@ class Node(Process):
         return {client["fingerprint"]: (client["name"], client["instance"])
                 for client in self.ctl("client", "list")["clients"]}
 
+    # ---- monitoring: where the pair was made with {"metrics": True} ----
+
+    def http(self, path, method="GET"):
+        """(status, text) of the monitoring port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=20)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        status, text = self.http("/metrics")
+        assert status == 200, text
+        return Metrics(text)
+
+    def red(self):
+        """{(condition, instance): why} of /readyz; empty when it is green."""
+        status, text = self.http("/readyz")
+        if status == 200:
+            assert text == "ready\n", text
+            return {}
+        assert status == 503, text
+        found = {}
+        for line in text.splitlines():
+            head, why = line.split(": ", 1)
+            condition, _, instance = head.partition(" ")
+            found[condition, instance] = why
+        return found
+
+    def wait_ready(self):
+        wait_until(lambda: not self.red(), f"{self.name} is ready")
+
     def wait_streaming(self):
         wait_until(lambda: self.peer_state() == "streaming", f"{self.name} streams to its peer")
 
 
 class Pair:
-    """options: {"top": {...}, "kmip": {...}, "peer": {...}} for both nodes. tenants: 1 or 2 instances."""
+    """options: {"top": {...}, "kmip": {...}, "peer": {...}, "metrics": True} for both nodes. tenants: 1 or 2
+    instances."""
 
     def __init__(self, options=None, tenants=1, start=True):
         self.folder = tempfile.mkdtemp(prefix="kmip-pair-")
@@ -153,7 +192,7 @@ class Pair:
             raise
 
     def _build(self, tenants):
-        manager_port, link_port, port_a, port_b = free_ports(4)
+        manager_port, link_port, *ports = free_ports(6)
         self.manager = Manager(self.folder, manager_port, self.pki.server("manager"), self.pki.ca)
         self.manager.start()
         self.api_key_file = os.path.join(self.folder, "api-key")
@@ -162,8 +201,8 @@ class Pair:
             file.write(API_KEY + "\n")
         for name in (FIRST, SECOND)[:tenants]:
             self.add_instance(name)
-        self.a = Node(self, "a", 1, 2, port_a, {"address": f"127.0.0.1:{link_port}"})
-        self.b = Node(self, "b", 2, 1, port_b, {"listen": f"127.0.0.1:{link_port}"})
+        self.a = Node(self, "a", 1, 2, ports[:2], {"address": f"127.0.0.1:{link_port}"})
+        self.b = Node(self, "b", 2, 1, ports[2:], {"listen": f"127.0.0.1:{link_port}"})
         self.nodes = [self.a, self.b]
 
     def add_instance(self, name):

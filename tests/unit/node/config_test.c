@@ -176,3 +176,17 @@ Test(config, example_names_every_option_and_is_loadable)
 	refused(load((const char *) buf_slice(&example).data), "name", "nothing");
 	buf_free(&example);
 }
+
+Test(config, metrics_port_has_a_default_and_can_be_switched_off)
+{
+	cr_assert_eq(load(good), ERR_OK, "%s", why);
+	cr_assert_str_eq(config->metrics.listen, "127.0.0.1:9696");
+	config_free(config);
+	cr_assert_eq(load_with("kmip:\n", "metrics:\n  listen: none\nkmip:\n"), ERR_OK, "%s", why);
+	cr_assert_null(config->metrics.listen);
+	config_free(config);
+	config = NULL;
+	refused(load_with("kmip:\n", "metrics:\n  listen: 9696\nkmip:\n"), "metrics.listen",
+		"HOST:PORT or none");
+	refused(load_with("127.0.0.1:5696", "none"), "kmip.listen", "HOST:PORT");
+}
