@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crypt.h"
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include "base/openssl.h"
 #include "base/secret.h"
 
@@ -44,21 +46,95 @@ out:
 	return err;
 }
 
+struct crypt_hash {
+	EVP_MD_CTX *digest;
+	bool begun;
+};
+
+enum err crypt_hash_new(struct crypt_hash **out)
+{
+	struct crypt_hash *hash = NULL;
+	enum err err;
+
+	TRY(crypt_start());
+	hash = calloc(1, sizeof(*hash));
+	TRY(hash == NULL ? ERR_NOMEM : ERR_OK);
+	hash->digest = EVP_MD_CTX_new();
+	TRY(hash->digest == NULL ? ERR_NOMEM : ERR_OK);
+	*out = hash;
+	hash = NULL;
+out:
+	crypt_hash_free(hash);
+	return err;
+}
+
+void crypt_hash_free(struct crypt_hash *hash)
+{
+	if (hash == NULL)
+		return;
+	EVP_MD_CTX_free(hash->digest);
+	free(hash);
+}
+
+enum err crypt_hash_add(struct crypt_hash *hash, struct slice bytes)
+{
+	if (!hash->begun && EVP_DigestInit_ex2(hash->digest, algorithms.sha256, NULL) != 1)
+		return ERR_CRYPTO;
+	hash->begun = true;
+	return EVP_DigestUpdate(hash->digest, bytes.data, bytes.len) == 1 ? ERR_OK : ERR_CRYPTO;
+}
+
+enum err crypt_hash_end(struct crypt_hash *hash, uint8_t out[CRYPT_SHA256_LEN])
+{
+	enum err err;
+
+	TRY(crypt_hash_add(hash, SLICE_EMPTY));
+	hash->begun = false;
+	err = EVP_DigestFinal_ex(hash->digest, out, NULL) == 1 ? ERR_OK : ERR_CRYPTO;
+out:
+	return err;
+}
+
 /* CRC-32C (reflected polynomial 0x82f63b78), four bits at a time. */
 static const uint32_t crc32c_nibbles[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
 	0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6,
 	0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75 };
 
-uint32_t crypt_crc32c(struct slice bytes)
+static uint32_t crc32c_by_table(uint32_t crc, struct slice bytes)
 {
-	uint32_t crc = UINT32_MAX;
-
 	for (size_t i = 0; i < bytes.len; i++) {
 		crc ^= bytes.data[i];
 		crc = crc >> 4 ^ crc32c_nibbles[crc & 15];
 		crc = crc >> 4 ^ crc32c_nibbles[crc & 15];
 	}
-	return ~crc;
+	return crc;
+}
+
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) static uint32_t crc32c_by_machine(
+	uint32_t crc, struct slice bytes)
+{
+	uint64_t wide = crc, word;
+	size_t i = 0;
+
+	for (; i + sizeof(word) <= bytes.len; i += sizeof(word)) {
+		memcpy(&word, bytes.data + i, sizeof(word));
+		wide = __builtin_ia32_crc32di(wide, word);
+	}
+	crc = (uint32_t) wide;
+	for (; i < bytes.len; i++)
+		crc = __builtin_ia32_crc32qi(crc, bytes.data[i]);
+	return crc;
+}
+#endif
+
+uint32_t crypt_crc32c(struct slice bytes)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~crc32c_by_machine(UINT32_MAX, bytes);
+#endif
+	return ~crc32c_by_table(UINT32_MAX, bytes);
 }
 
 /* Checks the box, starts the cipher and feeds the associated data. */

@@ -21,6 +21,12 @@ MUST_USE enum err crypt_sha256(uint8_t out[CRYPT_SHA256_LEN], struct slice bytes
 /* Over several parts, in order, as if they were one. */
 MUST_USE enum err crypt_sha256_parts(
 	uint8_t out[CRYPT_SHA256_LEN], const struct slice *parts, size_t count);
+/* Over parts that come one after the other; the end of one is the beginning of the next. */
+struct crypt_hash;
+MUST_USE enum err crypt_hash_new(struct crypt_hash **out);
+void crypt_hash_free(struct crypt_hash *hash);
+MUST_USE enum err crypt_hash_add(struct crypt_hash *hash, struct slice bytes);
+MUST_USE enum err crypt_hash_end(struct crypt_hash *hash, uint8_t out[CRYPT_SHA256_LEN]);
 /* Checksum of stored records (CRC-32C); against accident, not attack. */
 uint32_t crypt_crc32c(struct slice bytes);
 

@@ -108,6 +108,42 @@ Test(crypt, known_values)
 	cr_assert_eq(crypt_crc32c(SLICE_EMPTY), 0);
 }
 
+/* The vectors of RFC 3720, B.4: lengths on both sides of a word, and what lies askew in memory. */
+Test(crypt, crc32c_of_any_length)
+{
+	uint8_t bytes[48] = { 0 };
+
+	cr_assert_eq(crypt_crc32c(slice_of(bytes, 32)), 0x8a9136aa);
+	for (uint8_t i = 0; i < 32; i++)
+		bytes[i + 3] = i;
+	cr_assert_eq(crypt_crc32c(slice_of(bytes + 3, 32)), 0x46dd794e);
+	for (uint8_t i = 0; i < 32; i++)
+		bytes[i + 5] = (uint8_t) (31 - i);
+	cr_assert_eq(crypt_crc32c(slice_of(bytes + 5, 32)), 0x113fdb5c);
+	cr_assert_eq(crypt_crc32c(SLICE_LITERAL("a")), 0xc1d04330);
+}
+
+/* Parts in turn give what the whole gives, and the next digest begins anew. */
+Test(crypt, hash_of_parts)
+{
+	struct crypt_hash *hash;
+	uint8_t whole[CRYPT_SHA256_LEN], parts[CRYPT_SHA256_LEN];
+
+	cr_assert_eq(crypt_hash_new(&hash), ERR_OK);
+	cr_assert_eq(crypt_sha256(whole, SLICE_LITERAL("abc")), ERR_OK);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(crypt_hash_add(hash, SLICE_LITERAL("ab")), ERR_OK);
+		cr_assert_eq(crypt_hash_add(hash, SLICE_LITERAL("c")), ERR_OK);
+		cr_assert_eq(crypt_hash_end(hash, parts), ERR_OK);
+		cr_assert(slice_equal(slice_of(whole, 32), slice_of(parts, 32)));
+	}
+	cr_assert_eq(crypt_sha256(whole, SLICE_EMPTY), ERR_OK);
+	cr_assert_eq(crypt_hash_end(hash, parts), ERR_OK);
+	cr_assert(slice_equal(slice_of(whole, 32), slice_of(parts, 32)));
+	crypt_hash_free(hash);
+	crypt_hash_free(NULL);
+}
+
 /* What is sealed opens only with the same key, nonce, associated data and bytes. */
 Test(crypt, seal_and_open)
 {
