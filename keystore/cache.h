@@ -165,6 +165,7 @@ struct cache_read *cache_write_read(struct cache_write *write);
 struct cache_put {
 	const struct record *record;
 	bool logged;
+	bool heals; /* what is stored and damaged gives way to the record (its index stays) */
 	bool changed; /* out */
 	uint64_t seq; /* out */
 };

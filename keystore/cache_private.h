@@ -60,6 +60,8 @@ enum err cache_lookup(
 	struct cache_read *read, enum cache_table table, struct slice key, struct slice *out);
 enum err cache_store(
 	struct cache_write *write, enum cache_table table, struct slice key, struct slice value);
+/* ERR_OK also when there is none. */
+enum err cache_delete(struct cache_write *write, enum cache_table table, struct slice name);
 
 /* cache_space.c: ERR_FULL for an ERR_IO whose cause is a full disk. */
 enum err cache_blame_disk(const struct cache *cache, enum err err);

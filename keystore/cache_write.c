@@ -133,8 +133,9 @@ struct merging {
 };
 
 static enum err merging_begin(struct merging *merging, struct cache_write *write,
-	struct arena *arena, const struct record *record)
+	struct arena *arena, const struct cache_put *put)
 {
+	const struct record *record = put->record;
 	enum err err;
 
 	TRY(record_key(&merging->key, record));
@@ -146,9 +147,12 @@ static enum err merging_begin(struct merging *merging, struct cache_write *write
 		/* Copied: writing moves the pages that the slices would point into. */
 		merging->stored = arena_copy(arena, merging->stored);
 		TRY(merging->stored.data == NULL ? ERR_NOMEM : ERR_OK);
-		TRY(record_decode(&merging->before, arena, merging->stored));
-		TRY(record_merge(&merging->after, arena, &merging->before, record));
+		err = record_decode(&merging->before, arena, merging->stored);
+		merging->existed = err != ERR_CORRUPT || !put->heals;
+		TRY(merging->existed ? err : ERR_OK);
 	}
+	if (merging->existed)
+		TRY(record_merge(&merging->after, arena, &merging->before, record));
 	TRY(record_encode(&merging->bytes, &merging->after));
 out:
 	return err;
@@ -184,7 +188,7 @@ enum err cache_merge(struct cache_write *write, struct arena *arena, struct cach
 	put->seq = 0;
 	buf_init(&merging.key, RECORD_KEY_LEN_MAX);
 	buf_init(&merging.bytes, RECORD_LEN_MAX);
-	TRY(merging_begin(&merging, write, arena, put->record));
+	TRY(merging_begin(&merging, write, arena, put));
 	if (!merging.existed || !slice_equal(merging.stored, buf_slice(&merging.bytes)))
 		TRY(merging_store(&merging, write, arena, put));
 out:
@@ -203,7 +207,7 @@ enum err cache_put_fact(struct cache_write *write, const char *name, struct slic
 	return cache_store(write, CACHE_FACT, key, value);
 }
 
-static enum err cache_delete(struct cache_write *write, enum cache_table table, struct slice name)
+enum err cache_delete(struct cache_write *write, enum cache_table table, struct slice name)
 {
 	MDB_val key = cache_val(name);
 	int code = mdb_del(write->read.txn, write->cache->tables[table], &key, NULL);

@@ -231,6 +231,13 @@ MUST_USE enum err keystore_merge_start(struct keystore_pending **out, struct key
 MUST_USE enum err keystore_new_incarnation_start(struct keystore_pending **out,
 	struct keystore *keystore, void (*on_done)(void *ctx, enum err err), void *ctx);
 
+/* Removes what two nodes agree on and nobody asks for any more (keystore/cache_digest.h). Copied.
+ */
+struct cache_grave;
+MUST_USE enum err keystore_trim_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct cache_grave *graves, size_t grave_count,
+	void (*on_trimmed)(void *ctx, enum err err, size_t trimmed), void *ctx);
+
 /*
  * Checkpoint (design D10): what this node has changed and the key manager does not hold goes into
  * the ledger, in every instance. Starts one, or another right after one under way; how it goes is

@@ -50,7 +50,7 @@ static void merge_note_closed(struct merge *merge, const struct object *object)
 static enum err merge_put(struct merge *merge, struct cache_write *write, struct arena *arena,
 	const struct record *record)
 {
-	struct cache_put put = { .record = record };
+	struct cache_put put = { .record = record, .heals = true };
 	struct object *object;
 	enum err err;
 

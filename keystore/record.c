@@ -336,18 +336,28 @@ static enum err check_frame(struct cursor *out, struct slice bytes)
 	return cursor_u8(out) == RECORD_MAJOR ? ERR_OK : ERR_VERSION;
 }
 
+/* Up to the kind; the cursor is then at the fields. */
+static enum err get_head(struct cursor *cursor, struct record *out, struct slice bytes)
+{
+	unsigned kind;
+	enum err err;
+
+	*out = (struct record){ 0 };
+	TRY(check_frame(cursor, bytes));
+	out->minor = cursor_u8(cursor);
+	kind = cursor_be16(cursor);
+	TRY(kind != RECORD_OBJECT && kind != RECORD_CLIENT ? ERR_CORRUPT : ERR_OK);
+	out->kind = (enum record_kind) kind;
+out:
+	return err;
+}
+
 enum err record_decode(struct record *out, struct arena *arena, struct slice bytes)
 {
 	struct cursor cursor;
 	enum err err;
-	unsigned kind;
 
-	*out = (struct record){ 0 };
-	TRY(check_frame(&cursor, bytes));
-	out->minor = cursor_u8(&cursor);
-	kind = cursor_be16(&cursor);
-	TRY(kind != RECORD_OBJECT && kind != RECORD_CLIENT ? ERR_CORRUPT : ERR_OK);
-	out->kind = (enum record_kind) kind;
+	TRY(get_head(&cursor, out, bytes));
 	if (out->kind == RECORD_OBJECT)
 		TRY(get_object(&cursor, arena, &out->object));
 	else
@@ -355,6 +365,20 @@ enum err record_decode(struct record *out, struct arena *arena, struct slice byt
 	out->extension = cursor_bytes32(&cursor, RECORD_LEN_MAX);
 	if (cursor_end(&cursor) != ERR_OK || (out->minor <= RECORD_MINOR && out->extension.len > 0))
 		err = ERR_CORRUPT;
+out:
+	return err;
+}
+
+enum err record_glance(struct record *out, struct slice bytes)
+{
+	struct cursor cursor;
+	enum err err;
+
+	TRY(get_head(&cursor, out, bytes));
+	if (out->kind == RECORD_CLIENT)
+		return get_client(&cursor, &out->client);
+	get_object_head(&cursor, &out->object);
+	err = cursor.bad ? ERR_CORRUPT : ERR_OK;
 out:
 	return err;
 }

@@ -35,6 +35,9 @@ MUST_USE enum err record_encode(struct buf *out, const struct record *record);
  * point into `bytes`, arrays into the arena. Without an arena (NULL) only a client can be decoded:
  * ERR_CORRUPT for an object. */
 MUST_USE enum err record_decode(struct record *out, struct arena *arena, struct slice bytes);
+/* What stands at fixed places, after the checksum: a client, or an object without wrapped form and
+ * attributes. Needs no memory. ERR_CORRUPT, ERR_VERSION. */
+MUST_USE enum err record_glance(struct record *out, struct slice bytes);
 /* Kind byte, then uid or fingerprint: the key in the log, on the link and in digests. */
 MUST_USE enum err record_key(struct buf *out, const struct record *record);
 

@@ -226,6 +226,23 @@ Test(cache, unchanged_is_not_logged)
 	cr_assert_eq(position().seq, 1);
 }
 
+/* Changes a byte of every copy of the text in the file; it has 18. */
+static void spoil_text(const char *text)
+{
+	struct buf file;
+	char path[200];
+
+	cache_close(cache);
+	buf_init(&file, CACHE_TEST_MAP);
+	(void) snprintf(path, sizeof(path), "%s/data.mdb", folder.path);
+	cr_assert_eq(file_read(&file, path), ERR_OK);
+	for (size_t at = 0; at + 18 <= buf_slice(&file).len; at++)
+		if (slice_equal_text(slice_cut(buf_slice(&file), at, 18), text))
+			spoil("data.mdb", (off_t) at, "X", -1);
+	buf_free(&file);
+	cr_assert_eq(cache_folder_open(&cache, &folder, false, why), ERR_OK, "%s", why);
+}
+
 /* A damaged record is an error to read and to merge onto, and is counted; the others are served. */
 Test(cache, damaged_record)
 {
@@ -234,20 +251,10 @@ Test(cache, damaged_record)
 	struct object *object;
 	struct cache_write *write;
 	struct cache_verify verify = { 0 };
-	struct buf file;
-	char path[200];
 
 	(void) put_alone(&one, false);
 	(void) put_alone(&two, false);
-	cache_close(cache);
-	buf_init(&file, CACHE_TEST_MAP);
-	(void) snprintf(path, sizeof(path), "%s/data.mdb", folder.path);
-	cr_assert_eq(file_read(&file, path), ERR_OK);
-	for (size_t at = 0; at + 18 <= buf_slice(&file).len; at++)
-		if (slice_equal_text(slice_cut(buf_slice(&file), at, 18), "unmistakable-value"))
-			spoil("data.mdb", (off_t) at, "X", -1);
-	buf_free(&file);
-	cr_assert_eq(cache_folder_open(&cache, &folder, false, why), ERR_OK, "%s", why);
+	spoil_text("unmistakable-value");
 	cr_assert_eq(get(1, &object), ERR_CORRUPT);
 	cr_assert_eq(get(2, &object), ERR_OK);
 	write = begin();
@@ -256,6 +263,27 @@ Test(cache, damaged_record)
 	cr_assert_eq(cache_verify(cache, &verify, why), ERR_OK);
 	cr_assert_eq(verify.records, 2);
 	cr_assert_eq(verify.bad, 1);
+}
+
+/* The peer's record takes the place of a damaged one, if it is told to; else the damage stays. */
+Test(cache, damaged_record_is_healed)
+{
+	struct record one = key_record(1, "unmistakable-value"),
+		      peers = key_record(1, "of the peer");
+	struct cache_put put = { .record = &peers, .heals = true };
+	struct object *object;
+	struct cache_write *write;
+
+	(void) put_alone(&one, false);
+	spoil_text("unmistakable-value");
+	cr_assert_eq(get(1, &object), ERR_CORRUPT);
+	write = begin();
+	cr_assert_eq(cache_merge(write, arena, &put), ERR_OK);
+	cr_assert_eq(cache_commit(write), ERR_OK);
+	cr_assert(put.changed);
+	cr_assert_eq(put.seq, 0);
+	cr_assert_eq(get(1, &object), ERR_OK);
+	cr_assert(slice_equal_text(object->attributes[0].value, "of the peer"));
 }
 
 /* Walks go in key order and can be taken up behind the last key. */

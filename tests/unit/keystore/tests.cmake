@@ -2,6 +2,7 @@
 unit_test(keystore/envelope_test keystore)
 unit_test(keystore/record_test keystore)
 unit_test(keystore/merge_test keystore)
+unit_test(keystore/cache_digest_test keystore)
 unit_test(keystore/cache_test keystore)
 unit_test(keystore/cache_verify_test keystore)
 unit_test(keystore/ids_test keystore)
