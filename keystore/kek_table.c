@@ -17,8 +17,8 @@
 #include "keystore/vouches.h"
 
 enum {
-	HEADER_LEN = 8192,
-	TABLE_VERSION = 2,
+	HEADER_LEN = 12288,
+	TABLE_VERSION = 3,
 	SLOTS_MAX = 1 << 22, /* 2.5 GB */
 	SEALED_MAX = KEK_TABLE_MATERIAL_MAX + CRYPT_GCM_TAG_LEN,
 	READ_TRIES_MAX = 64, /* a write takes about a microsecond */
@@ -48,7 +48,7 @@ struct content {
 
 enum { CONTENT_WORDS = sizeof(struct content) / sizeof(uint64_t) };
 _Static_assert(sizeof(struct content) % sizeof(uint64_t) == 0, "content is copied by words");
-_Static_assert(sizeof(struct header) <= HEADER_LEN, "header fits its page");
+_Static_assert(sizeof(struct header) <= HEADER_LEN, "header fits its pages");
 
 struct slot {
 	_Atomic uint64_t generation;
@@ -413,6 +413,17 @@ void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms)
 uint64_t kek_table_vouch(const struct kek_table *table)
 {
 	return vouches_lease(&table->header->vouches);
+}
+
+enum err kek_table_set_leased(
+	struct kek_table *table, const struct instance_id *instance, bool leased)
+{
+	return vouches_set_leased(&table->header->vouches, instance->text, leased);
+}
+
+uint64_t kek_table_lease_of(const struct kek_table *table, const struct instance_id *instance)
+{
+	return vouches_lease_of(&table->header->vouches, instance->text);
 }
 
 void kek_table_set_vouch_of(

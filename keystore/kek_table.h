@@ -57,6 +57,10 @@ MUST_USE enum err kek_table_get(struct kek_table *table, struct arena *arena,
  * without a peer. 0 in a new table: not at all. Setting is the keeper's. */
 void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms);
 uint64_t kek_table_vouch(const struct kek_table *table);
+/* Whether the lease speaks for the instance; it does until told otherwise. ERR_LIMIT: too many. */
+MUST_USE enum err kek_table_set_leased(
+	struct kek_table *table, const struct instance_id *instance, bool leased);
+uint64_t kek_table_lease_of(const struct kek_table *table, const struct instance_id *instance);
 /* And one instance, by what its key manager told (design D19). The later of the two holds. */
 void kek_table_set_vouch_of(
 	struct kek_table *table, const struct instance_id *instance, uint64_t until_ms);

@@ -42,7 +42,8 @@ struct poll {
 
 static bool poll_is_leased(const struct poll *poll)
 {
-	return kek_table_vouch(poll->instance->keystore->table) > clock_boot_ms();
+	return kek_table_lease_of(poll->instance->keystore->table, &poll->instance->id) >
+	       clock_boot_ms();
 }
 
 static uint64_t poll_due_ms(const struct poll *poll)
