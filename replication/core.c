@@ -16,6 +16,10 @@ enum err core_new(struct core **out, const struct core_options *options)
 	core->state = CORE_DOWN;
 	core->since_ms = options->now_ms;
 	core->timer_ms = UINT64_MAX;
+	if (core->options.version_max == 0)
+		core->options.version_max = WIRE_VERSION_MAX;
+	if (core->options.compare_ms == 0)
+		core->options.compare_ms = CORE_COMPARE_MS;
 	lease_init(&core->lease, options->now_ms);
 	*out = core;
 	return ERR_OK;
@@ -133,7 +137,7 @@ static void on_link_up(struct core *core, const struct core_event *event)
 	hello = &core_send(core, WIRE_HELLO)->hello;
 	*hello = (struct wire_hello){
 		.version_min = WIRE_VERSION_MIN,
-		.version_max = WIRE_VERSION_MAX,
+		.version_max = core->options.version_max,
 		.node = core->options.node,
 		.cluster = slice_text(core->options.cluster),
 		.software = slice_text(core->options.software),
@@ -152,7 +156,7 @@ static const char *judge(const struct core *core, const struct wire_hello *hello
 		return "the peer belongs to another cluster";
 	if (hello->node != core->options.peer_node)
 		return "the peer has another node number than configured";
-	if (hello->version_min > WIRE_VERSION_MAX || hello->version_max < WIRE_VERSION_MIN)
+	if (hello->version_min > core->options.version_max || hello->version_max < WIRE_VERSION_MIN)
 		return "no protocol version in common with the peer";
 	return NULL;
 }
@@ -209,7 +213,11 @@ static void on_hello(struct core *core, const struct core_event *event)
 	if (core->state != CORE_HELLO)
 		return;
 	core->intake.peer = hello->own;
+	core->version = hello->version_max < core->options.version_max && !MUTANT(version_ignored)
+				? hello->version_max
+				: core->options.version_max;
 	core_move(core, CORE_CATCHING_UP, "the peer is the right one");
+	compare_start(core);
 	feed_start(core, event);
 }
 
@@ -248,6 +256,10 @@ static void on_frame(struct core *core, const struct core_event *event)
 		core_close(core, "the peer did not keep to the order of HELLO");
 		return;
 	}
+	if (frame->type > WIRE_BYE && core->version < WIRE_VERSION_DIGESTS) {
+		core_close(core, "the peer did not keep to the version");
+		return;
+	}
 	switch (frame->type) {
 	case WIRE_HELLO:
 		on_hello(core, event);
@@ -271,6 +283,15 @@ static void on_frame(struct core *core, const struct core_event *event)
 		break;
 	case WIRE_BYE:
 		on_bye(core, &frame->bye);
+		break;
+	case WIRE_DIGEST:
+		compare_on_digest(core, &frame->digest);
+		break;
+	case WIRE_DIFFER:
+		compare_on_differ(core, &frame->differ);
+		break;
+	case WIRE_REPAIR:
+		intake_on_repair(core, event);
 		break;
 	case WIRE_TYPE_END:
 		break;
@@ -360,6 +381,12 @@ static void dispatch(struct core *core, const struct core_event *event)
 	case CORE_EVENT_SNAPSHOT_READ:
 		feed_on_snapshot(core, event);
 		break;
+	case CORE_EVENT_DIGEST_READ:
+		compare_on_read(core, event);
+		break;
+	case CORE_EVENT_BUCKET_READ:
+		compare_on_bucket(core, event);
+		break;
 	case CORE_EVENT_INCARNATION:
 		on_incarnation(core, &event->incarnation);
 		break;
@@ -428,7 +455,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static void set_timer(struct core *core)
 {
-	uint64_t at_ms = gate_deadline(&core->gate);
+	uint64_t at_ms = earlier(gate_deadline(&core->gate), compare_due_ms(core));
 
 	if (core_is_up(core))
 		at_ms = earlier(at_ms, core->pinged_ms + CORE_PING_MS);

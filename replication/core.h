@@ -6,11 +6,12 @@
  * same code.
  *
  * core.c: link, HELLO, states, timers. scope.c: instances in common. feed.c: the stream to the
- * peer. intake.c: the stream from it. standing.c: what is told of it.
+ * peer. intake.c: the stream from it. compare.c: digests and repair. standing.c: what is told of it.
  */
 #ifndef REPLICATION_CORE_H
 #define REPLICATION_CORE_H
 
+#include "keystore/cache_digest.h"
 #include "replication/gate.h"
 #include "replication/wire.h"
 
@@ -33,6 +34,11 @@ enum {
 	CORE_CHUNK_BYTES_MAX = 262144, /* of one read of log or snapshot, the last record aside */
 	CORE_UNSENT_MAX = 524288, /* beyond, log and snapshot are not read */
 	CORE_MERGES_MAX = 64, /* under way; beyond, the link is not read */
+	CORE_COMPARE_MS = 300000, /* from one comparison of all buckets to the next */
+	CORE_COMPARE_FIRST = 30, /* the first one on a link comes after so small a part of that */
+	CORE_COMPARE_AGAIN_MAX = 3, /* rounds so soon, while buckets differ */
+	CORE_COMPARE_PAUSE_MS = 100, /* before a stretch is asked for again, */
+	CORE_COMPARE_TRIES_MAX = 5, /* while changes under way may be why it differs */
 	CORE_ACK_EVERY = 16, /* merges, while more are under way */
 	CORE_ACTIONS_MAX = CORE_LOG_ENTRIES_MAX + 16,
 	CORE_WHY_MAX = 200,
@@ -44,6 +50,8 @@ struct core_options {
 	uint16_t node, peer_node;
 	uint32_t ack_wait_ms;
 	struct slice instances; /* as in struct wire_hello, sorted by id; borrowed */
+	uint8_t version_max; /* speaks no later version; 0: WIRE_VERSION_MAX */
+	uint32_t compare_ms; /* 0: CORE_COMPARE_MS */
 	uint64_t now_ms;
 };
 
@@ -76,6 +84,8 @@ enum core_event_kind {
 	CORE_EVENT_MERGED,
 	CORE_EVENT_LOG_READ,
 	CORE_EVENT_SNAPSHOT_READ,
+	CORE_EVENT_DIGEST_READ,
+	CORE_EVENT_BUCKET_READ,
 	CORE_EVENT_INCARNATION, /* the new one is durable */
 	CORE_EVENT_HOLD,
 	CORE_EVENT_TIMER,
@@ -123,9 +133,13 @@ struct core_event {
 			const struct core_record *records;
 			size_t record_count;
 			struct core_cursor at; /* behind the last one read */
-			bool end; /* of all kinds */
+			bool end; /* of all kinds; of the bucket */
 			struct wire_position own;
-		} snapshot;
+		} snapshot; /* SNAPSHOT_READ, BUCKET_READ */
+		struct {
+			const struct cache_digest *digest;
+			struct wire_position own, applied; /* in the same transaction */
+		} digest;
 		struct wire_position incarnation;
 		struct keystore_hold *hold;
 	};
@@ -139,8 +153,13 @@ enum core_action_kind {
 	CORE_ACTION_MERGE, /* ends in CORE_EVENT_MERGED, in the order of the actions */
 	CORE_ACTION_READ_LOG, /* ends in CORE_EVENT_LOG_READ; later, as all reads */
 	CORE_ACTION_READ_SNAPSHOT,
+	CORE_ACTION_READ_DIGEST, /* of records of core_is_common */
+	CORE_ACTION_READ_BUCKET,
+	CORE_ACTION_TRIM, /* graves that the peer has, too; may be left undone */
+	CORE_ACTION_COMPARED, /* all buckets were */
 	CORE_ACTION_NEW_INCARNATION,
 	CORE_ACTION_RELEASE, /* take from core_take_released until there is none; later */
+	CORE_ACTION_SCOPE, /* the lease that is held speaks for these instances alone */
 	CORE_ACTION_VOUCH,
 	CORE_ACTION_TIMER, /* replaces the earlier one */
 };
@@ -169,7 +188,20 @@ struct core_action {
 		bool pause;
 		struct core_merge merge;
 		uint64_t log_first;
-		struct core_cursor cursor;
+		struct core_cursor cursor; /* READ_SNAPSHOT */
+		struct {
+			uint16_t first, count;
+			struct core_cursor cursor; /* READ_BUCKET: within the first */
+		} buckets;
+		struct {
+			const struct cache_grave *graves;
+			size_t count;
+		} trim;
+		uint64_t differing; /* COMPARED: buckets, which are being repaired */
+		struct {
+			const struct slice *ids; /* zero-filled, in order */
+			size_t count;
+		} scope;
 		uint64_t until_ms; /* VOUCH */
 		uint64_t at_ms; /* TIMER */
 	};
@@ -187,7 +219,10 @@ void core_step(struct core *core, const struct core_event *event, struct core_ac
 void core_cancel(struct core *core, struct keystore_hold *hold);
 struct keystore_hold *core_take_released(struct core *core);
 
-/* Other instances to compare at the next HELLO; only while there is no link. Borrowed. */
+/* Both nodes have it, and configured alike. */
+bool core_is_common(const struct core *core, const struct instance_id *instance);
+/* Other instances to compare at the next HELLO; only while there is no link, and after
+ * CORE_EVENT_GAP: a lease that is held does not speak for them. Borrowed. */
 void core_set_instances(struct core *core, struct slice instances);
 
 /* A full exchange, in one direction. */
@@ -203,6 +238,8 @@ struct core_status {
 	uint64_t since_ms, last_heard_ms;
 	uint64_t own_seq, acked_seq, peer_seq, merged_seq;
 	uint64_t holds, snapshots, differing_instances;
+	uint64_t comparisons, differing_buckets; /* complete ones on all links; in the last one */
+	uint64_t compared_ms; /* when it ended; 0: never */
 	uint64_t granted_until_ms, held_until_ms;
 	const char *peer_software;
 	uint64_t lag_ms; /* since the oldest change that is not acknowledged; 0: none */

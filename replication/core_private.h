@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What core.c, feed.c and intake.c share; nobody else includes this. */
+/* What core.c and the files that it names share; nobody else includes this. */
 #ifndef REPLICATION_CORE_PRIVATE_H
 #define REPLICATION_CORE_PRIVATE_H
 
@@ -79,6 +79,35 @@ struct intake {
 	struct wire_grant next;
 };
 
+enum compare_state {
+	COMPARE_RESTING, /* until due_ms */
+	COMPARE_DUE, /* a read is to be started: to ask, or to answer */
+	COMPARE_READING,
+	COMPARE_ASKED, /* waits for DIFFER */
+	COMPARE_BEHIND, /* answers when the merges that were started before are done */
+};
+
+/* The node with the lower number asks, the other one answers. Both send what differs. */
+struct compare {
+	enum compare_state state;
+	uint64_t due_ms;
+	uint64_t behind; /* as grant_behind */
+	uint16_t first, count; /* the stretch under way */
+	unsigned tries; /* of this stretch */
+	unsigned again; /* rounds in a row that found a difference */
+	struct cache_grave graves[CACHE_GRAVES_MAX]; /* of the stretch that was asked for */
+	size_t grave_count;
+	struct wire_digest asked; /* what is to be answered; its digests are in: */
+	uint8_t digests[WIRE_DIGESTS_MAX * WIRE_DIGEST_LEN];
+	uint8_t bits[WIRE_DIGESTS_MAX / 8]; /* of the answer under way */
+	uint8_t repair[WIRE_BUCKETS / 8]; /* buckets to be sent */
+	size_t repair_count;
+	uint16_t repairing; /* the one under way, if the cursor is not at its start */
+	struct core_cursor cursor;
+	uint64_t found; /* differing, in the round under way */
+	uint64_t rounds, differing, ended_ms;
+};
+
 struct core {
 	struct core_options options;
 	enum core_state state;
@@ -94,6 +123,10 @@ struct core {
 	uint8_t scope[32];
 	struct slice common[WIRE_INSTANCES_MAX]; /* ids within options.instances */
 	size_t common_count;
+	/* Those that the lease which is held speaks for: in common when it was granted, and
+	 * since. */
+	struct slice leased[WIRE_INSTANCES_MAX];
+	size_t leased_count;
 	uint64_t differing;
 	struct lease lease;
 	struct gate gate;
@@ -102,6 +135,8 @@ struct core {
 	struct lag lag;
 	uint64_t fenced_ms; /* 0: not fenced */
 	struct intake intake;
+	struct compare compare;
+	uint8_t version; /* that both speak; of this link */
 	/* scratch of one step */
 	uint64_t now_ms;
 	size_t unsent;
@@ -116,9 +151,10 @@ void core_move(struct core *core, enum core_state state, const char *why);
 /* The one way in which this side gives up a link. */
 void core_close(struct core *core, const char *why);
 bool core_is_up(const struct core *core); /* HELLOs were exchanged */
-bool core_is_common(const struct core *core, const struct instance_id *instance);
 /* Takes the peer's list of its HELLO. */
 void core_compare_instances(struct core *core, struct slice theirs);
+/* A lease was taken: it speaks for what is in common now. */
+void core_widen_lease(struct core *core);
 /* After a grant in either direction: both make the link streaming. */
 void core_on_granted(struct core *core);
 
@@ -129,8 +165,12 @@ void feed_on_ack(struct core *core, const struct wire_position *position);
 void feed_on_ping(struct core *core, uint64_t asked_ms);
 void feed_on_log(struct core *core, const struct core_event *event);
 void feed_on_snapshot(struct core *core, const struct core_event *event);
+/* Those of a snapshot or bucket that are in common, in one frame of the type. */
+void feed_send_records(struct core *core, enum wire_type type, const struct core_event *event);
 /* Starts whatever may be started now. */
 void feed_poke(struct core *core);
+/* Ends the read under way; false when its result belongs to an earlier link. */
+bool feed_finish_read(struct feed *feed);
 
 void lag_on_logged(struct core *core, uint64_t seq);
 void lag_on_acked(struct core *core, uint64_t seq);
@@ -152,5 +192,17 @@ void intake_on_data(struct core *core, const struct core_event *event);
 void intake_on_snap(struct core *core, const struct core_event *event);
 void intake_on_grant(struct core *core, const struct wire_grant *grant);
 void intake_on_merged(struct core *core, const struct core_event *event);
+void intake_on_repair(struct core *core, const struct core_event *event);
+
+/* On a new link; nothing of an earlier one is under way. */
+void compare_start(struct core *core);
+void compare_on_digest(struct core *core, const struct wire_digest *digest);
+void compare_on_differ(struct core *core, const struct wire_differ *differ);
+void compare_on_read(struct core *core, const struct core_event *event);
+void compare_on_bucket(struct core *core, const struct core_event *event);
+/* The feed has nothing to read: starts the next read of a comparison, if one is due. */
+void compare_poke(struct core *core);
+/* When compare_poke has something to do; UINT64_MAX: not by the clock. */
+uint64_t compare_due_ms(const struct core *core);
 
 #endif

@@ -90,6 +90,8 @@ void feed_poke(struct core *core)
 		core_add(core, CORE_ACTION_READ_LOG)->log_first = feed->sent.seq + 1;
 		feed->reading = true;
 		feed->dirty = false;
+	} else if (feed->mode == FEED_TAIL) {
+		compare_poke(core);
 	}
 }
 
@@ -115,8 +117,7 @@ void feed_on_ack(struct core *core, const struct wire_position *position)
 	lag_on_acked(core, position->seq);
 }
 
-/* Ends the read under way; false when its result belongs to an earlier link. */
-static bool finish_read(struct feed *feed)
+bool feed_finish_read(struct feed *feed)
 {
 	bool stale = feed->stale_read;
 
@@ -130,7 +131,7 @@ void feed_on_log(struct core *core, const struct core_event *event)
 {
 	struct feed *feed = &core->feed;
 
-	if (!finish_read(feed)) {
+	if (!feed_finish_read(feed)) {
 		feed->dirty = true;
 		return;
 	}
@@ -161,7 +162,7 @@ void feed_on_log(struct core *core, const struct core_event *event)
 		feed->dirty = true;
 }
 
-static void send_chunk(struct core *core, const struct core_event *event)
+void feed_send_records(struct core *core, enum wire_type type, const struct core_event *event)
 {
 	struct wire_frame *frame;
 	size_t count = 0;
@@ -174,7 +175,7 @@ static void send_chunk(struct core *core, const struct core_event *event)
 		}
 	if (count == 0)
 		return;
-	frame = core_send(core, WIRE_SNAP);
+	frame = core_send(core, type);
 	frame->snap = (struct wire_snap){ core->record_bytes, count };
 	core->feed.snapshot.record_count += count;
 }
@@ -183,7 +184,7 @@ void feed_on_snapshot(struct core *core, const struct core_event *event)
 {
 	struct feed *feed = &core->feed;
 
-	if (!finish_read(feed) || feed->mode != FEED_SNAPSHOT)
+	if (!feed_finish_read(feed) || feed->mode != FEED_SNAPSHOT)
 		return;
 	if (!feed->snapshot_begun) {
 		/* Read in the same transaction as the first records: all others are newer. */
@@ -192,7 +193,7 @@ void feed_on_snapshot(struct core *core, const struct core_event *event)
 		feed->snapshot = (struct core_snapshot){ .began_ms = core->now_ms };
 		core_send(core, WIRE_SNAP_BEGIN)->position = feed->base;
 	}
-	send_chunk(core, event);
+	feed_send_records(core, WIRE_SNAP, event);
 	feed->cursor = event->snapshot.at;
 	if (!event->snapshot.end)
 		return;

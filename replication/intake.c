@@ -112,6 +112,16 @@ void intake_on_snap(struct core *core, const struct core_event *event)
 	intake_pause_if_full(core);
 }
 
+void intake_on_repair(struct core *core, const struct core_event *event)
+{
+	if (core->intake.mode != INTAKE_TAIL) {
+		core_close(core, "the peer repaired amid a snapshot");
+		return;
+	}
+	start_merge(core, pick_common(core, event), false);
+	intake_pause_if_full(core);
+}
+
 /* What was promised behind changes counts once they are durable. */
 static void take_grants(struct core *core)
 {
@@ -122,8 +132,10 @@ static void take_grants(struct core *core)
 		uint64_t from_ms =
 			MUTANT(lease_from_receipt) ? core->now_ms : intake->grant.asked_ms;
 
-		if (lease_take(&core->lease, from_ms, intake->grant.length_ms))
+		if (lease_take(&core->lease, from_ms, intake->grant.length_ms)) {
+			core_widen_lease(core);
 			core_add(core, CORE_ACTION_VOUCH)->until_ms = core->lease.held_until_ms;
+		}
 		intake->taken = true;
 		intake->grant_waits = intake->next_waits;
 		intake->grant = intake->next;

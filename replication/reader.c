@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/reader.h"
 #include <stdio.h>
+#include "base/clock.h"
 #include "base/log.h"
 
 void reader_fact_name(char out[READER_FACT_MAX], uint16_t peer_node)
@@ -33,23 +34,28 @@ out:
 	return err;
 }
 
+/* All zero when there is no such fact, or none that can be read. */
+static enum err read_applied(struct cache_read *read, const char *fact, struct wire_applied *out)
+{
+	struct slice value;
+	enum err err = cache_get_fact(read, fact, &value);
+
+	*out = (struct wire_applied){ 0 };
+	if (err == ERR_MISS || err == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (err == ERR_OK && wire_applied_get(out, value) != ERR_OK)
+		log_warning("peer-position-unreadable", "fact=%s", fact);
+	return err;
+}
+
 enum err reader_up(struct cache *cache, const char *fact, struct core_event *event)
 {
 	struct cache_read *read = NULL;
-	struct slice value;
 	enum err err;
 
-	event->up.applied = (struct wire_applied){ 0 };
 	TRY(cache_read_begin(&read, cache));
 	TRY(read_own(read, &event->up.own));
-	err = cache_get_fact(read, fact, &value);
-	if (err == ERR_MISS || err == ERR_NOT_FOUND) {
-		err = ERR_OK;
-		goto out;
-	}
-	TRY(err);
-	if (wire_applied_get(&event->up.applied, value) != ERR_OK)
-		log_warning("peer-position-unreadable", "fact=%s", fact);
+	TRY(read_applied(read, fact, &event->up.applied));
 out:
 	cache_read_end(read);
 	return err;
@@ -216,18 +222,32 @@ static enum err snapshot_visit(void *ctx, struct slice record_key, struct slice 
 	return walk->full ? ERR_LIMIT : ERR_OK;
 }
 
-enum err reader_snapshot(struct cache *cache, struct arena *arena, const struct core_cursor *cursor,
-	struct core_event *event)
+/* Of a kind, or of a kind within one bucket; *more says whether there are further ones. */
+static enum err snapshot_read(struct snapshot_walk *walk, struct cache_read *read,
+	const struct core_cursor *cursor, const uint16_t *bucket, bool *more)
 {
-	struct snapshot_walk walk = { .arena = arena, .at = *cursor };
-	struct cache_read *read = NULL;
 	struct cache_walk ask = {
 		.kind = cursor->kind,
 		.after = slice_of(cursor->after, cursor->after_len),
 		.records_max = WIRE_RECORDS_MAX,
 		.visit = snapshot_visit,
-		.ctx = &walk,
+		.ctx = walk,
 	};
+	enum err err = bucket == NULL ? cache_walk(read, &ask, more)
+				      : cache_digest_walk(read, *bucket, &ask, more);
+
+	if (err == ERR_LIMIT && walk->full) {
+		*more = true;
+		return ERR_OK;
+	}
+	return err;
+}
+
+static enum err snapshot_fill(struct cache *cache, struct arena *arena,
+	const struct core_cursor *cursor, const uint16_t *bucket, struct core_event *event)
+{
+	struct snapshot_walk walk = { .arena = arena, .at = *cursor };
+	struct cache_read *read = NULL;
 	bool more = false;
 	enum err err;
 
@@ -236,12 +256,7 @@ enum err reader_snapshot(struct cache *cache, struct arena *arena, const struct 
 		return ERR_NOMEM;
 	TRY(cache_read_begin(&read, cache));
 	TRY(read_own(read, &event->snapshot.own));
-	err = cache_walk(read, &ask, &more);
-	if (err == ERR_LIMIT && walk.full) {
-		err = ERR_OK;
-		more = true;
-	}
-	TRY(err);
+	TRY(snapshot_read(&walk, read, cursor, bucket, &more));
 	if (!more && cursor->kind == RECORD_CLIENT)
 		walk.at = (struct core_cursor){ .kind = RECORD_OBJECT };
 	else
@@ -249,6 +264,54 @@ enum err reader_snapshot(struct cache *cache, struct arena *arena, const struct 
 	event->snapshot.records = walk.records;
 	event->snapshot.record_count = walk.count;
 	event->snapshot.at = walk.at;
+out:
+	cache_read_end(read);
+	return err;
+}
+
+enum err reader_snapshot(struct cache *cache, struct arena *arena, const struct core_cursor *cursor,
+	struct core_event *event)
+{
+	return snapshot_fill(cache, arena, cursor, NULL, event);
+}
+
+enum err reader_bucket(struct cache *cache, struct arena *arena, uint16_t bucket,
+	const struct core_cursor *cursor, struct core_event *event)
+{
+	return snapshot_fill(cache, arena, cursor, &bucket, event);
+}
+
+/* ---- digests ---- */
+
+static bool digest_wants(void *ctx, const struct instance_id *instance)
+{
+	return core_is_common(ctx, instance);
+}
+
+enum err reader_digest(struct cache *cache, struct arena *arena, const struct reader_digest *ask,
+	struct core_event *event)
+{
+	struct cache_digest *digest = ARENA_NEW(arena, struct cache_digest);
+	struct cache_read *read = NULL;
+	struct wire_applied applied;
+	enum err err = digest == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	digest->first = ask->first;
+	digest->count = ask->count;
+	digest->wants = digest_wants;
+	digest->ctx = (void *) ask->core;
+	digest->cut = clock_wall_seconds() - CACHE_GRAVE_AGE_S;
+	TRY(cache_read_begin(&read, cache));
+	TRY(read_own(read, &event->digest.own));
+	TRY(read_applied(read, ask->fact, &applied));
+	TRY(cache_digest_read(read, digest));
+	if (digest->damaged > 0)
+		log_error("records-damaged",
+			"count=%zu bucket=%u effect=\"not served, sent or compared\"",
+			digest->damaged, (unsigned) digest->first);
+	event->digest.digest = digest;
+	event->digest.applied = applied.position;
 out:
 	cache_read_end(read);
 	return err;

@@ -25,6 +25,18 @@ MUST_USE enum err reader_log(
 /* Fills event->snapshot with records behind the cursor. */
 MUST_USE enum err reader_snapshot(struct cache *cache, struct arena *arena,
 	const struct core_cursor *cursor, struct core_event *event);
+/* Fills event->digest with digests of the records of core_is_common, in the arena; fact as above.
+ */
+struct reader_digest {
+	const struct core *core;
+	const char *fact;
+	uint16_t first, count;
+};
+MUST_USE enum err reader_digest(struct cache *cache, struct arena *arena,
+	const struct reader_digest *ask, struct core_event *event);
+/* Fills event->snapshot with records of the bucket behind the cursor. */
+MUST_USE enum err reader_bucket(struct cache *cache, struct arena *arena, uint16_t bucket,
+	const struct core_cursor *cursor, struct core_event *event);
 /* Whose record it is; ERR_CORRUPT, ERR_VERSION. */
 MUST_USE enum err reader_record(struct core_record *out, struct arena *arena, struct slice bytes);
 

@@ -60,6 +60,7 @@ static enum err make_core(struct replication *replication)
 		.node = replication->options.node,
 		.peer_node = replication->options.peer_node,
 		.ack_wait_ms = replication->options.ack_wait_ms,
+		.compare_ms = replication->options.compare_ms,
 		.now_ms = clock_boot_ms(),
 	};
 	enum err err;
@@ -181,6 +182,7 @@ enum err replication_start(struct replication *replication, char why[REPLICATION
 	};
 
 	replication->started = true;
+	replication_tell_leased(replication, NULL, 0);
 	keystore_set_gate(replication->options.keystore, &gate);
 	keystore_set_on_logged(replication->options.keystore, replication_on_logged, replication);
 	return link_start(replication->link, why);
@@ -256,10 +258,12 @@ enum err replication_set_instances(struct replication *replication,
 	TRY(instance_count > WIRE_INSTANCES_MAX ? ERR_LIMIT : ERR_OK);
 	TRY(instances_encode(&encoded, instances, instance_count));
 	link_down(replication, "the instances were changed");
+	replication_drop_lease(replication);
 	buf_free(&replication->instances);
 	replication->instances = encoded;
 	buf_init(&encoded, 0);
 	core_set_instances(replication->core, buf_slice(&replication->instances));
+	replication_tell_leased(replication, NULL, 0);
 	link_cut(replication->link, was_cut);
 out:
 	buf_free(&encoded);
@@ -322,6 +326,9 @@ void replication_status(const struct replication *replication, struct replicatio
 		.merged_seq = status.merged_seq,
 		.holds = status.holds,
 		.snapshots = status.snapshots,
+		.comparisons = status.comparisons,
+		.differing_buckets = status.differing_buckets,
+		.compared_ms = status.compared_ms,
 		.differing_instances = status.differing_instances,
 		.lag_ms = status.lag_ms,
 		.lease_held_until_ms = status.held_until_ms,

@@ -36,12 +36,17 @@ struct replication_options {
 	const char *peer_address; /* needed by the lower number */
 	struct replication_files files; /* read by replication_new */
 	uint32_t ack_wait_ms; /* 50 */
+	uint32_t compare_ms; /* between comparisons of the caches; 0: 5 minutes */
 	const struct replication_instance *instances; /* copied */
 	size_t instance_count;
 	/* Until when (boot ms) this node may answer from its cache: the peer's lease (design D19),
 	 * granted behind changes that are merged by now; 0: no longer. Called whenever it moves;
 	 * before the first call it may not. */
 	void (*on_vouch)(void *ctx, uint64_t until_ms);
+	/* Whether the lease speaks for an own instance: not for one that the peer does not have, or
+	 * has otherwise (design D22). Called before on_vouch, for each at the start (false) and
+	 * whenever any changes. */
+	void (*on_leased)(void *ctx, const struct instance_id *instance, bool leased);
 	void *ctx;
 };
 
@@ -93,6 +98,9 @@ struct replication_status {
 	uint64_t peer_seq, merged_seq;
 	uint64_t holds; /* answers at the gate now */
 	uint64_t snapshots; /* full exchanges since start */
+	uint64_t comparisons; /* of all buckets, since start */
+	uint64_t differing_buckets; /* in the last one; they are repaired */
+	uint64_t compared_ms; /* boot time when it ended, 0: never */
 	uint64_t differing_instances;
 	char peer_version[32];
 	uint64_t lag_ms; /* since the oldest own change that is not acknowledged; 0: none */

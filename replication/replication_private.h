@@ -34,7 +34,7 @@ struct replication {
 	struct loop_task read_task, release_task, failed_task, stopped_task;
 	struct core_action read; /* what read_task reads */
 	struct merge_job merges[CORE_MERGES_MAX];
-	struct keystore_pending *incarnation;
+	struct keystore_pending *incarnation, *trim;
 	void (*on_stopped)(void *ctx);
 	void *stopped_ctx;
 	struct core_actions actions;
@@ -47,6 +47,9 @@ void replication_step(struct replication *replication, struct core_event *event)
 /* Gives up the link for a reason that the core cannot see. */
 void replication_drop_link(struct replication *replication, const char *why);
 
+/* Tells of every own instance whether it is among these. */
+void replication_tell_leased(
+	struct replication *replication, const struct slice *ids, size_t count);
 void replication_step_kind(struct replication *replication, enum core_event_kind kind);
 extern const struct link_handler replication_link_handler;
 /* Calls the holds that the core let go; a loop task. */
@@ -59,6 +62,8 @@ void replication_on_cancel(void *ctx, struct keystore_hold *hold);
 /* The store's side of the actions: replication_store.c. */
 void replication_store_merge(struct replication *replication, const struct core_merge *action);
 void replication_store_renew(struct replication *replication);
+void replication_store_trim(
+	struct replication *replication, const struct cache_grave *graves, size_t grave_count);
 /* Runs replication->read; a loop task. */
 void replication_store_read(void *ctx);
 /* Ends merges that could not be started; a loop task. */

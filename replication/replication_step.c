@@ -63,6 +63,31 @@ static void perform_timer(struct replication *replication, uint64_t at_ms)
 		loop_timer_set(replication->timer, at_ms > now_ms ? at_ms - now_ms : 0);
 }
 
+void replication_tell_leased(struct replication *replication, const struct slice *ids, size_t count)
+{
+	struct slice own = buf_slice(&replication->instances);
+
+	for (size_t at = 0; at < own.len; at += WIRE_INSTANCE_LEN) {
+		struct slice id = slice_cut(own, at, INSTANCE_ID_LEN_MAX);
+		struct instance_id instance = { 0 };
+		bool leased = false;
+
+		for (size_t i = 0; i < count && !leased; i++)
+			leased = slice_equal(ids[i], id);
+		bytes_copy(instance.text, id.data, id.len);
+		replication->options.on_leased(replication->options.ctx, &instance, leased);
+	}
+}
+
+static void log_compared(uint64_t differing)
+{
+	if (differing == 0)
+		log_debug("peer-compared", "differing=0");
+	else
+		log_warning("peer-differed", "buckets=%llu of=%d effect=\"being repaired\"",
+			(unsigned long long) differing, WIRE_BUCKETS);
+}
+
 static void perform(struct replication *replication, const struct core_action *action)
 {
 	switch (action->kind) {
@@ -85,14 +110,25 @@ static void perform(struct replication *replication, const struct core_action *a
 		break;
 	case CORE_ACTION_READ_LOG:
 	case CORE_ACTION_READ_SNAPSHOT:
+	case CORE_ACTION_READ_DIGEST:
+	case CORE_ACTION_READ_BUCKET:
 		replication->read = *action;
 		loop_defer(replication->options.loop, &replication->read_task);
+		break;
+	case CORE_ACTION_TRIM:
+		replication_store_trim(replication, action->trim.graves, action->trim.count);
+		break;
+	case CORE_ACTION_COMPARED:
+		log_compared(action->differing);
 		break;
 	case CORE_ACTION_NEW_INCARNATION:
 		replication_store_renew(replication);
 		break;
 	case CORE_ACTION_RELEASE:
 		loop_defer(replication->options.loop, &replication->release_task);
+		break;
+	case CORE_ACTION_SCOPE:
+		replication_tell_leased(replication, action->scope.ids, action->scope.count);
 		break;
 	case CORE_ACTION_VOUCH:
 		replication->options.on_vouch(replication->options.ctx, action->until_ms);
@@ -177,7 +213,7 @@ static enum err complete_frame(struct replication *replication, struct core_even
 		return reader_record(
 			&replication->records[0], replication->arena, frame->data.record);
 	}
-	if (frame->type != WIRE_SNAP)
+	if (frame->type != WIRE_SNAP && frame->type != WIRE_REPAIR)
 		return ERR_OK;
 	event->frame.record_count = frame->snap.record_count;
 	for (size_t i = 0; i < frame->snap.record_count; i++)

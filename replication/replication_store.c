@@ -102,7 +102,47 @@ void replication_store_renew(struct replication *replication)
 	ASSERT(err == ERR_OK);
 }
 
+/* ---- trimming ---- */
+
+static void trim_on_done(void *ctx, enum err err, size_t trimmed)
+{
+	struct replication *replication = ctx;
+
+	replication->trim = NULL;
+	if (err != ERR_OK)
+		log_warning("tombstones-not-trimmed", "error=%s", err_name(err));
+	else if (trimmed > 0)
+		log_info("tombstones-trimmed", "count=%zu", trimmed);
+}
+
+/* One at a time: what is left out is a grave in the next comparison, too. */
+void replication_store_trim(
+	struct replication *replication, const struct cache_grave *graves, size_t grave_count)
+{
+	enum err err;
+
+	if (replication->trim != NULL)
+		return;
+	err = keystore_trim_start(&replication->trim, replication->options.keystore, graves,
+		grave_count, trim_on_done, replication);
+	if (err != ERR_OK)
+		trim_on_done(replication, err, 0);
+}
+
 /* ---- reading ---- */
+
+static enum err read_digest(struct replication *replication, struct core_event *event)
+{
+	const struct reader_digest ask = {
+		.core = replication->core,
+		.fact = replication->fact,
+		.first = replication->read.buckets.first,
+		.count = replication->read.buckets.count,
+	};
+
+	return reader_digest(
+		keystore_cache(replication->options.keystore), replication->arena, &ask, event);
+}
 
 void replication_store_read(void *ctx)
 {
@@ -112,11 +152,23 @@ void replication_store_read(void *ctx)
 	struct core_event event = { .kind = CORE_EVENT_LOG_READ };
 	enum err err;
 
-	if (read->kind == CORE_ACTION_READ_LOG) {
-		err = reader_log(cache, replication->arena, read->log_first, &event);
-	} else {
+	switch (read->kind) {
+	case CORE_ACTION_READ_SNAPSHOT:
 		event.kind = CORE_EVENT_SNAPSHOT_READ;
 		err = reader_snapshot(cache, replication->arena, &read->cursor, &event);
+		break;
+	case CORE_ACTION_READ_DIGEST:
+		event.kind = CORE_EVENT_DIGEST_READ;
+		err = read_digest(replication, &event);
+		break;
+	case CORE_ACTION_READ_BUCKET:
+		event.kind = CORE_EVENT_BUCKET_READ;
+		err = reader_bucket(cache, replication->arena, read->buckets.first,
+			&read->buckets.cursor, &event);
+		break;
+	default:
+		err = reader_log(cache, replication->arena, read->log_first, &event);
+		break;
 	}
 	if (err != ERR_OK) {
 		log_error("peer-read-failed", "error=%s", err_name(err));
@@ -134,4 +186,6 @@ void replication_store_cancel(struct replication *replication)
 			keystore_cancel(replication->merges[i].pending);
 	if (replication->incarnation != NULL)
 		keystore_cancel(replication->incarnation);
+	if (replication->trim != NULL)
+		keystore_cancel(replication->trim);
 }

@@ -128,6 +128,75 @@ out:
 	return err;
 }
 
+static enum err put_digest(struct buf *out, const struct wire_digest *digest)
+{
+	enum err err;
+
+	TRY(buf_append_be16(out, digest->first));
+	TRY(buf_append_u8(out, digest->last));
+	TRY(put_position(out, &digest->own));
+	TRY(put_position(out, &digest->applied));
+	TRY(buf_append_be64(out, (uint64_t) digest->cut));
+	TRY(buf_append_be16(out, (uint16_t) (digest->digests.len / WIRE_DIGEST_LEN)));
+	TRY(buf_append(out, digest->digests));
+out:
+	return err;
+}
+
+static bool get_flag(struct cursor *cursor)
+{
+	uint8_t flag = cursor_u8(cursor);
+
+	if (flag > 1)
+		cursor->bad = true;
+	return flag == 1;
+}
+
+static bool are_buckets(uint16_t first, size_t count)
+{
+	return count > 0 && count <= WIRE_DIGESTS_MAX && first + count <= WIRE_BUCKETS;
+}
+
+static void get_digest(struct cursor *cursor, struct wire_digest *out)
+{
+	size_t count;
+
+	out->first = cursor_be16(cursor);
+	out->last = get_flag(cursor);
+	get_position(cursor, &out->own);
+	get_position(cursor, &out->applied);
+	out->cut = (int64_t) cursor_be64(cursor);
+	count = cursor_be16(cursor);
+	if (!are_buckets(out->first, count))
+		cursor->bad = true;
+	out->digests = cursor_bytes(cursor, count * WIRE_DIGEST_LEN);
+}
+
+static enum err put_differ(struct buf *out, const struct wire_differ *differ)
+{
+	enum err err;
+
+	ASSERT(differ->bits.len == (differ->count + 7u) / 8);
+	TRY(buf_append_be16(out, differ->first));
+	TRY(buf_append_be16(out, differ->count));
+	TRY(buf_append_u8(out, differ->sure));
+	TRY(buf_append_be64(out, (uint64_t) differ->cut));
+	TRY(buf_append(out, differ->bits));
+out:
+	return err;
+}
+
+static void get_differ(struct cursor *cursor, struct wire_differ *out)
+{
+	out->first = cursor_be16(cursor);
+	out->count = cursor_be16(cursor);
+	if (!are_buckets(out->first, out->count))
+		cursor->bad = true;
+	out->sure = get_flag(cursor);
+	out->cut = (int64_t) cursor_be64(cursor);
+	out->bits = cursor_bytes(cursor, (out->count + 7u) / 8);
+}
+
 static enum err put_body(struct buf *out, const struct wire_frame *frame)
 {
 	switch (frame->type) {
@@ -144,9 +213,14 @@ static enum err put_body(struct buf *out, const struct wire_frame *frame)
 	case WIRE_GRANT:
 		return put_grant(out, &frame->grant);
 	case WIRE_SNAP:
+	case WIRE_REPAIR:
 		return put_snap(out, &frame->snap);
 	case WIRE_BYE:
 		return put_bye(out, &frame->bye);
+	case WIRE_DIGEST:
+		return put_digest(out, &frame->digest);
+	case WIRE_DIFFER:
+		return put_differ(out, &frame->differ);
 	case WIRE_TYPE_END:
 		break;
 	}
@@ -214,11 +288,18 @@ enum err wire_decode(struct wire_frame *out, struct slice records[WIRE_RECORDS_M
 		out->grant.length_ms = cursor_be32(&cursor);
 		break;
 	case WIRE_SNAP:
+	case WIRE_REPAIR:
 		get_snap(&cursor, &out->snap, records);
 		break;
 	case WIRE_BYE:
 		out->bye.code = cursor_u8(&cursor);
 		out->bye.why = cursor_bytes16(&cursor, WIRE_WHY_LEN_MAX);
+		break;
+	case WIRE_DIGEST:
+		get_digest(&cursor, &out->digest);
+		break;
+	case WIRE_DIFFER:
+		get_differ(&cursor, &out->differ);
 		break;
 	default:
 		return ERR_INVALID;

@@ -19,12 +19,17 @@ enum wire_type {
 	WIRE_SNAP,
 	WIRE_SNAP_END,
 	WIRE_BYE,
+	/* Since version 2. */
+	WIRE_DIGEST,
+	WIRE_DIFFER,
+	WIRE_REPAIR,
 	WIRE_TYPE_END
 };
 
 enum {
 	WIRE_VERSION_MIN = 1,
-	WIRE_VERSION_MAX = 1,
+	WIRE_VERSION_MAX = 2,
+	WIRE_VERSION_DIGESTS = 2, /* the first that compares */
 	WIRE_HEAD_LEN = 5, /* be32 body length, u8 type */
 	WIRE_BODY_MAX = 1048576,
 	WIRE_CLUSTER_LEN_MAX = 63,
@@ -34,6 +39,9 @@ enum {
 	WIRE_INSTANCES_MAX = 256,
 	WIRE_RECORDS_MAX = 128, /* in one SNAP */
 	WIRE_RECORD_LEN_MAX = 65536,
+	WIRE_BUCKETS = 4096,
+	WIRE_DIGESTS_MAX = 256, /* in one DIGEST */
+	WIRE_DIGEST_LEN = 32,
 };
 
 /* A place in a node's stream of own changes. All zero: none. */
@@ -76,6 +84,24 @@ struct wire_snap {
 	size_t record_count;
 };
 
+/* Digests of the sender's buckets first..first+count-1, read in one transaction. */
+struct wire_digest {
+	uint16_t first;
+	bool last; /* what differs is repaired, also where changes under way may be the cause */
+	struct wire_position own, applied; /* in that transaction */
+	int64_t cut; /* tombstones of a destruction before, in seconds, may go where all agrees */
+	struct slice digests; /* WIRE_DIGEST_LEN bytes each */
+};
+
+/* The answer: of the buckets asked for, from the first on, as many as were compared. */
+struct wire_differ {
+	uint16_t first;
+	uint16_t count;
+	bool sure; /* no change was under way */
+	int64_t cut; /* the earlier of both nodes' */
+	struct slice bits; /* bit n, the lowest of a byte first: bucket first + n differs */
+};
+
 enum wire_bye_code { WIRE_BYE_STOP, WIRE_BYE_REFUSED };
 struct wire_bye {
 	uint8_t code;
@@ -90,7 +116,9 @@ struct wire_frame {
 		struct wire_position position; /* ACK, SNAP_BEGIN, SNAP_END */
 		uint64_t ping_ms; /* PING: boot time of the sender */
 		struct wire_grant grant;
-		struct wire_snap snap;
+		struct wire_snap snap; /* SNAP, REPAIR */
+		struct wire_digest digest;
+		struct wire_differ differ;
 		struct wire_bye bye;
 	};
 };
@@ -102,7 +130,7 @@ MUST_USE enum err wire_encode(struct buf *out, const struct wire_frame *frame);
  * length; ERR_TRUNCATED: more must come; ERR_INVALID: not a frame of ours, or too long. */
 MUST_USE enum err wire_split(
 	struct slice bytes, uint8_t *type, struct slice *body, size_t *frame_len);
-/* Slices point into body; a SNAP's records into the given array. ERR_INVALID. */
+/* Slices point into body; a SNAP's or REPAIR's records into the given array. ERR_INVALID. */
 MUST_USE enum err wire_decode(struct wire_frame *out, struct slice records[WIRE_RECORDS_MAX],
 	uint8_t type, struct slice body);
 

@@ -33,10 +33,10 @@ static void back_off(struct world_node *node, struct world_flow *flow)
 static bool is_settled_by_a_flow(
 	const struct world_node *node, const struct world_flow *self, uint64_t nonce)
 {
-	for (size_t i = 0; i < WORLD_FLOWS; i++) {
-		const struct world_flow *flow = &node->flows[i];
+	for (uint64_t left = node->active; left != 0; left &= left - 1) {
+		const struct world_flow *flow = &node->flows[__builtin_ctzll(left)];
 
-		if (flow != self && flow->state != FLOW_FREE && flow->nonce == nonce)
+		if (flow != self && flow->nonce == nonce)
 			return true;
 	}
 	return false;
@@ -213,6 +213,8 @@ static void on_looked_again(struct world_node *node, struct world_flow *flow)
 		back_off(node, flow);
 		return;
 	}
+	if (flow->err == ERR_NOT_FOUND)
+		node->disk.missing |= model_bit(flow->slot);
 	flow->at++;
 	sweep_next(node, flow);
 }
@@ -228,10 +230,12 @@ static bool has_intent(const struct world_node *node, uint64_t nonce)
 
 static bool asks_for_more(const struct world_node *node, const struct world_flow *flow)
 {
-	const struct manager_key *key = &flow->listed[flow->at];
+	const struct manager_key *key = &node->listing[flow->at];
 	const struct world_view *view = &node->disk.slots[flow->at].view;
 	int64_t now = (int64_t) (node_wall_ms(node) / 1000);
 
+	if (key->purged)
+		return view->exists && !view->dead;
 	if (view->exists)
 		return key->dead != view->dead;
 	return !key->dead && key->created <= now - BACKGROUND_ADOPT_AGE_S &&
@@ -250,6 +254,7 @@ static void sweep_next(struct world_node *node, struct world_flow *flow)
 		return;
 	}
 	node->settled++;
+	node->disk.met = flow->listed_at;
 	flow_sleep(flow, node->world->now + BACKGROUND_REST_MS, resolve_begin);
 }
 

@@ -4,17 +4,41 @@
 #include "base/crypt.h"
 #include "tests/simulation/world.h"
 
-const struct instance_id world_tenant = { .text = "tenant-one" };
+const struct instance_id world_tenants[WORLD_TENANTS] = { { .text = "tenant-one" },
+	{ .text = "tenant-two" } };
+
+enum { BUCKETS_USED = 30, BUCKET_STEP = 130 };
+
+/* Two slots share one, an object and a client, too. */
+uint16_t disk_bucket(size_t slot)
+{
+	return (uint16_t) (slot % BUCKETS_USED * BUCKET_STEP);
+}
+
+size_t disk_order(size_t at)
+{
+	return at % 2 * BUCKETS_USED + at / 2;
+}
+
+_Static_assert(MODEL_SLOTS == 2 * BUCKETS_USED, "each bucket that is used has two slots");
+
+/* Clients are the first one's. */
+size_t disk_tenant(size_t slot)
+{
+	return slot < MODEL_OBJECTS && slot % 4 == 3;
+}
 
 void disk_uid(struct uid *out, size_t slot)
 {
-	*out = (struct uid){ .bytes = { 0x5e, 0xed } };
+	*out = (struct uid){ 0 };
+	be16_put(out->bytes, (uint16_t) (disk_bucket(slot) << 4));
 	out->bytes[15] = (uint8_t) (slot + 1);
 }
 
 void disk_fingerprint(struct fingerprint *out, size_t slot)
 {
-	*out = (struct fingerprint){ .bytes = { 0xc1 } };
+	*out = (struct fingerprint){ 0 };
+	be16_put(out->bytes, (uint16_t) (disk_bucket(slot) << 4));
 	out->bytes[31] = (uint8_t) (slot + 1);
 }
 
@@ -90,6 +114,7 @@ static struct world_view view_of(const struct record *record)
 	view.unclaimed = object->unclaimed;
 	view.life = object->life;
 	view.epoch = object->dead_epoch;
+	view.destroyed = (int64_t) (object->dead_epoch / 2);
 	for (size_t i = 0; i < object->attribute_count; i++)
 		view_attribute(&view, &object->attributes[i]);
 	return view;
@@ -169,6 +194,7 @@ enum err disk_put(struct world_node *node, const struct record *record, bool log
 	bytes_copy(stored->bytes, bytes.data, bytes.len);
 	stored->len = (uint16_t) bytes.len;
 	check_move(node, &before, &stored->view);
+	node->unjudged |= model_bit(slot);
 	if (logged) {
 		disk_log(&node->disk, slot);
 		*seq = node->disk.seq;
@@ -187,8 +213,18 @@ out:
 static void drop_absent(struct world_node *node, const struct world_job *job)
 {
 	for (size_t i = 0; job->is_snapshot_end && i < MODEL_SLOTS; i++)
-		if (!node->snapshot_has[i])
+		if (!node->snapshot_has[i]) {
 			node->disk.slots[i] = (struct world_slot){ 0 };
+			node->unjudged |= model_bit(i);
+		}
+}
+
+static void note_applied(struct world_disk *disk, const struct wire_applied *applied)
+{
+	disk->applied = *applied;
+	if (!wire_incarnation_equal(&disk->reached, &applied->position) ||
+		disk->reached.seq < applied->position.seq)
+		disk->reached = applied->position;
 }
 
 enum err disk_merge(struct world_node *node, const struct world_job *job)
@@ -213,11 +249,55 @@ enum err disk_merge(struct world_node *node, const struct world_job *job)
 	if (MUTANT(absence_deletes))
 		drop_absent(node, job);
 	if (job->has_position)
-		node->disk.applied = job->applied;
+		note_applied(&node->disk, &job->applied);
 	node->disk.stamp = node->clock.last;
 out:
 	ASSERT(err == ERR_OK);
 	return err;
+}
+
+/* ---- trimming ---- */
+
+void disk_note_grave(struct cache_grave *out, const struct world_slot *stored, size_t slot)
+{
+	*out = (struct cache_grave){ .date = stored->view.destroyed, .bucket = disk_bucket(slot) };
+	disk_uid(&out->uid, slot);
+	ASSERT(crypt_sha256(out->hash, slice_of(stored->bytes, stored->len)) == ERR_OK);
+}
+
+/* No tombstone goes while the other node could still bring the key back. */
+static void check_trim(struct world_node *node, size_t slot)
+{
+	const struct world_view *other = &node_peer(node)->disk.slots[slot].view;
+	const struct world_view *own = &node->disk.slots[slot].view;
+
+	if (other->exists && !other->dead && other->epoch <= own->epoch)
+		world_fail(node->world, "a tombstone was trimmed that the peer does not have");
+	if (own->destroyed > manager_seconds(node->world) - WORLD_PURGE_S)
+		world_fail(node->world, "a tombstone was trimmed too young");
+}
+
+void disk_trim(struct world_node *node, const struct world_job *job)
+{
+	const struct cache_grave *graves = (const struct cache_grave *) job->bytes;
+
+	for (size_t i = 0; i < job->count; i++) {
+		size_t slot = graves[i].uid.bytes[15] - 1u;
+		struct world_slot *stored = &node->disk.slots[slot];
+		struct cache_grave now;
+
+		if (stored->len == 0)
+			continue;
+		disk_note_grave(&now, stored, slot);
+		if (!slice_equal(slice_of(now.hash, 32), slice_of(graves[i].hash, 32)))
+			continue;
+		check_trim(node, slot);
+		model_on_trim(node->world, slot);
+		*stored = (struct world_slot){ 0 };
+		node->unjudged |= model_bit(slot);
+		node->world->counts.trimmed++;
+		world_say(node->world, node, "trims slot %zu", slot);
+	}
 }
 
 /* ---- intents ---- */

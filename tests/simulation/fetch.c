@@ -36,6 +36,11 @@ static struct world_view look(const struct world_node *node, size_t slot)
 	return slot < MODEL_OBJECTS ? node->disk.slots[slot].view : (struct world_view){ 0 };
 }
 
+static bool is_missing(const struct world_node *node, size_t slot)
+{
+	return (node->disk.missing & model_bit(slot)) != 0;
+}
+
 void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *done)
 {
 	struct world_fetch *fetch = &flow->fetch;
@@ -46,7 +51,8 @@ void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *do
 	};
 	fetch->cached = look(node, flow->slot);
 	if (!fetch->cached.exists) {
-		if (MUTANT(absence_is_not_found) && !background && node_is_vouched(node))
+		if (MUTANT(absence_is_not_found) && !background &&
+			node_is_vouched(node, flow->slot))
 			fetch_done(node, flow, ERR_NOT_FOUND);
 		else
 			fetch_get(node, flow);
@@ -54,8 +60,8 @@ void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *do
 	}
 	if (fetch->cached.dead && !background)
 		fetch_done(node, flow, ERR_DESTROYED);
-	else if (background || fetch->cached.quarantined ||
-		 (!node_is_vouched(node) && !MUTANT(vouch_not_read)))
+	else if (background || fetch->cached.quarantined || is_missing(node, flow->slot) ||
+		 (!node_is_vouched(node, flow->slot) && !MUTANT(vouch_not_read)))
 		fetch_get(node, flow);
 	else if (is_fresh(node, flow->slot))
 		fetch_done(node, flow, ERR_OK);
@@ -79,9 +85,10 @@ static void fetch_fail(struct world_node *node, struct world_flow *flow)
 
 void fetch_object(struct object *out, const struct manager_key *key, size_t slot)
 {
-	*out = (struct object){
-		.instance = world_tenant, .type = 2, .format = 1, .has_material = true
-	};
+	*out = (struct object){ .instance = world_tenants[disk_tenant(slot)],
+		.type = 2,
+		.format = 1,
+		.has_material = true };
 	disk_uid(&out->uid, slot);
 	out->key_id = out->uid;
 	be64_put(out->envelope_hash, key->nonce);
@@ -104,7 +111,7 @@ static enum err apply_tombstone(struct world_node *node, struct world_flow *flow
 		disk_uid(&tombstone->uid, flow->slot);
 		tombstone->key_id = tombstone->uid;
 	}
-	tombstone->instance = world_tenant;
+	tombstone->instance = world_tenants[disk_tenant(flow->slot)];
 	tombstone->dead = true;
 	tombstone->dead_epoch = epoch > flow->fetch.cached.epoch ? epoch : flow->fetch.cached.epoch;
 	tombstone->dates[OBJECT_DATE_DESTROYED] = flow->got.deletion;

@@ -18,12 +18,14 @@ struct world_flow *flow_take(struct world_node *node, enum flow_kind kind, size_
 
 		if (flow->state != FLOW_FREE)
 			continue;
-		bytes_zero(flow, sizeof(*flow));
+		*flow = (struct world_flow){ 0 };
+		node->active |= 1ull << i;
+		node->wake = 0;
 		flow->state = FLOW_RUNNING;
 		flow->kind = kind;
 		flow->slot = slot;
 		flow->begun = node->world->now;
-		flow->vouched = node_is_vouched(node);
+		flow->vouched = node_is_vouched(node, slot);
 		return flow;
 	}
 	return NULL;
@@ -37,6 +39,7 @@ void flow_end(struct world_node *node, struct world_flow *flow, enum err err)
 		model_on_end(node, flow, err);
 	}
 	flow->state = FLOW_FREE;
+	node->active &= ~(1ull << (flow - node->flows));
 }
 
 void flow_sleep(struct world_flow *flow, uint64_t until, flow_next *next)
@@ -112,7 +115,7 @@ void flow_hold(struct world_node *node, struct world_flow *flow, enum keystore_g
 void flow_release(struct world_node *node, struct world_flow *flow)
 {
 	const struct world_node *peer = node_peer(node);
-	const struct wire_position *applied = &peer->disk.applied.position;
+	const struct wire_position *applied = &peer->disk.reached;
 
 	ASSERT(flow->state == FLOW_HOLDING);
 	world_say(node->world, node,
@@ -121,7 +124,7 @@ void flow_release(struct world_node *node, struct world_flow *flow)
 		(unsigned long long) flow->hold.deadline_ms, (unsigned long long) applied->seq,
 		(long long) (peer->vouch_until - node_now(peer)));
 	/* A number of an incarnation before the change's waits in vain, and long enough. */
-	if (flow->hold.class == KEYSTORE_GATE_CHANGE && node_is_vouched(peer) &&
+	if (flow->hold.class == KEYSTORE_GATE_CHANGE && node_is_vouched(peer, flow->slot) &&
 		wire_incarnation_equal(applied, &flow->own) && applied->seq < flow->hold.seq &&
 		flow->hold.seq <= flow->own.seq)
 		world_fail(node->world, "an answer was released while the peer may contradict it");
@@ -132,8 +135,8 @@ void flow_tick(struct world_node *node)
 {
 	uint64_t now = node->world->now;
 
-	for (size_t i = 0; i < WORLD_FLOWS && !node->dying; i++) {
-		struct world_flow *flow = &node->flows[i];
+	for (uint64_t left = node->active; left != 0 && !node->dying; left &= left - 1) {
+		struct world_flow *flow = &node->flows[__builtin_ctzll(left)];
 
 		if (flow->state == FLOW_CALLING && !flow->effective && flow->effect_due <= now)
 			manager_effect(node, flow);
@@ -141,6 +144,23 @@ void flow_tick(struct world_node *node)
 			flow->due <= now)
 			flow_on_job(node, flow);
 	}
+}
+
+uint64_t flow_due(const struct world_node *node)
+{
+	uint64_t at = UINT64_MAX;
+
+	for (uint64_t left = node->active; left != 0; left &= left - 1) {
+		const struct world_flow *flow = &node->flows[__builtin_ctzll(left)];
+		uint64_t due = flow->due;
+
+		if (flow->state != FLOW_CALLING && flow->state != FLOW_SLEEPING)
+			continue;
+		if (flow->state == FLOW_CALLING && !flow->effective)
+			due = flow->effect_due;
+		at = due < at ? due : at;
+	}
+	return at;
 }
 
 static bool is_late(const struct world_node *node, const struct world_flow *flow)
@@ -345,9 +365,13 @@ static enum err destroy_apply_tombstone(struct world_node *node, struct world_fl
 {
 	struct object_change change = { .destroy = true, .now = wall_seconds(node) };
 	struct record record;
-	enum err err;
+	enum err err = disk_get(node, flow->slot, &record);
 
-	TRY(disk_get(node, flow->slot, &record));
+	/* Gone meanwhile: the intent stays, and is settled later. */
+	flow->err = err == ERR_MISS ? ERR_UNAVAILABLE : err;
+	if (err == ERR_MISS)
+		return ERR_OK;
+	TRY(err);
 	change.dates[OBJECT_DATE_DESTROYED] = flow->got.deletion;
 	flow_see(node, &record);
 	TRY(object_apply(&record.object, node->arena, &change, flow_stamp(node), NULL));
@@ -359,6 +383,10 @@ out:
 
 static void destroy_on_recorded(struct world_node *node, struct world_flow *flow)
 {
+	if (flow->err != ERR_OK) {
+		flow_end(node, flow, flow->err);
+		return;
+	}
 	node->resident[flow->slot] = false;
 	flow_hold(node, flow, KEYSTORE_GATE_CHANGE, on_released);
 }
@@ -430,7 +458,7 @@ static enum err client_record(struct world_node *node, struct world_flow *flow, 
 
 	*out = (struct record){ .kind = RECORD_CLIENT };
 	disk_fingerprint(&out->client.fingerprint, flow->slot);
-	out->client.instance = world_tenant;
+	out->client.instance = world_tenants[disk_tenant(flow->slot)];
 	out->client.removed = removing;
 	out->client.added_at = flow->write;
 	node->world->model.note_parent[flow->write] = stored->note;

@@ -35,7 +35,8 @@ static void do_post(struct world *world, struct world_flow *flow)
 static void do_get(const struct world *world, struct world_flow *flow)
 {
 	flow->err = ERR_NOT_FOUND;
-	if (flow->slot >= MODEL_OBJECTS || !world->keys[flow->slot].used)
+	if (flow->slot >= MODEL_OBJECTS || !world->keys[flow->slot].used ||
+		world->keys[flow->slot].purged)
 		return;
 	flow->got = world->keys[flow->slot];
 	flow->err = ERR_OK;
@@ -45,7 +46,7 @@ static void do_delete(struct world *world, struct world_flow *flow)
 {
 	struct manager_key *key = &world->keys[flow->slot];
 
-	flow->err = key->used ? ERR_OK : ERR_NOT_FOUND;
+	flow->err = key->used && !key->purged ? ERR_OK : ERR_NOT_FOUND;
 	if (!key->used || key->dead)
 		return;
 	key->dead = true;
@@ -74,9 +75,12 @@ static void do_ledger(struct world *world, struct world_flow *flow)
 	flow->err = ERR_OK;
 }
 
-static void do_list(const struct world *world, struct world_flow *flow)
+static void do_list(struct world_node *node, struct world_flow *flow)
 {
-	bytes_copy(flow->listed, world->keys, sizeof(flow->listed));
+	const struct world *world = node->world;
+
+	bytes_copy(node->listing, world->keys, sizeof(node->listing));
+	flow->listed_at = (int64_t) (node_wall_ms(node) / 1000);
 	flow->listed_count = world->key_count;
 	flow->ledger_count = world->ledger_count;
 	flow->err = ERR_OK;
@@ -110,7 +114,7 @@ void manager_effect(struct world_node *node, struct world_flow *flow)
 		do_lookup(world, flow);
 		break;
 	case CALL_LIST:
-		do_list(world, flow);
+		do_list(node, flow);
 		break;
 	case CALL_LEDGER:
 		do_ledger(world, flow);
@@ -123,13 +127,20 @@ void manager_effect(struct world_node *node, struct world_flow *flow)
 	flow->err = flow->verb == CALL_POST ? ERR_AMBIGUOUS : ERR_UNAVAILABLE;
 }
 
-/* The owner takes a deletion back. */
+/* A deleted key may be restored for a while, and is purged after it where tombstones go, too. */
 void manager_restore(struct world *world)
 {
 	size_t slot = world_random(world, MODEL_OBJECTS);
 	struct manager_key *key = &world->keys[slot];
+	int64_t age = manager_seconds(world) - key->deletion;
 
-	if (!key->used || !key->dead || manager_seconds(world) < key->deletion + MANAGER_RESTORE_S)
+	if (!key->used || !key->dead || age < MANAGER_RESTORE_S)
+		return;
+	if (world->kind == WORLD_OLD_DISKS && age > WORLD_PURGE_S && !key->purged) {
+		key->purged = true;
+		world_say(world, NULL, "slot %zu is purged at the key manager", slot);
+	}
+	if (world->kind == WORLD_OLD_DISKS && age > WORLD_RESTORE_S)
 		return;
 	key->dead = false;
 	key->restores++;

@@ -7,6 +7,18 @@ static bool is_object(size_t slot)
 	return slot < MODEL_OBJECTS;
 }
 
+uint64_t model_bit(size_t slot)
+{
+	return 1ull << slot;
+}
+
+/* What is promised of the slot is more than before. */
+static void judge_again(struct world *world, size_t slot)
+{
+	world->nodes[0].unjudged |= model_bit(slot);
+	world->nodes[1].unjudged |= model_bit(slot);
+}
+
 static struct model_client *client_of(struct world *world, const struct world_flow *flow)
 {
 	return &world->model.clients[flow->slot - MODEL_OBJECTS];
@@ -30,8 +42,8 @@ void model_on_begin(struct world *world, struct world_flow *flow)
 		flow->write = new_note(model);
 	if (key == NULL)
 		return;
-	flow->seen =
-		(struct model_seen){ .gone = key->gone, .created = world->keys[flow->slot].used };
+	flow->seen = (struct model_seen){ .gone = key->gone,
+		.created = world->keys[flow->slot].used && !world->keys[flow->slot].purged };
 	if (flow->kind == FLOW_ADD)
 		flow->write = key->adds_begun++;
 }
@@ -49,7 +61,7 @@ static void end_get(struct world_node *node, const struct world_flow *flow, enum
 	if (err == ERR_OK && flow->seen.gone && key->gone && !outage &&
 		!(key->lost && flow->vouched))
 		world_fail(world, "a destroyed key was served");
-	if (err == ERR_NOT_FOUND && flow->seen.created)
+	if (err == ERR_NOT_FOUND && flow->seen.created && !world->keys[flow->slot].purged)
 		world_fail(world, "Item Not Found for a key that the key manager holds");
 	if (err == ERR_DESTROYED && world->keys[flow->slot].deletions == 0)
 		world_fail(world, "a key that nobody destroyed was called destroyed");
@@ -67,10 +79,11 @@ static void supersede(struct model *model, uint32_t note)
 
 static void end_create(struct world *world, const struct world_flow *flow)
 {
+	struct model_key *key = &world->model.keys[flow->slot];
 	bool stored = world->nodes[0].disk.slots[flow->slot].len > 0 ||
-		      world->nodes[1].disk.slots[flow->slot].len > 0;
+		      world->nodes[1].disk.slots[flow->slot].len > 0 || key->lost;
 
-	world->model.keys[flow->slot].created = true;
+	key->created = true;
 	if (!world->keys[flow->slot].used || !stored)
 		world_fail(world, "a creation was answered that is not there");
 }
@@ -90,6 +103,7 @@ static void end_good(struct world *world, const struct world_flow *flow)
 	struct model_key *key = &world->model.keys[is_object(flow->slot) ? flow->slot : 0];
 
 	world->counts.answered++;
+	judge_again(world, flow->slot);
 	switch (flow->kind) {
 	case FLOW_CREATE:
 		end_create(world, flow);
@@ -133,33 +147,59 @@ void model_on_end(struct world_node *node, struct world_flow *flow, enum err err
 		end_good(world, flow);
 }
 
-/* ---- rollback ---- */
+/* ---- losses ---- */
 
-void model_on_rollback(struct world_node *node)
+static void lose(struct model *model, size_t slot)
 {
-	struct model *model = &node->world->model;
+	if (is_object(slot))
+		model->keys[slot].lost = true;
+	else
+		model->clients[slot - MODEL_OBJECTS].lost = true;
+}
+
+static struct slice slot_bytes(const struct world_slot *slot)
+{
+	return slice_of(slot->bytes, slot->len);
+}
+
+void model_on_slot_lost(struct world_node *node, size_t slot, const struct world_slot *before)
+{
+	if (!slice_equal(slot_bytes(before), slot_bytes(&node->disk.slots[slot])))
+		lose(&node->world->model, slot);
+}
+
+/* With ages in seconds a tombstone may go before the restoration of its key was noticed; with
+ * months between them it does not. */
+void model_on_trim(struct world *world, size_t slot)
+{
+	if (!world->keys[slot].dead)
+		lose(&world->model, slot);
+}
+
+void model_on_loss(struct world_node *node, const struct world_disk *then)
+{
 	const struct world_disk *peer = &node_peer(node)->disk;
 
 	for (size_t i = 0; i < MODEL_SLOTS; i++) {
-		struct slice now = slice_of(node->disk.slots[i].bytes, node->disk.slots[i].len);
-		struct slice then =
-			slice_of(node->backup.slots[i].bytes, node->backup.slots[i].len);
-		struct slice other = slice_of(peer->slots[i].bytes, peer->slots[i].len);
+		struct slice now = slot_bytes(&node->disk.slots[i]);
 
-		if (slice_equal(now, then) || slice_equal(now, other))
-			continue;
-		if (is_object(i))
-			model->keys[i].lost = true;
-		else
-			model->clients[i - MODEL_OBJECTS].lost = true;
+		if (!slice_equal(now, slot_bytes(&then->slots[i])) &&
+			!slice_equal(now, slot_bytes(&peer->slots[i])))
+			lose(&node->world->model, i);
 	}
 }
 
 /* ---- what a lease allows to be served ---- */
 
-static const char *judge_key(
-	const struct model *model, const struct model_key *key, const struct world_view *view)
+/* Where there is nothing, the key manager is asked: a trimmed tombstone says no less than it did.
+ */
+static const char *judge_key(const struct world *world, size_t slot, const struct world_view *view)
 {
+	const struct model *model = &world->model;
+	const struct model_key *key = &model->keys[slot];
+
+	if (!view->exists && world->keys[slot].dead && world->kind == WORLD_OLD_DISKS)
+		return NULL;
 	if (key->gone && view->exists && !view->dead)
 		return "a destroyed key can be served under a lease";
 	if (view->dead || key->gone)
@@ -181,27 +221,40 @@ static const char *judge_client(
 	return NULL;
 }
 
-void model_check(struct world_node *node)
+static const char *judge_slot(struct world_node *node, size_t slot)
 {
-	struct world *world = node->world;
-	const struct model *model = &world->model;
+	const struct model *model = &node->world->model;
+	const struct world_view *view = &node->disk.slots[slot].view;
 	const char *violation = NULL;
 
-	if (!node_is_vouched(node))
-		return;
-	world->counts.vouched_ms++;
-	for (size_t i = 0; i < MODEL_SLOTS && violation == NULL; i++) {
-		const struct world_view *view = &node->disk.slots[i].view;
-
-		if (is_object(i) && !model->keys[i].lost)
-			violation = judge_key(model, &model->keys[i], view);
-		else if (!is_object(i) && !model->clients[i - MODEL_OBJECTS].lost)
-			violation = judge_client(model, &model->clients[i - MODEL_OBJECTS], view);
-		if (violation != NULL)
-			world_say(world, node, "slot %zu: %s", i, violation);
-	}
+	if ((node->disk.missing & model_bit(slot)) != 0)
+		return NULL;
+	if (is_object(slot) && !model->keys[slot].lost)
+		violation = judge_key(node->world, slot, view);
+	else if (!is_object(slot) && !model->clients[slot - MODEL_OBJECTS].lost)
+		violation = judge_client(model, &model->clients[slot - MODEL_OBJECTS], view);
 	if (violation != NULL)
-		world_fail(world, violation);
+		world_say(node->world, node, "slot %zu: %s", slot, violation);
+	return violation;
+}
+
+void model_check(struct world_node *node)
+{
+	uint64_t left = node->unjudged;
+
+	if (left == 0 || node->core == NULL || node->vouch_until <= node_now(node))
+		return;
+	for (; left != 0; left &= left - 1) {
+		size_t slot = (size_t) __builtin_ctzll(left);
+		const char *violation;
+
+		if (!node->leased[disk_tenant(slot)])
+			continue;
+		violation = judge_slot(node, slot);
+		if (violation != NULL)
+			world_fail(node->world, violation);
+		node->unjudged &= ~model_bit(slot);
+	}
 }
 
 /* ---- the end ---- */
@@ -213,10 +266,13 @@ static bool is_restored_too_early(const struct manager_key *key, const struct wo
 	return key->restores > 0 && key->updated < (int64_t) (view->epoch / 2) + 30;
 }
 
-static const char *judge_manager(const struct manager_key *key, const struct world_view *view)
+static const char *judge_manager(
+	const struct manager_key *key, const struct world_view *view, bool missing)
 {
 	if (!key->used)
 		return view->exists ? "a key was invented" : NULL;
+	if (key->dead && missing)
+		return NULL; /* purged unseen: alarmed and not served */
 	if (key->dead)
 		return view->exists && !view->dead ? "a destroyed key is still alive at the end"
 						   : NULL;
@@ -232,9 +288,10 @@ static const char *judge_node(struct world *world, const struct world_node *node
 	const char *violation = NULL;
 
 	for (size_t i = 0; i < MODEL_OBJECTS && violation == NULL; i++) {
-		violation = judge_manager(&world->keys[i], &node->disk.slots[i].view);
+		violation = judge_manager(&world->keys[i], &node->disk.slots[i].view,
+			(node->disk.missing & model_bit(i)) != 0);
 		if (violation == NULL && !model->keys[i].lost)
-			violation = judge_key(model, &model->keys[i], &node->disk.slots[i].view);
+			violation = judge_key(world, i, &node->disk.slots[i].view);
 		if (violation != NULL)
 			world_say(world, node, "slot %zu: %s", i, violation);
 	}
@@ -242,6 +299,20 @@ static const char *judge_node(struct world *world, const struct world_node *node
 		if (node->disk.intents[i].kind != INTENT_NONE)
 			violation = "an intent was never settled";
 	return violation;
+}
+
+/* One of them has trimmed it already. */
+static bool is_grave(
+	const struct world *world, const struct world_slot *there, const struct world_slot *gone)
+{
+	return world->kind == WORLD_OLD_DISKS && gone->len == 0 && there->view.dead &&
+	       there->view.destroyed < manager_seconds(world) - WORLD_PURGE_S;
+}
+
+static bool agree(const struct world *world, const struct world_slot *a, const struct world_slot *b)
+{
+	return slice_equal(slot_bytes(a), slot_bytes(b)) || is_grave(world, a, b) ||
+	       is_grave(world, b, a);
 }
 
 const char *model_judge_end(struct world *world)
@@ -252,8 +323,7 @@ const char *model_judge_end(struct world *world)
 		const struct world_slot *a = &world->nodes[0].disk.slots[i];
 		const struct world_slot *b = &world->nodes[1].disk.slots[i];
 
-		if (violation == NULL &&
-			!slice_equal(slice_of(a->bytes, a->len), slice_of(b->bytes, b->len))) {
+		if (violation == NULL && !agree(world, a, b)) {
 			world_say(world, NULL, "slot %zu differs", i);
 			violation = "the nodes disagree after the faults were over";
 		}

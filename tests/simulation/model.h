@@ -13,12 +13,14 @@ struct world_node;
 struct world_flow;
 
 enum {
-	MODEL_OBJECTS = 40,
+	MODEL_OBJECTS = 56,
 	MODEL_CLIENTS = 4,
 	MODEL_SLOTS = MODEL_OBJECTS + MODEL_CLIENTS, /* objects first */
 	MODEL_ADDS = 6,
 	MODEL_NOTES = 2048,
 };
+
+#define MODEL_ALL_SLOTS ((1ull << MODEL_SLOTS) - 1)
 
 struct model_key {
 	bool created; /* the creation was answered */
@@ -54,10 +56,15 @@ struct model_seen {
 
 void model_on_begin(struct world *world, struct world_flow *flow);
 void model_on_end(struct world_node *node, struct world_flow *flow, enum err err);
-/* A disk is about to fall back to its copy. */
-void model_on_rollback(struct world_node *node);
-/* At every tick: what could be served under a lease. */
+/* A disk is about to turn into `then`; one slot of it has turned, and was `before`. */
+struct world_disk;
+struct world_slot;
+void model_on_loss(struct world_node *node, const struct world_disk *then);
+void model_on_slot_lost(struct world_node *node, size_t slot, const struct world_slot *before);
+void model_on_trim(struct world *world, size_t slot);
+/* At every tick: what could be served under a lease, as far as it or its promises changed. */
 void model_check(struct world_node *node);
+uint64_t model_bit(size_t slot);
 /* When the faults are long over; NULL: all is well. */
 const char *model_judge_end(struct world *world);
 

@@ -4,9 +4,17 @@
 #include <stdlib.h>
 #include "tests/simulation/world.h"
 
-enum { NODE_ARENA_LEN = 8 * 1048576, NODE_GAP_MS = 250, NODE_READ_MAX = 8 };
+enum { NODE_ARENA_LEN = 8 * 1048576, NODE_GAP_MS = 250, NODE_COMPARE_MS = 4000 };
 
-static const uint8_t instances[WIRE_INSTANCE_LEN] = "tenant-one";
+/* By variant: the digest of the second tenant differs. */
+static const uint8_t instances[2][WORLD_TENANTS * WIRE_INSTANCE_LEN] = {
+	"tenant-one\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0tenant-two\0\0\0\0\0\0"
+	"1",
+	"tenant-one\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0tenant-two\0\0\0\0\0\0"
+	"2",
+};
 
 uint64_t node_now(const struct world_node *node)
 {
@@ -22,9 +30,10 @@ uint64_t node_wall_ms(const struct world_node *node)
 	return (uint64_t) (wall_ms + node->wall_offset);
 }
 
-bool node_is_vouched(const struct world_node *node)
+bool node_is_vouched(const struct world_node *node, size_t slot)
 {
-	return node->core != NULL && node->vouch_until > node_now(node);
+	return node->core != NULL && node->leased[disk_tenant(slot)] &&
+	       node->vouch_until > node_now(node);
 }
 
 struct world_node *node_peer(struct world_node *node)
@@ -33,6 +42,15 @@ struct world_node *node_peer(struct world_node *node)
 }
 
 /* ---- the link ---- */
+
+/* As a release to come may: a HELLO is longer, and known only in its beginning. */
+static void append_later_fields(struct world *world, struct buf *bytes)
+{
+	size_t more = world_random(world, 40);
+
+	ASSERT(buf_append_zeros(bytes, more) == ERR_OK);
+	buf_patch_be32(bytes, 0, (uint32_t) (buf_slice(bytes).len - WIRE_HEAD_LEN));
+}
 
 static void frame_push(struct world_node *from, const struct wire_frame *frame)
 {
@@ -44,6 +62,7 @@ static void frame_push(struct world_node *from, const struct wire_frame *frame)
 
 	if (from->conn <= world->conn_severed || to->in_count == WORLD_FRAMES)
 		return;
+	to->wake = 0;
 	if (to->in_count > 0) {
 		entry = &to->in[(to->in_first + to->in_count - 1) % WORLD_FRAMES];
 		due = due > entry->due ? due : entry->due;
@@ -52,8 +71,12 @@ static void frame_push(struct world_node *from, const struct wire_frame *frame)
 	*entry = (struct world_frame){ .due = due, .conn = from->conn };
 	if (frame == NULL)
 		return;
+	if (frame->type > WIRE_BYE && to->version < WIRE_VERSION_DIGESTS && to->conn == from->conn)
+		world_fail(world, "a frame was sent that the older release does not know");
 	buf_init(&bytes, WIRE_BODY_MAX + WIRE_HEAD_LEN);
 	ASSERT(wire_encode(&bytes, frame) == ERR_OK);
+	if (frame->type == WIRE_HELLO && world->kind == WORLD_VERSIONS)
+		append_later_fields(world, &bytes);
 	entry->len = buf_slice(&bytes).len;
 	entry->bytes = malloc(entry->len);
 	ASSERT(entry->bytes != NULL);
@@ -82,6 +105,7 @@ struct world_job *node_add_job(struct world_node *node)
 
 	if (node->slow_until > node->world->now)
 		due += world_random(node->world, 400);
+	node->wake = 0;
 	ASSERT(node->job_count < WORLD_JOBS);
 	if (node->job_count > 0 && last->due > due)
 		due = last->due;
@@ -126,7 +150,7 @@ static void perform_merge(struct world_node *node, const struct core_merge *acti
 
 static void perform_send(struct world_node *node, const struct wire_frame *frame)
 {
-	const struct wire_position *durable = &node->disk.applied.position;
+	const struct wire_position *durable = &node->disk.reached;
 
 	if (frame->type == WIRE_ACK && (!wire_incarnation_equal(&frame->position, durable) ||
 					       frame->position.seq > durable->seq))
@@ -143,10 +167,39 @@ static void perform_close(struct world_node *node, const char *why)
 	node->conn = 0;
 }
 
+static void perform_trim(struct world_node *node, const struct core_action *action)
+{
+	struct world_job *job;
+
+	if (node->trimming)
+		return;
+	node->trimming = true;
+	job = node_add_job(node);
+	job->is_trim = true;
+	job->count = action->trim.count;
+	job->bytes = malloc(action->trim.count * sizeof(struct cache_grave));
+	ASSERT(job->bytes != NULL);
+	bytes_copy(
+		job->bytes, action->trim.graves, action->trim.count * sizeof(struct cache_grave));
+}
+
+static void perform_scope(struct world_node *node, const struct core_action *action)
+{
+	for (size_t tenant = 0; tenant < WORLD_TENANTS; tenant++) {
+		struct slice id = slice_of(world_tenants[tenant].text, INSTANCE_ID_LEN_MAX);
+
+		node->leased[tenant] = false;
+		for (size_t i = 0; i < action->scope.count; i++)
+			node->leased[tenant] |= slice_equal(action->scope.ids[i], id);
+	}
+}
+
 static void perform_vouch(struct world_node *node, uint64_t until_ms)
 {
 	if (!MUTANT(stop_keeps_vouch) || until_ms != 0)
 		node->vouch_until = until_ms;
+	if (until_ms != 0)
+		node->disk.met = (int64_t) (node_wall_ms(node) / 1000);
 }
 
 static void perform(struct world_node *node, const struct core_action *action)
@@ -171,11 +224,25 @@ static void perform(struct world_node *node, const struct core_action *action)
 		break;
 	case CORE_ACTION_READ_LOG:
 	case CORE_ACTION_READ_SNAPSHOT:
+	case CORE_ACTION_READ_DIGEST:
+	case CORE_ACTION_READ_BUCKET:
 		node->read = *action;
 		node->reading = true;
 		break;
+	case CORE_ACTION_TRIM:
+		perform_trim(node, action);
+		break;
+	case CORE_ACTION_COMPARED:
+		world_say(node->world, node, "compared: %llu buckets differ",
+			(unsigned long long) action->differing);
+		node->world->counts.comparisons++;
+		node->world->counts.repairs += action->differing;
+		break;
 	case CORE_ACTION_NEW_INCARNATION:
 		node_add_job(node)->is_renewal = true;
+		break;
+	case CORE_ACTION_SCOPE:
+		perform_scope(node, action);
 		break;
 	case CORE_ACTION_RELEASE:
 		node->releasing = true;
@@ -191,10 +258,10 @@ static void perform(struct world_node *node, const struct core_action *action)
 
 void node_step(struct world_node *node, struct core_event *event)
 {
-	struct core_actions *actions = malloc(sizeof(*actions));
+	struct core_actions *actions = &node->actions;
 	uint64_t stalled_until = node->world->stalled_until;
 
-	ASSERT(actions != NULL);
+	node->wake = 0;
 	event->now_ms = node_now(node);
 	event->unsent = stalled_until > node->world->now ? node_peer(node)->in_bytes : 0;
 	core_step(node->core, event, actions);
@@ -203,7 +270,6 @@ void node_step(struct world_node *node, struct core_event *event)
 		if (!node->dying)
 			perform(node, &actions->items[i]);
 	}
-	free(actions);
 }
 
 void node_step_kind(struct world_node *node, enum core_event_kind kind)
@@ -221,79 +287,6 @@ void node_link_up(struct world_node *node)
 	node->paused = false;
 	event.up.own = disk_position(&node->disk);
 	event.up.applied = node->disk.applied;
-	node_step(node, &event);
-}
-
-/* ---- reads ---- */
-
-static void read_log(
-	struct world_node *node, struct core_event *event, struct core_log_entry *entries)
-{
-	const struct world_disk *disk = &node->disk;
-	uint64_t first = node->read.log_first;
-	size_t max = 1 + world_random(node->world, NODE_READ_MAX);
-	size_t count = 0;
-
-	event->kind = CORE_EVENT_LOG_READ;
-	event->log.own = disk_position(disk);
-	event->log.trimmed = first <= disk->log_base && first <= disk->seq;
-	for (uint64_t seq = first; !event->log.trimmed && seq <= disk->seq && count < max;
-		seq++, count++) {
-		const struct world_slot *slot = &disk->slots[disk->log_slot[seq]];
-
-		entries[count].seq = seq;
-		bytes_copy(entries[count].hash, disk->log_hash[seq], 32);
-		entries[count].record =
-			(struct core_record){ slice_of(slot->bytes, slot->len), world_tenant };
-	}
-	event->log.entries = entries;
-	event->log.entry_count = count;
-	event->log.more = !event->log.trimmed && first + count <= disk->seq;
-}
-
-static void read_snapshot(
-	struct world_node *node, struct core_event *event, struct core_record *records)
-{
-	struct core_cursor at = node->read.cursor;
-	size_t from = at.kind == RECORD_CLIENT ? MODEL_OBJECTS : 0;
-	size_t end = at.kind == RECORD_CLIENT ? MODEL_SLOTS : MODEL_OBJECTS;
-	size_t slot = at.after_len > 0 ? (size_t) at.after[0] + 1 : from;
-	size_t count = 0;
-
-	event->kind = CORE_EVENT_SNAPSHOT_READ;
-	event->snapshot.own = disk_position(&node->disk);
-	event->snapshot.records = records;
-	for (; slot < end && count < NODE_READ_MAX; slot++) {
-		const struct world_slot *stored = &node->disk.slots[slot];
-
-		at.after[0] = (uint8_t) slot;
-		at.after_len = 1;
-		if (stored->len > 0)
-			records[count++] =
-				(struct core_record){ slice_of(stored->bytes, stored->len),
-					world_tenant };
-	}
-	if (slot == end && at.kind == RECORD_CLIENT)
-		at = (struct core_cursor){ .kind = RECORD_OBJECT };
-	else
-		event->snapshot.end = slot == end;
-	event->snapshot.record_count = count;
-	event->snapshot.at = at;
-}
-
-static void tick_read(struct world_node *node)
-{
-	struct core_event event = { 0 };
-	struct core_log_entry entries[NODE_READ_MAX] = { 0 };
-	struct core_record records[NODE_READ_MAX] = { 0 };
-
-	if (!node->reading)
-		return;
-	node->reading = false;
-	if (node->read.kind == CORE_ACTION_READ_LOG)
-		read_log(node, &event, entries);
-	else
-		read_snapshot(node, &event, records);
 	node_step(node, &event);
 }
 
@@ -349,6 +342,8 @@ static void run_job(struct world_node *node, struct world_job *job)
 		node->exit_at = node->world->now + 1 + world_random(node->world, 40);
 	if (job->is_renewal)
 		disk_new_incarnation(node);
+	else if (job->is_trim)
+		disk_trim(node, job);
 	else if (job->flow != NULL)
 		ASSERT(job->flow->apply(node, job->flow) == ERR_OK);
 	else if (!job->fails)
@@ -360,6 +355,8 @@ static void run_job(struct world_node *node, struct world_job *job)
 		return;
 	if (job->is_renewal)
 		finish_renewal(node);
+	else if (job->is_trim)
+		node->trimming = false;
 	else if (job->flow != NULL)
 		finish_flow(node, job->flow, node->disk.seq != seq);
 	else
@@ -390,7 +387,7 @@ static struct slice *note_records(
 	if (frame->type == WIRE_DATA && frame->data.record.len > 0) {
 		parts[0] = frame->data.record;
 		event->frame.record_count = 1;
-	} else if (frame->type == WIRE_SNAP) {
+	} else if (frame->type == WIRE_SNAP || frame->type == WIRE_REPAIR) {
 		event->frame.record_count = frame->snap.record_count;
 	}
 	return parts;
@@ -415,7 +412,8 @@ static void take_records(struct world_node *node, struct core_event *event,
 	arena_reset(node->arena);
 	for (size_t i = 0; i < event->frame.record_count; i++) {
 		ASSERT(record_decode(&record, node->arena, parts[i]) == ERR_OK);
-		records[i] = (struct core_record){ parts[i], world_tenant };
+		records[i] = (struct core_record){ parts[i],
+			world_tenants[disk_tenant(disk_slot_of(&record))] };
 		node->snapshot_has[disk_slot_of(&record)] = true;
 	}
 }
@@ -486,13 +484,14 @@ static void tick_releases(struct world_node *node)
 		flow_release(node, (struct world_flow *) hold);
 }
 
+/* It stood still for longer than it may. */
 static void tick_gap(struct world_node *node)
 {
-	uint64_t now = node_now(node);
+	uint64_t froze_at = node->froze_at;
 
-	if (node->last_tick != 0 && now > node->last_tick + NODE_GAP_MS)
+	node->froze_at = 0;
+	if (froze_at != 0 && node_now(node) > froze_at + NODE_GAP_MS)
 		node_step_kind(node, CORE_EVENT_GAP);
-	node->last_tick = now;
 }
 
 static void (*const ticks[])(struct world_node *node) = {
@@ -500,32 +499,106 @@ static void (*const ticks[])(struct world_node *node) = {
 	tick_jobs,
 	tick_frames,
 	flow_tick,
-	tick_read,
+	read_tick,
 	tick_releases,
 };
 
-void node_tick(struct world_node *node)
+/* By the world's clock; a millisecond or two early does no harm. */
+static uint64_t timer_due(const struct world_node *node)
 {
-	uint64_t now = node->world->now;
+	int64_t left;
 
-	if (node->core == NULL) {
-		if (now >= node->restart_at)
-			node_start(node);
-		return;
-	}
-	if (node->frozen_until > now)
-		return;
+	if (node->timer_at == UINT64_MAX)
+		return UINT64_MAX;
+	left = (int64_t) (node->timer_at - node_now(node));
+	return node->world->now + (left > 2 ? (uint64_t) (left * 1000 / 1020 - 1) : 1);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t frame_due(const struct world_node *node)
+{
+	const struct world_frame *entry = &node->in[node->in_first];
+	uint64_t stalled_until = node->world->stalled_until;
+
+	if (node->in_count == 0 || (entry->conn == node->conn && node->paused))
+		return UINT64_MAX;
+	return entry->due > stalled_until ? entry->due : stalled_until;
+}
+
+/* When there is something to do, unless something comes before. */
+static uint64_t next_wake(const struct world_node *node)
+{
+	uint64_t at = earlier(timer_due(node), flow_due(node));
+
+	at = earlier(at, frame_due(node));
+	if (node->job_count > 0)
+		at = earlier(at, node->jobs[node->job_first].due);
+	if (node->exit_at != 0)
+		at = earlier(at, node->exit_at);
+	if (node->reading || node->releasing)
+		at = 0;
+	return at > node->world->now ? at : node->world->now + 1;
+}
+
+static void run(struct world_node *node)
+{
 	for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]) && !node->dying; i++)
 		ticks[i](node);
 	if (!node->dying && node_now(node) >= node->timer_at) {
 		node->timer_at = UINT64_MAX;
 		node_step_kind(node, CORE_EVENT_TIMER);
 	}
-	if (node->dying || (node->exit_at != 0 && now >= node->exit_at))
+	if (node->dying || (node->exit_at != 0 && node->world->now >= node->exit_at))
 		node_crash(node);
 }
 
+void node_tick(struct world_node *node)
+{
+	uint64_t now = node->world->now;
+
+	if (node->core == NULL && now >= node->restart_at)
+		node_start(node);
+	else if (node->core != NULL && node->frozen_until <= now)
+		run(node);
+	if (node->core == NULL)
+		node->wake = node->restart_at;
+	else if (node->frozen_until > now)
+		node->wake = node->frozen_until;
+	else
+		node->wake = next_wake(node);
+}
+
 /* ---- life ---- */
+
+/* A disk that heard of nothing for so long may hold keys whose tombstones are gone. */
+static bool is_too_old(const struct world_node *node)
+{
+	int64_t age = (int64_t) (node_wall_ms(node) / 1000) - node->disk.met;
+
+	return node->world->kind == WORLD_OLD_DISKS && node->disk.incarnation[0] != 0 &&
+	       age > WORLD_DISK_AGE_S && !MUTANT(old_disk_kept);
+}
+
+static void discard(struct world_node *node)
+{
+	static const struct world_disk empty;
+
+	model_on_loss(node, &empty);
+	node->disk = empty;
+	node->unjudged = MODEL_ALL_SLOTS;
+	node->world->counts.discards++;
+	world_say(node->world, node, "discards its disk");
+}
+
+void node_check_age(struct world_node *node)
+{
+	if (node->core != NULL && node->frozen_until <= node->world->now && is_too_old(node))
+		node_crash(node);
+}
 
 void node_start(struct world_node *node)
 {
@@ -535,20 +608,26 @@ void node_start(struct world_node *node)
 		.node = (uint16_t) node->number,
 		.peer_node = (uint16_t) (3 - node->number),
 		.ack_wait_ms = 50,
-		.instances = slice_of(instances, sizeof(instances)),
+		.instances = slice_of(instances[node->variant], sizeof(instances[0])),
+		.version_max = node->version,
+		.compare_ms = NODE_COMPARE_MS,
 		.now_ms = node_now(node),
 	};
 
 	if (node->arena == NULL)
 		ASSERT(arena_new(&node->arena, NODE_ARENA_LEN) == ERR_OK);
-	if (node->disk.incarnation[0] == 0)
+	if (is_too_old(node))
+		discard(node);
+	if (node->disk.incarnation[0] == 0) {
 		disk_new_incarnation(node);
+		node->disk.met = (int64_t) (node_wall_ms(node) / 1000);
+	}
 	ASSERT(core_new(&node->core, &options) == ERR_OK);
 	stamp_clock_init(&node->clock, (uint16_t) node->number, node->disk.stamp);
 	node->last_seq = node->disk.seq;
 	node->timer_at = UINT64_MAX;
 	node->state = CORE_DOWN;
-	node->last_tick = 0;
+	node->wake = 0;
 	world_say(node->world, node, "starts");
 	background_start(node);
 }
@@ -560,6 +639,7 @@ void node_crash(struct world_node *node)
 	world_say(world, node, "is gone");
 	for (size_t i = 0; i < WORLD_FLOWS; i++)
 		node->flows[i].state = FLOW_FREE;
+	node->active = 0;
 	core_free(node->core);
 	node->core = NULL;
 	for (; node->job_count > 0; node->job_count--) {
@@ -567,14 +647,17 @@ void node_crash(struct world_node *node)
 		node->job_first = (node->job_first + 1) % WORLD_JOBS;
 	}
 	node->reading = node->releasing = node->paused = node->in_snapshot = false;
+	node->trimming = false;
 	node->broken_chain = 0;
 	node->dying = node->listed = node->stopping = false;
-	node->vouch_until = node->exit_at = node->frozen_until = 0;
+	node->vouch_until = node->exit_at = node->frozen_until = node->froze_at = 0;
+	node->wake = 0;
+	bytes_zero(node->leased, sizeof(node->leased));
 	bytes_zero(node->resident, sizeof(node->resident));
 	if (node->conn != 0 && world_random(world, 2) == 0)
 		frame_push(node, NULL);
 	node->conn = 0;
 	node->restart_at = world->now + 50 + world_random(world, 3000);
-	if (world_chance(world, 6))
+	if (world_random(world, 6) == 0 && !world->calm)
 		node->restart_at += 3000 + world_random(world, 5000);
 }

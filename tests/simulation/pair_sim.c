@@ -64,6 +64,11 @@ static void add_counts(struct world_counts *to, const struct world_counts *from)
 	to->freezes += from->freezes;
 	to->snapshots += from->snapshots;
 	to->restores += from->restores;
+	to->discards += from->discards;
+	to->comparisons += from->comparisons;
+	to->repairs += from->repairs;
+	to->divergences += from->divergences;
+	to->trimmed += from->trimmed;
 	to->vouched_ms += from->vouched_ms;
 }
 
@@ -76,7 +81,7 @@ static const char *run_world(uint64_t seed, struct world_counts *counts, struct 
 		return "no memory";
 	while (world->now < STORM_MS && world_violation(world) == NULL)
 		world_tick(world);
-	world->calm = true;
+	faults_end(world);
 	while (world->now < STORM_MS + CALM_MS && world_violation(world) == NULL)
 		world_tick(world);
 	violation = world_violation(world);
@@ -146,15 +151,18 @@ static void print_counts(const struct run *run, time_t begun)
 	uint64_t seconds = (uint64_t) (time(NULL) - begun);
 
 	printf("%llu of %llu seeds from %llu, %llu operations (%llu a second), %llu answered, %llu "
-	       "crashes, %llu rollbacks, %llu stops, %llu freezes, %llu snapshots, %llu restores, "
+	       "crashes, %llu rollbacks, %llu discards, %llu stops, %llu freezes, %llu snapshots, "
+	       "%llu restores, %llu divergences, %llu comparisons, %llu repairs, %llu trimmed, "
 	       "%llu s under lease\n",
 		(unsigned long long) done, (unsigned long long) run->seeds,
 		(unsigned long long) run->first, (unsigned long long) counts.operations,
 		(unsigned long long) (counts.operations / (seconds > 0 ? seconds : 1)),
 		(unsigned long long) counts.answered, (unsigned long long) counts.crashes,
-		(unsigned long long) counts.rollbacks, (unsigned long long) counts.stops,
-		(unsigned long long) counts.freezes, (unsigned long long) counts.snapshots,
-		(unsigned long long) counts.restores,
+		(unsigned long long) counts.rollbacks, (unsigned long long) counts.discards,
+		(unsigned long long) counts.stops, (unsigned long long) counts.freezes,
+		(unsigned long long) counts.snapshots, (unsigned long long) counts.restores,
+		(unsigned long long) counts.divergences, (unsigned long long) counts.comparisons,
+		(unsigned long long) counts.repairs, (unsigned long long) counts.trimmed,
 		(unsigned long long) (counts.vouched_ms / 1000));
 	(void) fflush(stdout);
 }

@@ -4,7 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORLD_CALM_WALL_MS = 2000 };
+enum {
+	USE_MEAN_MS = 4,
+	RESTORE_MEAN_MS = 100,
+	CONNECT_ONE_IN = 60, /* of a millisecond without a link */
+	JUDGE_ALL_MS = 512, /* all slots are judged again: no bookkeeping is trusted for longer */
+	COUNT_MS = 16,
+};
 
 uint64_t world_random(struct world *world, uint64_t bound)
 {
@@ -13,7 +19,8 @@ uint64_t world_random(struct world *world, uint64_t bound)
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (z ^ (z >> 31)) % bound;
+	z ^= z >> 31;
+	return (uint64_t) ((unsigned __int128) z * bound >> 64);
 }
 
 bool world_chance(struct world *world, uint64_t one_in)
@@ -53,6 +60,33 @@ const char *world_violation(const struct world *world)
 	return world->model.violation;
 }
 
+/* Half of all worlds are plain. */
+static enum world_kind pick_world(struct world *world)
+{
+	uint64_t kind = world_random(world, 2ull * (WORLD_KIND_COUNT - 1));
+
+	return kind < WORLD_KIND_COUNT ? (enum world_kind) kind : WORLD_PLAIN;
+}
+
+static void node_init(struct world *world, unsigned i)
+{
+	struct world_node *node = &world->nodes[i];
+
+	node->world = world;
+	node->number = i + 1;
+	node->offset = (int64_t) (1000 + world_random(world, 1000000));
+	/* At most 2 % wrong, as the leases allow for. */
+	node->drift_permille = (int64_t) world_random(world, 39) - 19;
+	node->wall_offset = (int64_t) world_random(world, 4000) - 2000;
+	node->version = WIRE_VERSION_MAX;
+	if (world->kind == WORLD_VERSIONS)
+		node->version = WIRE_VERSION_MIN;
+	if (world->kind == WORLD_TENANTS_DIFFER)
+		node->variant = (uint8_t) world_random(world, 2);
+	node_start(node);
+	node->backup = node->disk;
+}
+
 enum err world_new(struct world **out, uint64_t seed, struct world_trace *trace)
 {
 	struct world *world = calloc(1, sizeof(*world));
@@ -61,18 +95,9 @@ enum err world_new(struct world **out, uint64_t seed, struct world_trace *trace)
 		return ERR_NOMEM;
 	world->random = seed;
 	world->trace = trace;
-	for (unsigned i = 0; i < 2; i++) {
-		struct world_node *node = &world->nodes[i];
-
-		node->world = world;
-		node->number = i + 1;
-		node->offset = (int64_t) (1000 + world_random(world, 1000000));
-		/* At most 2 % wrong, as the leases allow for. */
-		node->drift_permille = (int64_t) world_random(world, 39) - 19;
-		node->wall_offset = (int64_t) world_random(world, 4000) - 2000;
-		node_start(node);
-		node->backup = node->disk;
-	}
+	world->kind = pick_world(world);
+	for (unsigned i = 0; i < 2; i++)
+		node_init(world, i);
 	*out = world;
 	return ERR_OK;
 }
@@ -95,103 +120,10 @@ void world_free(struct world *world)
 	free(world);
 }
 
-/* ---- faults ---- */
-
-static void roll_back(struct world *world, struct world_node *node)
-{
-	if (world_random(world, 8) == 0)
-		bytes_zero(&node->backup, sizeof(node->backup));
-	model_on_rollback(node);
-	node->disk = node->backup;
-	world->counts.rollbacks++;
-	world_say(world, node, "falls back to sequence %llu", (unsigned long long) node->disk.seq);
-}
-
-static void crash(struct world *world, struct world_node *node)
-{
-	if (node->core == NULL)
-		return;
-	node_crash(node);
-	world->counts.crashes++;
-	if (world_random(world, 3) == 0)
-		roll_back(world, node);
-	/* A machine that was started anew begins its clock anew. */
-	if (world_random(world, 3) == 0)
-		node->offset = 1000 - (int64_t) world->now;
-	node->last_tick = 0;
-}
-
-/* Leaves as `systemctl stop` does: says so, serves for a moment, is gone. */
-static void stop(struct world *world, struct world_node *node)
-{
-	if (node->core == NULL || node->stopping || node->frozen_until > world->now)
-		return;
-	world_say(world, node, "is told to stop");
-	node->stopping = true;
-	node->exit_at = world->now + 20 + world_random(world, 300);
-	world->counts.stops++;
-	node_step_kind(node, CORE_EVENT_STOP);
-}
-
-static void freeze(struct world *world, struct world_node *node)
-{
-	if (node->core == NULL)
-		return;
-	node->frozen_until = world->now + world_random(world, 3000);
-	world->counts.freezes++;
-	world_say(world, node, "stands still until %llu", (unsigned long long) node->frozen_until);
-}
-
-static void cause_network_faults(struct world *world)
-{
-	if (world_chance(world, 3000)) {
-		world->cut = !world->cut;
-		world_say(world, NULL, world->cut ? "link cut" : "link whole");
-	}
-	if (world->cut || world_chance(world, 4000))
-		world->conn_severed = world->conn_last;
-	if (world_chance(world, 2500))
-		world->stalled_until = world->now + world_random(world, 3000);
-	if (world_chance(world, 1500))
-		world->stalled_until = world->now + world_random(world, 800);
-	/* What came through late was the last that came through. */
-	if (world->stalled_until == world->now && world_chance(world, 3))
-		world->conn_severed = world->conn_last;
-}
-
-static void cause_faults(struct world *world)
-{
-	struct world_node *node = &world->nodes[world_random(world, 2)];
-
-	cause_network_faults(world);
-	if (world_chance(world, 6000))
-		crash(world, node);
-	if (world_chance(world, 9000))
-		stop(world, node);
-	if (world_chance(world, 6000))
-		freeze(world, node);
-	if (world_chance(world, 3000))
-		node->backup = node->disk;
-	if (world_chance(world, 1500) && node->disk.seq > 3)
-		node->disk.log_base = node->disk.seq - world_random(world, 3);
-	if (world_chance(world, 4000)) {
-		node->outage_until = world->now + world_random(world, 3000);
-		world_say(world, node, "loses the key manager");
-	}
-	if (world_chance(world, 5000)) {
-		node->wall_offset = (int64_t) world_random(world, 180000) - 90000;
-		world_say(world, node, "wall clock jumps to %lld", (long long) node->wall_offset);
-	}
-	if (world_chance(world, 4000))
-		node->slow_until = world->now + world_random(world, 2000);
-	if (world_chance(world, 100))
-		manager_restore(world);
-}
-
 /* ---- clients ---- */
 
 /* Parts of 100 in the order of enum flow_kind. */
-static const uint8_t shares[FLOW_BACKGROUND] = { 10, 12, 8, 16, 3, 6, 36, 5, 4 };
+static const uint8_t shares[FLOW_BACKGROUND] = { 4, 10, 6, 16, 2, 4, 50, 4, 4 };
 
 static enum flow_kind pick_kind(struct world *world)
 {
@@ -222,8 +154,8 @@ static void use(struct world *world)
 	enum flow_kind kind = pick_kind(world);
 	size_t slot = world_random(world, world->key_count + 1);
 
-	if (world_random(world, 10) != 0 || node->core == NULL || node->stopping || node->dying ||
-		node->frozen_until > world->now)
+	world->use_at = world->now + 1 + world_random(world, 2 * USE_MEAN_MS);
+	if (node->core == NULL || node->stopping || node->dying || node->frozen_until > world->now)
 		return;
 	if (kind == FLOW_CLIENT_ADD || kind == FLOW_CLIENT_REMOVE)
 		slot = MODEL_OBJECTS + world_random(world, MODEL_CLIENTS);
@@ -233,20 +165,23 @@ static void use(struct world *world)
 
 /* ---- connections ---- */
 
-static void connect_nodes(struct world *world)
+void world_connect(struct world_node *node)
 {
-	struct world_node *a = &world->nodes[0], *b = &world->nodes[1];
-	bool whole = a->conn != 0 && a->conn == b->conn && a->conn > world->conn_severed;
+	struct world *world = node->world;
 
-	if (world->cut || world->stalled_until > world->now || a->core == NULL || b->core == NULL ||
-		world->conn_due[0] != 0 || world->conn_due[1] != 0 ||
-		world_random(world, whole ? 20000 : 60) != 0)
-		return;
-	if (whole && world->calm)
+	if (world->cut || world->stalled_until > world->now || world->nodes[0].core == NULL ||
+		world->nodes[1].core == NULL || world->conn_due[0] != 0 || world->conn_due[1] != 0)
 		return;
 	world->conn_last++;
 	for (unsigned i = 0; i < 2; i++)
 		world->conn_due[i] = world->now + 1 + world_random(world, 10);
+}
+
+static bool is_whole(const struct world *world)
+{
+	const struct world_node *a = &world->nodes[0], *b = &world->nodes[1];
+
+	return a->conn != 0 && a->conn == b->conn && a->conn > world->conn_severed;
 }
 
 static void finish_connecting(struct world *world)
@@ -270,35 +205,50 @@ static void finish_connecting(struct world *world)
 
 /* ---- time ---- */
 
-static void calm_down(struct world *world)
+static void storm(struct world *world)
 {
-	world->cut = false;
-	world->stalled_until = 0;
+	if (world->now >= world->fault_at)
+		faults_cause(world);
+	if (world->now >= world->use_at)
+		use(world);
+	if (world->now >= world->restore_at) {
+		manager_restore(world);
+		world->restore_at = world->now + 1 + world_random(world, 2 * RESTORE_MEAN_MS);
+	}
+	/* What came through late was the last that came through. */
+	if (world->stalled_until == world->now && world_random(world, 3) == 0)
+		world->conn_severed = world->conn_last;
+}
+
+static void judge(struct world *world)
+{
 	for (unsigned i = 0; i < 2; i++) {
 		struct world_node *node = &world->nodes[i];
 
-		if (node->wall_offset > WORLD_CALM_WALL_MS)
-			node->wall_offset = WORLD_CALM_WALL_MS;
-		if (node->wall_offset < -WORLD_CALM_WALL_MS)
-			node->wall_offset = -WORLD_CALM_WALL_MS;
+		if (world->now % JUDGE_ALL_MS == 0)
+			node->unjudged = MODEL_ALL_SLOTS;
+		model_check(node);
+		if (world->now % COUNT_MS != 0)
+			continue;
+		if (node_is_vouched(node, 0))
+			world->counts.vouched_ms += COUNT_MS;
+		node_check_age(node);
 	}
 }
 
 void world_tick(struct world *world)
 {
 	world->now++;
-	if (!world->calm) {
-		cause_faults(world);
-		use(world);
-	} else {
-		calm_down(world);
-	}
-	connect_nodes(world);
-	finish_connecting(world);
-	node_tick(&world->nodes[0]);
-	node_tick(&world->nodes[1]);
-	model_check(&world->nodes[0]);
-	model_check(&world->nodes[1]);
+	if (!world->calm)
+		storm(world);
+	if (!is_whole(world) && world_random(world, CONNECT_ONE_IN) == 0)
+		world_connect(&world->nodes[0]);
+	if (world->conn_due[0] != 0 || world->conn_due[1] != 0)
+		finish_connecting(world);
+	for (unsigned i = 0; i < 2; i++)
+		if (world->now >= world->nodes[i].wake)
+			node_tick(&world->nodes[i]);
+	judge(world);
 }
 
 const char *world_judge_end(struct world *world)

@@ -6,8 +6,9 @@
  * node may lose by itself. Cores and merges are the product's own object code; the flows mirror
  * keystore/. One tick is a millisecond. The same seed gives the same run.
  *
- * world.c: time, faults, network. node.c: the shell around a core. disk.c: what survives. flow.c,
- * fetch.c, background.c: what nodes do. manager.c: the key manager. model.c: what was promised.
+ * world.c: time, clients, connections. faults.c: what goes wrong. node.c: the shell around a core.
+ * reads.c: what it asks of the disk. disk.c: what survives. flow.c, fetch.c, background.c: what
+ * nodes do. manager.c: the key manager. model.c: what was promised.
  */
 #ifndef SIMULATION_WORLD_H
 #define SIMULATION_WORLD_H
@@ -28,9 +29,17 @@ enum {
 	WORLD_JOBS = 2 * WORLD_FLOWS + CORE_MERGES_MAX,
 	WORLD_FRAMES = 4096,
 	WORLD_INTENTS = 96,
-	WORLD_LEDGER = 256,
+	WORLD_LEDGER = 512,
+	WORLD_TENANTS = 2,
+	WORLD_CALM_WALL_MS = 2000, /* how wrong a wall clock is after the faults, at most */
 	WORLD_WALL_SPEED = 10, /* wall clocks run so much faster than lease clocks, so that
 				  deletion, restoration and listing fit into one run */
+	/* Seconds of those clocks. A key can be restored for so long, is purged then, and its
+	 * tombstone may go then; a disk that has heard of nothing for so long is not used. */
+	WORLD_RESTORE_S = 40,
+	WORLD_PURGE_S = 45,
+	WORLD_GRAVE_AGE_S = 60,
+	WORLD_DISK_AGE_S = 50,
 };
 
 /* ---- disk ---- */
@@ -40,6 +49,7 @@ struct world_view {
 	bool exists, dead, compromised, quarantined, unclaimed, removed;
 	enum object_life life;
 	uint64_t epoch;
+	int64_t destroyed; /* date */
 	uint32_t note; /* the write that the register shows; 0: none */
 	uint32_t adds; /* bit n: the n-th addition is there */
 	struct stamp written; /* of a client, whose note is in its date */
@@ -69,6 +79,12 @@ struct world_disk {
 	uint8_t log_slot[WORLD_LOG_MAX];
 	uint8_t log_hash[WORLD_LOG_MAX][32];
 	struct wire_applied applied;
+	/* The furthest that was applied of this incarnation: a new link begins at a position that
+	 * merges of the old one have left behind by then. */
+	struct wire_position reached;
+	int64_t met; /* when it was made, or last heard of everything from the peer or the key
+			manager, in wall seconds */
+	uint64_t missing; /* a bit for each key that the key manager does not show any more */
 	uint64_t stamp;
 	struct world_intent intents[WORLD_INTENTS];
 	bool ledger_read[WORLD_LEDGER];
@@ -103,7 +119,7 @@ enum call_verb {
 };
 
 struct manager_key {
-	bool used, dead;
+	bool used, dead, purged;
 	int64_t created, updated, deletion;
 	uint64_t nonce;
 	unsigned deletions, restores;
@@ -148,7 +164,7 @@ struct world_flow {
 	struct model_seen seen; /* promises as they were at its begin */
 	size_t at; /* where a listing or a list of intents has come to */
 	size_t listed_count, ledger_count; /* what the listing showed */
-	struct manager_key listed[MODEL_OBJECTS];
+	int64_t listed_at; /* wall seconds */
 	uint16_t len;
 	uint8_t bytes[256]; /* a client's record for the ledger */
 };
@@ -160,7 +176,7 @@ struct world_job {
 	uint32_t link;
 	uint8_t *bytes; /* records, each behind its length in two bytes */
 	size_t count;
-	bool has_position, is_snapshot_end, is_renewal, fails;
+	bool has_position, is_snapshot_end, is_renewal, is_trim, fails;
 	struct wire_applied applied;
 };
 
@@ -175,20 +191,30 @@ struct world_node {
 	unsigned number; /* 1 or 2 */
 	struct core *core; /* NULL: crashed */
 	bool dying; /* crashes at the end of this tick; nothing is performed any more */
-	uint64_t restart_at, exit_at, frozen_until, last_tick;
+	uint64_t wake; /* nothing is to be done here before */
+	uint64_t restart_at, exit_at, frozen_until;
+	uint64_t froze_at; /* by its own clock; 0: it runs */
+	uint64_t unjudged; /* a bit for each slot that changed, or whose promises did */
+	uint8_t version; /* of the pair's protocol that its release speaks, at most */
+	uint8_t variant; /* of the second tenant's configuration */
 	int64_t drift_permille, offset, wall_offset;
 	struct world_disk disk, backup;
 	struct stamp_clock clock;
 	struct arena *arena;
+	struct core_actions actions; /* of the step under way */
 	struct world_job jobs[WORLD_JOBS];
 	size_t job_first, job_count;
 	struct core_action read;
-	bool reading, releasing, stopping;
+	struct cache_digest digest; /* what the last read of one gave */
+	bool reading, releasing, stopping, trimming;
+	bool leased[WORLD_TENANTS]; /* the lease speaks for it */
 	uint64_t timer_at, vouch_until, last_seq;
 	/* unwrapped keys: until when fresh, resident ever after */
 	uint64_t fresh_until[MODEL_OBJECTS];
 	bool resident[MODEL_OBJECTS];
 	struct world_flow flows[WORLD_FLOWS];
+	uint64_t active; /* a bit for each flow that is not free */
+	struct manager_key listing[MODEL_OBJECTS]; /* what the background's flow was shown */
 	bool listed;
 	uint64_t settled; /* listings that came to their end in this life */
 	uint64_t outage_until, slow_until; /* the disk is slow */
@@ -204,6 +230,7 @@ struct world_node {
 
 struct world_counts {
 	uint64_t operations, answered, crashes, rollbacks, stops, freezes, snapshots, restores;
+	uint64_t discards, comparisons, repairs, divergences, trimmed;
 	uint64_t vouched_ms;
 };
 
@@ -214,9 +241,21 @@ struct world_trace {
 	bool loud;
 };
 
+/* What is special in a world beside the usual faults. */
+enum world_kind {
+	WORLD_PLAIN,
+	WORLD_DIVERGING, /* disks change silently */
+	WORLD_TENANTS_DIFFER, /* an instance is configured differently now and then */
+	WORLD_VERSIONS, /* nodes change their release */
+	WORLD_OLD_DISKS, /* tombstones are trimmed, nodes away and disks older than that */
+	WORLD_KIND_COUNT
+};
+
 struct world {
 	uint64_t random;
 	uint64_t now;
+	enum world_kind kind;
+	uint64_t fault_at, use_at, restore_at; /* the next ones */
 	struct world_node nodes[2];
 	bool cut; /* no connection can be made */
 	uint64_t conn_last, conn_severed; /* what is sent on the severed ones vanishes */
@@ -248,6 +287,12 @@ const char *world_violation(const struct world *world);
 void world_say(struct world *world, const struct world_node *node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 const char *world_judge_end(struct world *world);
+/* A new connection, if one can be made. */
+void world_connect(struct world_node *node);
+
+void faults_cause(struct world *world);
+/* No more of them; what they left is set right. */
+void faults_end(struct world *world);
 
 void node_start(struct world_node *node);
 void node_crash(struct world_node *node);
@@ -255,10 +300,12 @@ void node_crash(struct world_node *node);
 void node_step(struct world_node *node, struct core_event *event);
 void node_step_kind(struct world_node *node, enum core_event_kind kind);
 void node_tick(struct world_node *node);
+/* One that runs alone for too long ends, to begin anew. */
+void node_check_age(struct world_node *node);
 void node_link_up(struct world_node *node);
 uint64_t node_now(const struct world_node *node);
 uint64_t node_wall_ms(const struct world_node *node);
-bool node_is_vouched(const struct world_node *node);
+bool node_is_vouched(const struct world_node *node, size_t slot);
 struct world_node *node_peer(struct world_node *node);
 void node_drop_frames(struct world_node *node);
 /* The work of the keeper's commit: a flow's write, a merge, a new incarnation. */
@@ -274,17 +321,29 @@ MUST_USE enum err disk_put(
 /* Decoded into the node's arena; ERR_MISS. */
 MUST_USE enum err disk_get(struct world_node *node, size_t slot, struct record *out);
 MUST_USE enum err disk_merge(struct world_node *node, const struct world_job *job);
+/* Removes what is still as it was compared. */
+void disk_trim(struct world_node *node, const struct world_job *job);
+void disk_note_grave(struct cache_grave *out, const struct world_slot *stored, size_t slot);
+/* The bucket of a slot, and all slots in the order of their buckets. */
+uint16_t disk_bucket(size_t slot);
+size_t disk_order(size_t at);
+size_t disk_tenant(size_t slot);
 size_t disk_slot_of(const struct record *record);
 void disk_uid(struct uid *out, size_t slot);
 void disk_fingerprint(struct fingerprint *out, size_t slot);
 struct world_intent *disk_intent(
 	struct world_disk *disk, enum world_intent_kind kind, uint64_t nonce);
 void disk_drop_intent(struct world_disk *disk, uint64_t nonce);
-extern const struct instance_id world_tenant;
+extern const struct instance_id world_tenants[WORLD_TENANTS];
+
+/* Does the read that the core asked for. */
+void read_tick(struct world_node *node);
 
 void flow_begin(struct world_node *node, enum flow_kind kind, size_t slot);
 struct world_flow *flow_take(struct world_node *node, enum flow_kind kind, size_t slot);
 void flow_tick(struct world_node *node);
+/* When the next flow has something to do. */
+uint64_t flow_due(const struct world_node *node);
 void flow_on_job(struct world_node *node, struct world_flow *flow);
 void flow_release(struct world_node *node, struct world_flow *flow);
 void flow_end(struct world_node *node, struct world_flow *flow, enum err err);

@@ -11,9 +11,11 @@ static struct core *core;
 static struct core_actions actions;
 static uint64_t now_ms = 1000000;
 static char transcript[2000];
+static uint16_t peer_node = 2;
+static uint8_t peer_version = 2;
 
 static const char *const frame_names[] = { "", "HELLO", "DATA", "ACK", "PING", "GRANT", "BEGIN",
-	"SNAP", "END", "BYE" };
+	"SNAP", "END", "BYE", "DIGEST", "DIFFER", "REPAIR" };
 
 static void note(const char *text, unsigned long long value)
 {
@@ -38,7 +40,13 @@ static unsigned long long frame_number(const struct wire_frame *frame)
 	case WIRE_SNAP_BEGIN:
 	case WIRE_SNAP_END:
 		return frame->position.seq;
+	case WIRE_DIGEST:
+		return frame->digest.first * 10u + frame->digest.last;
+	case WIRE_DIFFER:
+		return frame->differ.first * 10000u + frame->differ.sure * 1000u +
+		       frame->differ.bits.data[0];
 	case WIRE_SNAP:
+	case WIRE_REPAIR:
 		return frame->snap.record_count;
 	case WIRE_BYE:
 		return frame->bye.code;
@@ -70,6 +78,14 @@ static const char *step(struct core_event *event)
 			note("log", action->log_first);
 		else if (action->kind == CORE_ACTION_READ_SNAPSHOT)
 			note("snapshot", action->cursor.kind);
+		else if (action->kind == CORE_ACTION_READ_DIGEST)
+			note("digest", action->buckets.first);
+		else if (action->kind == CORE_ACTION_READ_BUCKET)
+			note("bucket", action->buckets.first * 10u + action->buckets.cursor.kind);
+		else if (action->kind == CORE_ACTION_TRIM)
+			note("trim", action->trim.count);
+		else if (action->kind == CORE_ACTION_COMPARED)
+			note("compared", action->differing);
 		else if (action->kind == CORE_ACTION_NEW_INCARNATION)
 			name("renew");
 		else if (action->kind == CORE_ACTION_RELEASE)
@@ -109,8 +125,9 @@ static struct wire_frame peer_hello(void)
 {
 	struct wire_frame frame = { .type = WIRE_HELLO };
 
-	frame.hello.version_min = frame.hello.version_max = 1;
-	frame.hello.node = 2;
+	frame.hello.version_min = 1;
+	frame.hello.version_max = peer_version;
+	frame.hello.node = peer_node;
 	frame.hello.cluster = slice_text("c");
 	frame.hello.own = place(2, 20);
 	frame.hello.instances = slice_of(instances, WIRE_INSTANCE_LEN);
@@ -122,13 +139,14 @@ static void setup(void)
 	struct core_options options = {
 		.cluster = "c",
 		.software = "t",
-		.node = 1,
-		.peer_node = 2,
+		.node = (uint16_t) (3 - peer_node),
+		.peer_node = peer_node,
 		.ack_wait_ms = 50,
 		.instances = slice_of(instances, WIRE_INSTANCE_LEN),
-		.now_ms = now_ms,
 	};
 
+	now_ms = 1000000;
+	options.now_ms = now_ms;
 	cr_assert_eq(crypt_start(), ERR_OK);
 	cr_assert_eq(core_new(&core, &options), ERR_OK);
 }
@@ -608,4 +626,205 @@ Test(core, backpressure)
 	merged.merged.ok = merged.merged.has_position = true;
 	merged.merged.position = place(2, 21);
 	EXPECT(&merged, "pause:0 ");
+}
+
+/* ---- comparing ---- */
+
+enum { FIRST_COMPARE_MS = CORE_COMPARE_MS / CORE_COMPARE_FIRST };
+
+static struct cache_digest digest;
+
+/* One record in bucket 1; the rest is empty. */
+static struct core_event digest_read(uint16_t first, uint8_t content)
+{
+	struct core_event event = { .kind = CORE_EVENT_DIGEST_READ };
+
+	digest = (struct cache_digest){ .first = first, .count = CACHE_DIGEST_BUCKETS_MAX };
+	digest.hashes[1][0] = content;
+	digest.cut = 1000;
+	event.digest.digest = &digest;
+	event.digest.own = place(1, 10);
+	event.digest.applied = place(2, 20);
+	return event;
+}
+
+/* The link stays up until the first comparison is due. */
+static const char *wait_for_comparison(void)
+{
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+	struct wire_frame ping = { .type = WIRE_PING };
+	struct core_event event = frame_of(&ping);
+
+	for (unsigned waited = 0; waited < FIRST_COMPARE_MS; waited += CORE_PING_MS) {
+		now_ms += CORE_PING_MS;
+		(void) step(&event);
+	}
+	return step(&timer);
+}
+
+static struct core_event differ_of(struct wire_frame *frame, uint8_t bits, bool sure)
+{
+	static uint8_t differing[CACHE_DIGEST_BUCKETS_MAX / 8];
+
+	differing[0] = bits;
+	*frame = (struct wire_frame){ .type = WIRE_DIFFER };
+	frame->differ.first = digest.first;
+	frame->differ.count = CACHE_DIGEST_BUCKETS_MAX;
+	frame->differ.sure = sure;
+	frame->differ.cut = 900;
+	frame->differ.bits = slice_of(differing, sizeof(differing));
+	return frame_of(frame);
+}
+
+/* The lower number asks; what differs is sent, and the next stretch follows. */
+Test(core, compare_asks_and_repairs)
+{
+	struct wire_frame frame;
+	struct core_event read, event, bucket = { .kind = CORE_EVENT_BUCKET_READ };
+	struct core_record record = { SLICE_LITERAL("r"), { "tenant-one" } };
+
+	stream();
+	(void) wait_for_comparison();
+	read = digest_read(0, 7);
+	EXPECT(&read, "DIGEST:0 ");
+	event = differ_of(&frame, 2, true);
+	EXPECT(&event, "digest:256 ");
+	read = digest_read(256, 0);
+	EXPECT(&read, "DIGEST:2560 bucket:12 ");
+	bucket.snapshot.at.kind = RECORD_OBJECT;
+	EXPECT(&bucket, "bucket:11 ");
+	bucket.snapshot.records = &record;
+	bucket.snapshot.record_count = 1;
+	bucket.snapshot.end = true;
+	EXPECT(&bucket, "REPAIR:1 ");
+	for (uint16_t first = 256; first < 4096 - 256; first = (uint16_t) (first + 256)) {
+		event = differ_of(&frame, 0, true);
+		(void) step(&event);
+		read = digest_read((uint16_t) (first + 256), 0);
+		(void) step(&read);
+	}
+	event = differ_of(&frame, 0, true);
+	EXPECT(&event, "compared:1 ");
+}
+
+/* A difference that changes under way may explain is asked for again, at last insisting. */
+Test(core, compare_doubts)
+{
+	struct wire_frame frame;
+	struct core_event read, event, timer = kind_of(CORE_EVENT_TIMER);
+
+	stream();
+	(void) wait_for_comparison();
+	for (unsigned tries = 1; tries < CORE_COMPARE_TRIES_MAX; tries++) {
+		read = digest_read(0, 7);
+		EXPECT(&read, "DIGEST:0 ");
+		event = differ_of(&frame, 2, false);
+		EXPECT(&event, "");
+		now_ms += CORE_COMPARE_PAUSE_MS;
+		(void) step(&timer);
+	}
+	read = digest_read(0, 7);
+	EXPECT(&read, "DIGEST:1 ");
+	event = differ_of(&frame, 2, false);
+	EXPECT(&event, "digest:256 ");
+}
+
+/* Only what agrees and is old by both clocks may be trimmed. */
+Test(core, compare_trims)
+{
+	struct wire_frame frame;
+	struct core_event read, event;
+
+	stream();
+	(void) wait_for_comparison();
+	read = digest_read(0, 7);
+	digest.grave_count = 4;
+	digest.graves[0] = (struct cache_grave){ .date = 899, .bucket = 0 };
+	digest.graves[1] = (struct cache_grave){ .date = 900, .bucket = 0 };
+	digest.graves[2] = (struct cache_grave){ .date = 1, .bucket = 1 };
+	digest.graves[3] = (struct cache_grave){ .date = 2, .bucket = 255 };
+	EXPECT(&read, "DIGEST:0 ");
+	event = differ_of(&frame, 2, true);
+	EXPECT(&event, "trim:2 digest:256 ");
+	cr_assert_eq(actions.items[0].trim.graves[0].date, 899);
+	cr_assert_eq(actions.items[0].trim.graves[1].bucket, 255);
+}
+
+/* Answers that were not asked for, questions to the one that asks, and frames of a version that was
+ * not agreed on end the link. */
+Test(core, compare_out_of_turn)
+{
+	struct wire_frame frame;
+	struct core_event event, read;
+	uint8_t one[WIRE_DIGEST_LEN] = { 1 };
+
+	stream();
+	event = differ_of(&frame, 0, true);
+	EXPECT(&event, "down close:0 ");
+	core_free(core);
+	setup();
+	stream();
+	frame = (struct wire_frame){ .type = WIRE_DIGEST };
+	frame.digest.digests = slice_of(one, sizeof(one));
+	event = frame_of(&frame);
+	EXPECT(&event, "down close:0 ");
+	core_free(core);
+	setup();
+	stream();
+	(void) wait_for_comparison();
+	read = digest_read(0, 7);
+	EXPECT(&read, "DIGEST:0 ");
+	event = differ_of(&frame, 0, true);
+	frame.differ.first = 256;
+	EXPECT(&event, "down close:0 ");
+	core_free(core);
+	setup();
+	peer_version = 1;
+	stream();
+	frame = (struct wire_frame){ .type = WIRE_REPAIR };
+	event = frame_of(&frame);
+	EXPECT(&event, "down close:0 ");
+	peer_version = 2;
+}
+
+/* With a peer of version 1 nothing is compared. */
+Test(core, compare_needs_version_2)
+{
+	peer_version = 1;
+	stream();
+	cr_assert_null(strstr(wait_for_comparison(), "digest"));
+	peer_version = 2;
+}
+
+/* The higher number answers behind the merges that were started before the question. */
+Test(core, compare_answers)
+{
+	struct wire_frame frame = { .type = WIRE_DATA, .data = { .seq = 21, .hash = { 21 } } };
+	struct core_event event = frame_of(&frame), read;
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+	uint8_t digests[CACHE_DIGEST_BUCKETS_MAX * WIRE_DIGEST_LEN] = { 0 };
+
+	core_free(core);
+	peer_node = 1;
+	setup();
+	stream();
+	EXPECT(&event, "merge:0 ");
+	digests[WIRE_DIGEST_LEN] = 6;
+	frame = (struct wire_frame){ .type = WIRE_DIGEST };
+	frame.digest.own = place(2, 21);
+	frame.digest.applied = place(1, 10);
+	frame.digest.digests = slice_of(digests, sizeof(digests));
+	EXPECT(&event, "");
+	merged.merged.link = 1;
+	merged.merged.ok = merged.merged.has_position = true;
+	merged.merged.position = place(2, 21);
+	EXPECT(&merged, "ACK:21 digest:0 ");
+	read = digest_read(0, 7);
+	/* Its merge was not seen by this transaction: what differs is in doubt. */
+	EXPECT(&read, "DIFFER:2 ");
+	EXPECT(&event, "digest:0 ");
+	read = digest_read(0, 7);
+	read.digest.applied = place(2, 21);
+	EXPECT(&read, "DIFFER:1002 bucket:12 ");
+	peer_node = 2;
 }

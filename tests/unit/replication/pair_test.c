@@ -12,13 +12,14 @@
 #include "tests/unit/base/identity.h"
 #include "tests/unit/replication/store_double.h"
 
-enum { DEADLINE_MS = 15000, POLL_MS = 2 };
+enum { DEADLINE_MS = 15000, POLL_MS = 2, COMPARE_MS = 600 };
 
 struct node {
 	struct keystore store;
 	struct identity identity;
 	struct replication *replication;
 	uint64_t vouch_until_ms;
+	bool leased[2]; /* tenant-one, tenant-two */
 	bool stopped;
 };
 
@@ -87,6 +88,13 @@ static void on_vouch(void *ctx, uint64_t until_ms)
 	((struct node *) ctx)->vouch_until_ms = until_ms;
 }
 
+static void on_leased(void *ctx, const struct instance_id *instance, bool leased)
+{
+	struct node *node = ctx;
+
+	node->leased[slice_equal_text(instance_id_slice(instance), "tenant-two")] = leased;
+}
+
 static void choose_address(void)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET };
@@ -119,9 +127,11 @@ static void node_start(size_t i, const char *cluster)
 		.peer_address = address,
 		.files = files_of(i),
 		.ack_wait_ms = 50,
+		.compare_ms = COMPARE_MS,
 		.instances = &instance,
 		.instance_count = 1,
 		.on_vouch = on_vouch,
+		.on_leased = on_leased,
 		.ctx = &nodes[i],
 	};
 	char why[REPLICATION_WHY_MAX];
@@ -220,6 +230,34 @@ Test(pair, cut_and_heal)
 	cr_assert(both_have(&two));
 	replication_status(nodes[0].replication, &after);
 	cr_assert_eq(after.snapshots, before.snapshots);
+}
+
+static bool node_compared(const void *index)
+{
+	struct replication_status status;
+
+	replication_status(nodes[*(const size_t *) index].replication, &status);
+	return status.comparisons > 0;
+}
+
+/* What one disk holds and no log tells of is found by its digest, in both directions, and sent. */
+Test(pair, silent_divergence_is_repaired)
+{
+	const size_t asker = 0, answerer = 1;
+	unsigned one = 1, two = 2, three = 3;
+
+	(void) store_install(&nodes[0].store, 1, one);
+	node_start(1, "eu-de");
+	node_start(0, "eu-de");
+	cr_assert(wait_for(both_are, "streaming"));
+	cr_assert(wait_for(both_have, &one));
+	store_change_silently(&nodes[0].store, two);
+	store_change_silently(&nodes[1].store, three);
+	cr_assert(wait_for(both_have, &two));
+	cr_assert(wait_for(both_have, &three));
+	cr_assert(wait_for(node_compared, &asker));
+	cr_assert(wait_for(node_compared, &answerer));
+	cr_assert(both_are("streaming"));
 }
 
 /* Nodes of two clusters refuse each other, and say so. */

@@ -9,12 +9,14 @@ unit_test(replication/pair_test replication)
 set(simulation
 	${CMAKE_SOURCE_DIR}/tests/simulation/background.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/disk.c
+	${CMAKE_SOURCE_DIR}/tests/simulation/faults.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/fetch.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/flow.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/manager.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/model.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/node.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/pair_sim.c
+	${CMAKE_SOURCE_DIR}/tests/simulation/reads.c
 	${CMAKE_SOURCE_DIR}/tests/simulation/world.c)
 add_executable(pair_sim ${simulation})
 target_link_libraries(pair_sim PRIVATE replication_core keystore)
