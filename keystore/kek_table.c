@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "base/crypt.h"
 #include "base/secret.h"
-#include "keystore/vouches.h"
+#include "keystore/kek_table_private.h"
 
 enum {
 	HEADER_LEN = 12288,
@@ -402,40 +402,14 @@ size_t kek_table_count(const struct kek_table *table)
 	return table->count;
 }
 
-/* ---- who vouches ---- */
-
-void kek_table_set_vouch(struct kek_table *table, uint64_t until_ms)
+struct vouches *kek_table_vouches(const struct kek_table *table)
 {
-	ASSERT(is_keeper(table));
-	vouches_set_lease(&table->header->vouches, until_ms);
+	return &table->header->vouches;
 }
 
-uint64_t kek_table_vouch(const struct kek_table *table)
+bool kek_table_is_keeper(const struct kek_table *table)
 {
-	return vouches_lease(&table->header->vouches);
-}
-
-enum err kek_table_set_leased(
-	struct kek_table *table, const struct instance_id *instance, bool leased)
-{
-	return vouches_set_leased(&table->header->vouches, instance->text, leased);
-}
-
-uint64_t kek_table_lease_of(const struct kek_table *table, const struct instance_id *instance)
-{
-	return vouches_lease_of(&table->header->vouches, instance->text);
-}
-
-void kek_table_set_vouch_of(
-	struct kek_table *table, const struct instance_id *instance, uint64_t until_ms)
-{
-	ASSERT(is_keeper(table));
-	vouches_set(&table->header->vouches, instance->text, until_ms);
-}
-
-uint64_t kek_table_vouch_of(const struct kek_table *table, const struct instance_id *instance)
-{
-	return vouches_until(&table->header->vouches, instance->text);
+	return is_keeper(table);
 }
 
 /* ---- reading ---- */

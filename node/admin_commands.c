@@ -37,6 +37,9 @@ static void add_peer(cJSON *answer, const struct keeper_status *status)
 	add_number(object, "answers_held", peer->holds);
 	add_number(object, "snapshots", peer->snapshots);
 	add_number(object, "differing_instances", peer->differing_instances);
+	add_number(object, "comparisons", peer->comparisons);
+	add_number(object, "differing_buckets", peer->differing_buckets);
+	add_ms_ago(object, "compared_ms_ago", now_ms, peer->compared_ms);
 	cJSON_AddStringToObject(object, "version", peer->peer_version);
 }
 

@@ -47,6 +47,14 @@ static void keeper_on_vouch(void *ctx, uint64_t until_ms)
 	kek_table_set_vouch(keeper->table, until_ms);
 }
 
+/* A lease that is not known to speak for an instance must not speak for it. */
+static void keeper_on_leased(void *ctx, const struct instance_id *instance, bool leased)
+{
+	struct keeper *keeper = ctx;
+	enum err err = kek_table_set_leased(keeper->table, instance, leased);
+	ASSERT(err == ERR_OK);
+}
+
 struct replication_files keeper_peer_files(const struct config *config)
 {
 	return (struct replication_files){ config->peer.certificate, config->peer.key,
@@ -82,6 +90,7 @@ enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		.instances = instances,
 		.instance_count = keeper->config->instance_count,
 		.on_vouch = keeper_on_vouch,
+		.on_leased = keeper_on_leased,
 		.ctx = keeper };
 	TRY(replication_new(&keeper->replication, &options, why));
 	TRY(replication_start(keeper->replication, why));

@@ -129,7 +129,7 @@ void compare_on_bucket(struct core *core, const struct core_event *event)
 	if (!feed_finish_read(&core->feed) || compare->repair_count == 0)
 		return;
 	if (!MUTANT(repair_not_sent))
-		feed_send_records(core, WIRE_REPAIR, event);
+		(void) feed_send_records(core, WIRE_REPAIR, event);
 	compare->cursor = event->snapshot.at;
 	if (!event->snapshot.end)
 		return;

@@ -6,7 +6,8 @@
  * same code.
  *
  * core.c: link, HELLO, states, timers. scope.c: instances in common. feed.c: the stream to the
- * peer. intake.c: the stream from it. compare.c: digests and repair. standing.c: what is told of it.
+ * peer. intake.c: the stream from it. compare.c: digests and repair. standing.c: what is told of
+ * it.
  */
 #ifndef REPLICATION_CORE_H
 #define REPLICATION_CORE_H

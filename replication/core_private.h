@@ -165,8 +165,8 @@ void feed_on_ack(struct core *core, const struct wire_position *position);
 void feed_on_ping(struct core *core, uint64_t asked_ms);
 void feed_on_log(struct core *core, const struct core_event *event);
 void feed_on_snapshot(struct core *core, const struct core_event *event);
-/* Those of a snapshot or bucket that are in common, in one frame of the type. */
-void feed_send_records(struct core *core, enum wire_type type, const struct core_event *event);
+/* Those of a snapshot or bucket that are in common, in one frame of the type; how many. */
+size_t feed_send_records(struct core *core, enum wire_type type, const struct core_event *event);
 /* Starts whatever may be started now. */
 void feed_poke(struct core *core);
 /* Ends the read under way; false when its result belongs to an earlier link. */

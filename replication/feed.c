@@ -162,7 +162,7 @@ void feed_on_log(struct core *core, const struct core_event *event)
 		feed->dirty = true;
 }
 
-void feed_send_records(struct core *core, enum wire_type type, const struct core_event *event)
+size_t feed_send_records(struct core *core, enum wire_type type, const struct core_event *event)
 {
 	struct wire_frame *frame;
 	size_t count = 0;
@@ -174,10 +174,10 @@ void feed_send_records(struct core *core, enum wire_type type, const struct core
 			pace_on_sent(core, event->snapshot.records[i].bytes.len);
 		}
 	if (count == 0)
-		return;
+		return 0;
 	frame = core_send(core, type);
 	frame->snap = (struct wire_snap){ core->record_bytes, count };
-	core->feed.snapshot.record_count += count;
+	return count;
 }
 
 void feed_on_snapshot(struct core *core, const struct core_event *event)
@@ -193,7 +193,7 @@ void feed_on_snapshot(struct core *core, const struct core_event *event)
 		feed->snapshot = (struct core_snapshot){ .began_ms = core->now_ms };
 		core_send(core, WIRE_SNAP_BEGIN)->position = feed->base;
 	}
-	feed_send_records(core, WIRE_SNAP, event);
+	feed->snapshot.record_count += feed_send_records(core, WIRE_SNAP, event);
 	feed->cursor = event->snapshot.at;
 	if (!event->snapshot.end)
 		return;

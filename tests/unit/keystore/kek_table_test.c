@@ -103,6 +103,25 @@ Test(kek_table, vouch_of_a_tenant)
 	cr_assert_eq(kek_table_vouch_of(table, &stranger), 70);
 }
 
+/* The peer has another configuration of the tenant: its lease does not vouch for that one, and what
+ * the tenant's own key manager told still does. */
+Test(kek_table, lease_is_silent_on_a_tenant)
+{
+	struct slice out;
+
+	put(1, "material");
+	kek_table_set_vouch(table, 90);
+	cr_assert_eq(kek_table_set_leased(table, &tenant, false), ERR_OK);
+	cr_assert_eq(get(table, &tenant, 1, 20, &out), ERR_FORWARD);
+	cr_assert_eq(kek_table_lease_of(table, &tenant), 0);
+	cr_assert_eq(kek_table_lease_of(table, &stranger), 90);
+	kek_table_set_vouch_of(table, &tenant, 50);
+	cr_assert_eq(get(table, &tenant, 1, 49, &out), ERR_OK);
+	cr_assert_eq(get(table, &tenant, 1, 50, &out), ERR_FORWARD);
+	cr_assert_eq(kek_table_set_leased(table, &tenant, true), ERR_OK);
+	cr_assert_eq(get(table, &tenant, 1, 50, &out), ERR_OK);
+}
+
 /* What is dropped is gone, for one key or for a tenant. */
 Test(kek_table, drop)
 {

@@ -90,6 +90,8 @@ static const char *step(struct core_event *event)
 			name("renew");
 		else if (action->kind == CORE_ACTION_RELEASE)
 			name("release");
+		else if (action->kind == CORE_ACTION_SCOPE)
+			note("scope", action->scope.count);
 		else if (action->kind == CORE_ACTION_VOUCH)
 			note("vouch", action->until_ms);
 	}
@@ -200,7 +202,7 @@ static void stream(void)
 	frame = (struct wire_frame){ .type = WIRE_PING, .ping_ms = 5 };
 	EXPECT(&event, "GRANT:0 ");
 	frame = (struct wire_frame){ .type = WIRE_GRANT, .grant = { now_ms, 2000 } };
-	EXPECT(&event, "vouch:1002000 streaming ");
+	EXPECT(&event, "scope:1 vouch:1002000 streaming ");
 }
 
 TestSuite(core, .init = setup, .fini = teardown);
@@ -626,6 +628,52 @@ Test(core, backpressure)
 	merged.merged.ok = merged.merged.has_position = true;
 	merged.merged.position = place(2, 21);
 	EXPECT(&merged, "pause:0 ");
+}
+
+/* ---- what a lease speaks for ---- */
+
+static uint8_t two_instances[2 * WIRE_INSTANCE_LEN];
+
+static void have_two_instances(void)
+{
+	bytes_copy(two_instances, "tenant-one", 10);
+	bytes_copy(two_instances + WIRE_INSTANCE_LEN, "tenant-two", 10);
+	core_set_instances(core, slice_of(two_instances, sizeof(two_instances)));
+}
+
+/* An instance that the peer gets is spoken for by the first lease that follows the full exchange,
+ * and by none that was granted before; one that it has otherwise now is not spoken for from then
+ * on, although the lease is still held. */
+Test(core, lease_of_a_differing_instance)
+{
+	struct wire_frame hello = peer_hello(), frame = { .type = WIRE_SNAP_BEGIN };
+	struct core_event greeted = frame_of(&hello), event = frame_of(&frame);
+	struct core_event down = kind_of(CORE_EVENT_LINK_DOWN);
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+
+	have_two_instances();
+	/* The peer has the first one only. */
+	stream();
+	EXPECT(&down, "down ");
+	now_ms += 10;
+	link_up();
+	hello.hello.instances = slice_of(two_instances, sizeof(two_instances));
+	EXPECT(&greeted, "catching-up PING:0 snapshot:2 ");
+	frame.position = place(2, 20);
+	EXPECT(&event, "");
+	frame.type = WIRE_SNAP_END;
+	EXPECT(&event, "merge:0 ");
+	merged.merged.link = 2;
+	merged.merged.ok = merged.merged.has_position = true;
+	merged.merged.position = place(2, 20);
+	EXPECT(&merged, "ACK:20 ");
+	frame = (struct wire_frame){ .type = WIRE_GRANT, .grant = { now_ms, 2000 } };
+	EXPECT(&event, "scope:2 vouch:1002010 ");
+	EXPECT(&down, "down ");
+	link_up();
+	hello.hello.instances = slice_of(two_instances + WIRE_INSTANCE_LEN, WIRE_INSTANCE_LEN);
+	EXPECT(&greeted, "scope:1 catching-up PING:0 ");
+	cr_assert(slice_equal_text(slice_cut(actions.items[0].scope.ids[0], 0, 10), "tenant-two"));
 }
 
 /* ---- comparing ---- */
