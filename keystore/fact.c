@@ -7,6 +7,7 @@
 struct fact {
 	struct keystore_pending flow;
 	char name[FACT_NAME_LEN];
+	bool gone;
 	char value[FACT_VALUE_LEN];
 };
 
@@ -15,6 +16,8 @@ static enum err fact_write(void *ctx, struct cache_write *write, struct arena *a
 	struct fact *fact = ctx;
 
 	(void) arena;
+	if (fact->gone)
+		return cache_delete_fact(write, fact->name);
 	return cache_put_fact(write, fact->name, slice_text(fact->value));
 }
 
@@ -27,7 +30,7 @@ static void fact_on_committed(void *ctx, enum err err)
 	flow_end(&fact->flow);
 }
 
-void fact_put(struct instance *instance, const char *name, const char *value)
+static void fact_begin(struct instance *instance, const struct fact *what)
 {
 	struct keystore_pending *flow = NULL;
 	struct fact *fact;
@@ -35,15 +38,33 @@ void fact_put(struct instance *instance, const char *name, const char *value)
 
 	TRY(flow_new(&flow, sizeof(*fact), instance->keystore, instance));
 	fact = (struct fact *) flow;
-	snprintf(fact->name, sizeof(fact->name), "%s", name);
-	snprintf(fact->value, sizeof(fact->value), "%s", value);
+	bytes_copy(fact->name, what->name, sizeof(fact->name));
+	bytes_copy(fact->value, what->value, sizeof(fact->value));
+	fact->gone = what->gone;
 	TRY(flow_commit(flow, fact_write, fact_on_committed));
 out:
 	if (err == ERR_OK)
 		return;
-	log_warning("fact-not-written", "fact=%s error=%s", name, err_name(err));
+	log_warning("fact-not-written", "fact=%s error=%s", what->name, err_name(err));
 	if (flow != NULL)
 		flow_end(flow);
+}
+
+void fact_put(struct instance *instance, const char *name, const char *value)
+{
+	struct fact fact = { .gone = false };
+
+	snprintf(fact.name, sizeof(fact.name), "%s", name);
+	snprintf(fact.value, sizeof(fact.value), "%s", value);
+	fact_begin(instance, &fact);
+}
+
+void fact_delete(struct instance *instance, const char *name)
+{
+	struct fact fact = { .gone = true };
+
+	snprintf(fact.name, sizeof(fact.name), "%s", name);
+	fact_begin(instance, &fact);
 }
 
 enum err fact_get(const struct keystore *keystore, const char *name, char out[FACT_VALUE_LEN])

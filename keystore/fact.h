@@ -9,6 +9,7 @@
 enum { FACT_NAME_LEN = 64, FACT_VALUE_LEN = 64 };
 
 void fact_put(struct instance *instance, const char *name, const char *value);
+void fact_delete(struct instance *instance, const char *name);
 /* ERR_MISS. The text is cut to fit. */
 MUST_USE enum err fact_get(
 	const struct keystore *keystore, const char *name, char out[FACT_VALUE_LEN]);

@@ -9,6 +9,8 @@
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
 #include "keystore/missing.h"
+#include "keystore/rewrap.h"
+#include "keystore/survey.h"
 
 enum { INSTANCE_TEXTS_MAX = 65536 };
 
@@ -70,6 +72,8 @@ enum err instance_new(struct instance **out, struct keystore *keystore,
 		TRY(keymanager_new(&instance->keymanager, &instance->options, why));
 		TRY(ledger_new(&instance->ledger, instance));
 		TRY(ledger_care_new(&instance->care, instance));
+		TRY(survey_new(&instance->survey, instance));
+		TRY(rewrap_new(&instance->rewrap, instance));
 		TRY(instance_load_facts(instance));
 	}
 	*out = instance;
@@ -84,6 +88,8 @@ void instance_free(struct instance *instance)
 	if (instance == NULL)
 		return;
 	background_free(instance->background);
+	rewrap_free(instance->rewrap);
+	survey_free(instance->survey);
 	ledger_care_free(instance->care);
 	ledger_free(instance->ledger);
 	keymanager_free(instance->keymanager);
@@ -186,6 +192,34 @@ int64_t instance_version_date(
 	if (date == 0 && key_version.len > 0 && instance->background != NULL)
 		background_look_at_root(instance->background, crk);
 	return date;
+}
+
+bool instance_knows_newest(const struct instance *instance)
+{
+	return root_versions_newest(&instance->crks[KEYMANAGER_CRK].versions) != 0;
+}
+
+/* Which of two root keys wrapped it is not known: it is of the newest version of one of them, or
+ * later than what we know of. */
+bool instance_wraps_newest(const struct instance *instance, int64_t version_date)
+{
+	int64_t latest = 0;
+
+	for (enum keymanager_crk crk = 0; crk < KEYMANAGER_CRK_COUNT; crk++) {
+		int64_t newest = root_versions_newest(&instance->crks[crk].versions);
+
+		if (newest != 0 && version_date == newest)
+			return true;
+		latest = newest > latest ? newest : latest;
+	}
+	return version_date >= latest;
+}
+
+void instance_on_root(struct instance *instance, bool is_rotated)
+{
+	if (is_rotated)
+		survey_poke(instance->survey);
+	rewrap_poke(instance->rewrap);
 }
 
 /* Entries that the usable root key opens come back later; what is kept then was not opened by this

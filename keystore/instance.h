@@ -9,6 +9,8 @@
 struct background;
 struct ledger;
 struct ledger_care;
+struct rewrap;
+struct survey;
 
 enum { INSTANCE_ROOT_LEN = 256 };
 
@@ -16,6 +18,8 @@ enum { INSTANCE_ROOT_LEN = 256 };
 struct instance_crk {
 	enum keymanager_root_state state;
 	struct root_versions versions; /* as far as it told of them */
+	uint64_t heard_ms; /* boot time at which the last look that was answered began */
+	enum err err; /* of the last look */
 	struct uid id; /* zero: not known */
 };
 
@@ -29,6 +33,8 @@ struct instance {
 	struct background *background; /* NULL in a reader, and before keystore_start */
 	struct ledger *ledger; /* NULL in a reader */
 	struct ledger_care *care; /* likewise */
+	struct rewrap *rewrap; /* likewise */
+	struct survey *survey; /* likewise */
 
 	char root_key[INSTANCE_ROOT_LEN], other_root_key[INSTANCE_ROOT_LEN]; /* of the options */
 	struct instance_crk crks[KEYMANAGER_CRK_COUNT];
@@ -70,6 +76,12 @@ bool instance_root_is_usable(const struct instance *instance, enum keymanager_cr
  * known yet, and the key manager is asked. */
 int64_t instance_version_date(
 	struct instance *instance, enum keymanager_crk crk, struct slice key_version);
+/* Is a form with that label of the newest version of its root key? Not known to be older, where the
+ * newest is not known. */
+bool instance_wraps_newest(const struct instance *instance, int64_t version_date);
+bool instance_knows_newest(const struct instance *instance);
+/* After each look at a root key. */
+void instance_on_root(struct instance *instance, bool is_rotated);
 /* The root key may not be used: nothing that it may have wrapped stays unwrapped (design D13). */
 void instance_close_root(
 	struct instance *instance, enum keymanager_crk crk, enum keymanager_root_state state);

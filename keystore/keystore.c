@@ -10,6 +10,7 @@
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
 #include "keystore/stamps.h"
+#include "keystore/survey.h"
 
 /* ---- instances ---- */
 
@@ -82,6 +83,8 @@ void keystore_instance_status(
 	out->lacks_root = instance->lacks_root;
 	out->vouched = kek_table_vouch_of(keystore->table, &instance->id) > clock_boot_ms();
 	out->missing = instance_missing(instance);
+	if (instance->survey != NULL)
+		out->counted_older = survey_older(instance->survey, &out->older);
 	if (instance->ledger != NULL)
 		out->ledger_waiting = ledger_waiting(instance->ledger);
 	if (instance->keymanager != NULL) {

@@ -26,6 +26,9 @@ enum {
 		2500, /* client-facing key-manager work ends by then (design D15: < 3 s) */
 	KEYSTORE_CLOSE_MS = 3000, /* work before a clean stop */
 	KEYSTORE_OPEN_WAIT_MS = 3000, /* for the ledger, when an earlier life read it */
+	KEYSTORE_REWRAP_RATE = 20, /* keys in a second */
+	KEYSTORE_REWRAP_RATE_MAX = 1000,
+	KEYSTORE_REWRAP_FAILURES = 16, /* keys named in the status */
 };
 
 struct keystore_instance_options {
@@ -252,6 +255,36 @@ struct keystore_checkpoint_status {
 };
 void keystore_checkpoint_status(
 	const struct keystore *keystore, struct keystore_checkpoint_status *out);
+/*
+ * After a rotation of the root key (design D14): the cached form of every key of the instance, or
+ * of all instances (NULL), is brought to the newest version, in the background; a later life goes
+ * on with it. Starts a run, or changes the rate of one under way. rate: keys in a second; 0:
+ * KEYSTORE_REWRAP_RATE, or as it is. ERR_LIMIT: more than KEYSTORE_REWRAP_RATE_MAX; ERR_NOT_FOUND.
+ */
+MUST_USE enum err keystore_rewrap(
+	struct keystore *keystore, const struct instance_id *instance, uint32_t rate);
+/* ERR_NOT_FOUND. One that is not under way is none. */
+MUST_USE enum err keystore_rewrap_stop(
+	struct keystore *keystore, const struct instance_id *instance);
+struct keystore_rewrap_status {
+	bool running;
+	unsigned round; /* more than one: the root key was rotated again meanwhile */
+	uint32_t rate;
+	uint64_t looked, rewrapped, failed;
+	unsigned per_mille; /* of the way */
+	enum err waiting; /* for the key manager, and why; ERR_OK: it goes on */
+	enum err err; /* how the last run ended; ERR_CANCELLED: it was stopped */
+	struct keystore_rewrap_failure {
+		struct uid uid;
+		enum err err; /* ERR_OK: of an earlier life, whose log tells */
+	} failures[KEYSTORE_REWRAP_FAILURES];
+	size_t failed_count; /* of those named */
+};
+void keystore_rewrap_status(
+	const struct keystore *keystore, size_t instance, struct keystore_rewrap_status *out);
+/* Is the cached form of the object of an older version of its root key, as far as is known? */
+bool keystore_is_older(const struct keystore *keystore, const struct object *object);
+
 /* Before a clean stop: a last checkpoint, for at most KEYSTORE_CLOSE_MS. on_closed comes once. */
 MUST_USE enum err keystore_close_start(struct keystore_pending **out, struct keystore *keystore,
 	void (*on_closed)(void *ctx), void *ctx);
@@ -269,6 +302,8 @@ struct keystore_instance_status {
 	enum keymanager_root_state root, other_root;
 	int64_t root_version; /* when its newest version was made, in seconds; 0: not known */
 	const struct keymanager_meter *meter; /* NULL in a reader */
+	bool counted_older;
+	uint64_t older; /* keys whose cached form is of an older version, as counted last */
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	uint64_t objects_seen, unclaimed, ledger_records, ledger_waiting;
 	bool rebuilt; /* the whole ring was seen in this life, and is in the cache */

@@ -25,14 +25,18 @@ static void watch_wait(struct root_watch *watch)
 	loop_timer_set(watch->timer, poll_ms * (80 + rand_below(41)) / 100);
 }
 
-static void watch_note_version(const struct instance *instance, struct instance_crk *crk,
+/* true: there is a newer one than was known. */
+static bool watch_note_version(const struct instance *instance, struct instance_crk *crk,
 	const struct keymanager_root *result)
 {
 	int64_t before = root_versions_newest(&crk->versions);
+	bool newer;
 
 	root_versions_note(&crk->versions, result->key_version, result->version_date);
-	if (before != 0 && before < root_versions_newest(&crk->versions))
+	newer = before < root_versions_newest(&crk->versions);
+	if (before != 0 && newer)
 		log_info("root-key-rotated", "instance=%s", instance->id.text);
+	return newer;
 }
 
 static void watch_judge(struct root_watch *watch, const struct keymanager_root *result)
@@ -40,6 +44,7 @@ static void watch_judge(struct root_watch *watch, const struct keymanager_root *
 	struct instance *instance = watch->instance;
 	struct instance_crk *crk = &instance->crks[watch->crk];
 
+	crk->heard_ms = watch->looked_ms;
 	if (result->state == KEYMANAGER_ROOT_DISABLED || result->state == KEYMANAGER_ROOT_DELETED) {
 		instance_close_root(instance, watch->crk, result->state);
 		return;
@@ -49,7 +54,7 @@ static void watch_judge(struct root_watch *watch, const struct keymanager_root *
 	crk->state = result->state;
 	crk->id = result->id;
 	roots_note(instance, watch->crk);
-	watch_note_version(instance, crk, result);
+	instance_on_root(instance, watch_note_version(instance, crk, result));
 }
 
 static void watch_on_root(void *ctx, const struct keymanager_root *result)
@@ -58,6 +63,7 @@ static void watch_on_root(void *ctx, const struct keymanager_root *result)
 	bool failed = result->err != ERR_OK && result->err != ERR_ROOT_DISABLED;
 
 	watch->call = NULL;
+	watch->instance->crks[watch->crk].err = result->err;
 	if (result->err == ERR_OK)
 		watch_judge(watch, result);
 	else if (result->err == ERR_ROOT_DISABLED)

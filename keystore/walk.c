@@ -2,10 +2,10 @@
 #include "keystore/walk.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "keystore/pace.h"
 #include "keystore/walk_memory.h"
 
 enum {
-	WALK_BURST_US = 100000, /* so that a late timer does not slow the walk down */
 	WALK_ARENA_MAX = 1 << 20,
 	UID_LEN = sizeof(((struct uid *) NULL)->bytes),
 };
@@ -18,8 +18,9 @@ struct walk {
 	struct walk_memory memory; /* its place: looked at up to here */
 	bool at_end, stopping, queued;
 	enum err waiting; /* for the key manager, and why */
-	uint64_t next_us; /* the rate allows the next one then */
+	struct pace pace;
 	uint64_t pause_ms, pause_until_ms;
+	uint64_t answers; /* of the key manager, by what became of keys */
 	bool unsaved;
 	uint64_t save_due_ms;
 
@@ -128,7 +129,8 @@ static enum err walk_save(struct walk *walk)
 {
 	uint64_t now_ms = clock_boot_ms();
 
-	if (!walk->unsaved || walk->flow.committing || now_ms < walk->save_due_ms)
+	if (walk->options.is_forgotten || !walk->unsaved || walk->flow.committing ||
+		now_ms < walk->save_due_ms)
 		return ERR_OK;
 	walk->unsaved = false;
 	walk->save_due_ms = now_ms + WALK_SAVE_MS;
@@ -165,30 +167,13 @@ static void walk_end(struct walk *walk)
 	/* A place that is being written comes first. */
 	if (walk->flow.committing)
 		return;
+	if (walk->options.is_forgotten) {
+		walk_finish(walk, walk->stopping ? ERR_CANCELLED : ERR_OK);
+		return;
+	}
 	err = flow_commit(&walk->flow, walk_write_end, walk_on_ended);
 	if (err != ERR_OK)
 		walk_finish(walk, err);
-}
-
-/* ---- the rate ---- */
-
-static uint64_t now_us(void)
-{
-	return 1000 * clock_boot_ms();
-}
-
-static bool rate_allows(const struct walk *walk)
-{
-	return walk->next_us <= now_us();
-}
-
-static void rate_take(struct walk *walk)
-{
-	uint64_t earliest = now_us() < WALK_BURST_US ? 0 : now_us() - WALK_BURST_US;
-
-	if (walk->next_us < earliest)
-		walk->next_us = earliest;
-	walk->next_us += 1000000 / walk->memory.rate;
 }
 
 /* ---- one key ---- */
@@ -229,6 +214,7 @@ static void walk_go_on(struct walk *walk)
 			walk->flow.instance->id.text);
 	walk->waiting = ERR_OK;
 	walk->pause_ms = 0;
+	walk->answers++;
 }
 
 /* The key manager, or we ourselves, are the reason; not the key. */
@@ -247,17 +233,29 @@ static bool is_pausing(enum err err)
 	}
 }
 
+/* The key manager answers for others, and not for this one: an answer that is broken each time. */
+static bool item_is_hopeless(struct walk_item *item, enum err err)
+{
+	if (err != ERR_UNAVAILABLE)
+		return false;
+	if (item->tries == 0)
+		item->answers = item->walk->answers;
+	item->tries++;
+	return item->tries >= WALK_TRIES_MAX && item->walk->answers > item->answers;
+}
+
 static void item_end(struct walk_item *item, enum err err)
 {
 	struct walk *walk = item->walk;
 
 	item->work = NULL;
 	item->running = false;
-	if (is_pausing(err)) {
+	if (is_pausing(err) && !item_is_hopeless(item, err)) {
 		walk_pause(walk, err);
 		return;
 	}
-	walk_go_on(walk);
+	if (!is_pausing(err))
+		walk_go_on(walk);
 	if (err == ERR_OK)
 		walk->memory.place.counts.done++;
 	else
@@ -281,9 +279,9 @@ static void walk_begin_items(struct walk *walk)
 		struct walk_item *item = &walk->items[i];
 		enum err err;
 
-		if (item->walk == NULL || item->running || !rate_allows(walk))
+		if (item->walk == NULL || item->running || !pace_allows(&walk->pace))
 			continue;
-		rate_take(walk);
+		pace_take(&walk->pace, walk->memory.rate);
 		item->running = true;
 		err = walk->options.begin(item);
 		if (err != ERR_OK)
@@ -388,8 +386,8 @@ static enum err walk_wait(struct walk *walk)
 		chosen |= walk->items[i].walk != NULL && !walk->items[i].running;
 	if (!chosen && (walk->at_end || walk_free_item(walk) == NULL))
 		return ERR_OK;
-	if (chosen && walk->next_us > 1000 * now_ms)
-		due_ms = (walk->next_us + 999) / 1000;
+	if (chosen)
+		due_ms += pace_wait_ms(&walk->pace);
 	if (chosen && walk->pause_until_ms > due_ms)
 		due_ms = walk->pause_until_ms;
 	return flow_wait(&walk->flow, due_ms - now_ms, walk_on_timer, walk);
@@ -427,7 +425,7 @@ void walk_set_rate(struct keystore_pending *flow, uint32_t rate)
 
 	ASSERT(rate > 0 && rate <= WALK_RATE_MAX);
 	walk->memory.rate = rate;
-	walk->next_us = 0;
+	walk->pace = (struct pace){ 0 };
 	walk->unsaved = true;
 	walk_poke(walk);
 }
@@ -472,7 +470,8 @@ enum err walk_start(struct keystore_pending **out, struct instance *instance,
 	flow->on_end = walk_on_end;
 	walk->options = *options;
 	walk_memory_fact(walk->fact, options->name, &instance->id);
-	TRY(walk_load(walk));
+	if (!options->is_forgotten)
+		TRY(walk_load(walk));
 	if (options->rate > 0)
 		walk->memory.rate = options->rate;
 	TRY(walk->memory.rate > 0 && walk->memory.rate <= WALK_RATE_MAX ? ERR_OK : ERR_INVALID);

@@ -17,6 +17,7 @@ enum {
 	WALK_FAILED_MAX = 16, /* named; more are counted and in the log */
 	WALK_RATE_MAX = 10000,
 	WALK_SAVE_MS = 1000, /* between writings of the place */
+	WALK_TRIES_MAX = 8, /* of a key that gets no answer while others do: then it has failed */
 	WALK_PAUSE_MS_MIN = 500, /* doubling while the key manager does not answer */
 	WALK_PAUSE_MS_MAX = 30000,
 };
@@ -54,11 +55,14 @@ struct walk_item {
 	struct keystore_pending *work;
 	/* The walk's own. */
 	bool running; /* else it waits to be begun, perhaps again */
+	unsigned tries; /* that got no answer, and others did since: */
+	uint64_t answers;
 	struct walk_place before; /* all up to here was over when it was chosen */
 };
 
 struct walk_options {
 	const char *name; /* the fact is "<name>-<instance>"; of up to 40 characters */
+	bool is_forgotten; /* no fact: each life begins anew */
 	uint32_t rate; /* keys begun in a second; of a walk that is resumed: 0 keeps its own */
 	size_t at_once; /* 1 to WALK_AT_ONCE_MAX */
 	/* Is there anything to do to the object? Borrowed, as `read` is, until it returns. Never
@@ -86,5 +90,7 @@ void walk_progress(const struct keystore_pending *walk, struct walk_progress *ou
 void walk_stop(struct keystore_pending *walk);
 /* Did an earlier life leave a walk of this name? */
 bool walk_was_left(struct cache_read *read, const char *name, const struct instance_id *instance);
+/* It is not to be gone on with. Not while it is under way: walk_stop does it then. */
+void walk_forget(struct instance *instance, const char *name);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/walk_memory.h"
 #include <stdio.h>
+#include "keystore/fact.h"
 
 enum { MEMORY_VERSION = 1, UID_LEN = sizeof(((struct uid *) NULL)->bytes) };
 
@@ -97,4 +98,12 @@ bool walk_was_left(struct cache_read *read, const char *name, const struct insta
 
 	walk_memory_fact(fact, name, instance);
 	return cache_get_fact(read, fact, &value) == ERR_OK;
+}
+
+void walk_forget(struct instance *instance, const char *name)
+{
+	char fact[WALK_FACT_LEN];
+
+	walk_memory_fact(fact, name, &instance->id);
+	fact_delete(instance, fact);
 }

@@ -466,6 +466,10 @@ static void run_root(struct keymanager_pending *pending, void *ctx)
 
 	snprintf(version, sizeof(version), "%04x", root_version(service, second));
 	result.key_version = slice_text(version);
+	if (service->tells_no_version) {
+		result.version_date = 0;
+		result.key_version = SLICE_EMPTY;
+	}
 	void (*on)(void *, const struct keymanager_root *) = pending->on.root;
 
 	pending_free(pending);

@@ -56,6 +56,7 @@ struct fake_service {
 	enum keymanager_root_state root;
 	enum keymanager_root_state second; /* of the root key called FAKE_SECOND_ROOT */
 	unsigned root_version;
+	bool tells_no_version;
 	char name[FAKE_NAME_LEN]; /* for keymanager_options.service_instance */
 };
 

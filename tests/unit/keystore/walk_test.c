@@ -25,6 +25,8 @@ static struct owner {
 	size_t running, running_max;
 	bool wants_none, has_unwanted;
 	struct uid unwanted;
+	bool has_hopeless; /* a key that never gets an answer */
+	struct uid hopeless;
 	enum err trouble; /* told instead of success, as long as trouble_count lasts */
 	size_t trouble_after, trouble_count;
 	size_t slow_after; /* from there on, steps do not end */
@@ -73,6 +75,8 @@ static void step_over(void *ctx)
 		owner.trouble_count--;
 		err = owner.trouble;
 	}
+	if (owner.has_hopeless && uid_equal(&item->uid, &owner.hopeless))
+		err = ERR_UNAVAILABLE;
 	flow_end(&step->flow);
 	walk_item_done(item, err);
 }
@@ -289,6 +293,29 @@ Test(walk, names_a_key_that_fails)
 	cr_assert_eq(owner.progress.failed_count, 1);
 	cr_assert_eq(owner.progress.failed[0].err, ERR_CORRUPT);
 	cr_assert(was_begun(&owner.progress.failed[0].uid));
+}
+
+/* Shows that a key for which the key manager never has an answer is given up in the end, while it
+ * answers for others; and that the walk does not end for its sake. */
+Test(walk, gives_up_a_key_without_an_answer)
+{
+	struct uid uids[KEYS];
+
+	make_keys(uids, KEYS);
+	owner.has_hopeless = true;
+	owner.hopeless = uids[0];
+	for (size_t i = 1; i < KEYS; i++) {
+		if (slice_compare(slice_of(uids[i].bytes, 16), slice_of(owner.hopeless.bytes, 16)) <
+			0)
+			owner.hopeless = uids[i];
+	}
+	begin_walk(0, WALK_RATE_MAX);
+	world_until(&world, is_done);
+	cr_assert_eq(owner.err, ERR_OK);
+	cr_assert_eq(owner.progress.counts.done, KEYS - 1);
+	cr_assert_eq(owner.progress.counts.failed, 1);
+	cr_assert(uid_equal(&owner.progress.failed[0].uid, &owner.hopeless));
+	cr_assert_eq(owner.begun_count, KEYS - 1 + WALK_TRIES_MAX);
 }
 
 /* Shows that names are bounded, and counts are not. */
