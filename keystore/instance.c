@@ -217,7 +217,10 @@ bool instance_wraps_newest(const struct instance *instance, int64_t version_date
 
 void instance_on_root(struct instance *instance, bool is_rotated)
 {
-	if (is_rotated)
+	uint64_t older;
+
+	/* While some are, they become fewer. */
+	if (is_rotated || (survey_older(instance->survey, &older) && older > 0))
 		survey_poke(instance->survey);
 	rewrap_poke(instance->rewrap);
 }

@@ -9,12 +9,21 @@ struct survey {
 	struct instance *instance;
 	struct loop_timer *timer;
 	struct keystore_pending *walk;
-	uint64_t began_ms;
+	uint64_t began_ms, next_ms; /* boot time; not again before next_ms */
 	uint64_t counted; /* so far */
 	uint64_t older; /* of the last whole one */
 	bool known;
 	bool wanted; /* once more: something changed under it */
 };
+
+static void survey_wait(struct survey *survey, uint64_t delay_ms)
+{
+	uint64_t now_ms = clock_boot_ms();
+
+	if (now_ms + delay_ms < survey->next_ms)
+		delay_ms = survey->next_ms - now_ms;
+	loop_timer_set(survey->timer, delay_ms);
+}
 
 static bool survey_wants(void *ctx, struct cache_read *read, const struct object *object)
 {
@@ -36,11 +45,11 @@ static enum err survey_begin_none(struct walk_item *item)
 static void survey_on_walked(void *ctx, enum err err, const struct walk_progress *progress)
 {
 	struct survey *survey = ctx;
-	uint64_t took_ms = clock_boot_ms() - survey->began_ms;
-	uint64_t rest_ms = SURVEY_SHARE * took_ms < SURVEY_MS ? SURVEY_MS : SURVEY_SHARE * took_ms;
+	uint64_t now_ms = clock_boot_ms();
 
 	(void) progress;
 	survey->walk = NULL;
+	survey->next_ms = now_ms + SURVEY_SHARE * (now_ms - survey->began_ms);
 	if (err == ERR_OK) {
 		survey->older = survey->counted;
 		survey->known = true;
@@ -48,7 +57,7 @@ static void survey_on_walked(void *ctx, enum err err, const struct walk_progress
 		log_warning("survey-failed", "instance=%s error=%s", survey->instance->id.text,
 			err_name(err));
 	}
-	loop_timer_set(survey->timer, survey->wanted ? 0 : rest_ms);
+	survey_wait(survey, survey->wanted ? 0 : SURVEY_MS);
 	survey->wanted = false;
 }
 
@@ -69,7 +78,7 @@ static void survey_on_timer(void *ctx)
 	/* Before the root key's version is known there is nothing to count. */
 	if (!instance_knows_newest(survey->instance) ||
 		walk_start(&survey->walk, survey->instance, &options) != ERR_OK)
-		loop_timer_set(survey->timer, SURVEY_MS);
+		survey_wait(survey, SURVEY_MS);
 }
 
 void survey_poke(struct survey *survey)
@@ -77,7 +86,7 @@ void survey_poke(struct survey *survey)
 	if (survey->walk != NULL)
 		survey->wanted = true;
 	else
-		loop_timer_set(survey->timer, 0);
+		survey_wait(survey, 0);
 }
 
 bool survey_older(const struct survey *survey, uint64_t *out)

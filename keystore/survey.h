@@ -9,13 +9,13 @@
 struct survey;
 
 enum {
-	SURVEY_MS = 60000, /* between two, */
-	SURVEY_SHARE = 100, /* or so many times as long as one takes */
+	SURVEY_MS = 60000, /* between two */
+	SURVEY_SHARE = 100, /* and never more often than makes one part in so many of the time */
 };
 
 MUST_USE enum err survey_new(struct survey **out, struct instance *instance);
 void survey_free(struct survey *survey);
-/* Counts soon: something has changed. */
+/* Counts as soon as its share of the time allows: something has changed. */
 void survey_poke(struct survey *survey);
 /* false: not counted yet. */
 bool survey_older(const struct survey *survey, uint64_t *out);

@@ -40,5 +40,9 @@ void admin_key_forget(struct admin_call *call);
 void admin_client_add(struct admin_call *call);
 void admin_client_list(struct admin_call *call);
 void admin_client_remove(struct admin_call *call);
+/* Wrapping keys anew (admin_rewrap.c). */
+void admin_rewrap(struct admin_call *call);
+void admin_rewrap_status(struct admin_call *call);
+void admin_rewrap_stop(struct admin_call *call);
 
 #endif

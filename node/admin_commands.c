@@ -72,6 +72,18 @@ static const char *root_state_name(enum keymanager_root_state state)
 	return names[state];
 }
 
+/* How far a rotation of the root key has come in this node's cache (design D14). */
+static void add_root_version(cJSON *object, const struct keystore_instance_status *status)
+{
+	char date[RFC3339_TEXT_LEN + 1];
+	text_rfc3339_from(date, status->root_version);
+	cJSON_AddItemToObject(object, "root_key_version",
+		status->root_version == 0 ? cJSON_CreateNull() : cJSON_CreateString(date));
+	cJSON_AddItemToObject(object, "keys_of_older_version",
+		status->counted_older ? cJSON_CreateNumber((double) status->older)
+				      : cJSON_CreateNull());
+}
+
 static cJSON *instance_json(const struct keystore_instance_status *status)
 {
 	cJSON *object = cJSON_CreateObject();
@@ -81,6 +93,7 @@ static cJSON *instance_json(const struct keystore_instance_status *status)
 	cJSON_AddStringToObject(object, "url", status->url);
 	cJSON_AddStringToObject(object, "root_key", status->root_key);
 	cJSON_AddStringToObject(object, "root_key_state", root_state_name(status->root));
+	add_root_version(object, status);
 	cJSON_AddStringToObject(object, "key_ring", status->key_ring);
 	cJSON_AddBoolToObject(object, "reachable", status->health.reachable);
 	add_ms_ago(object, "last_good_ms_ago", clock_boot_ms(), status->health.last_good_ms);
@@ -222,6 +235,9 @@ static const struct {
 	{ "checkpoint", command_checkpoint },
 	{ "checkpoint-status", command_checkpoint_status },
 	{ "key-forget", admin_key_forget },
+	{ "rewrap", admin_rewrap },
+	{ "rewrap-status", admin_rewrap_status },
+	{ "rewrap-stop", admin_rewrap_stop },
 	{ "reload", command_reload },
 	{ "peer-cut", command_peer_cut },
 	{ "peer-heal", command_peer_heal },

@@ -17,7 +17,8 @@ enum {
 struct key_page {
 	struct arena *arena;
 	const char *instance; /* NULL: all */
-	bool unclaimed_only, missing_only;
+	bool unclaimed_only, missing_only, older_only;
+	const struct keystore *keystore;
 	struct cache_read *read;
 	cJSON *list;
 	size_t limit, listed, scanned;
@@ -109,7 +110,16 @@ static bool is_missing(struct cache_read *read, const struct object *object)
 	return !object->dead && keystore_is_missing(read, &object->uid);
 }
 
-static cJSON *key_json(struct cache_read *read, const struct object *object)
+/* Of the root key, as far as the cached form's is known (design D14). */
+static void add_version(cJSON *json, const struct keystore *keystore, const struct object *object)
+{
+	add_date(json, "root_key_version", object->wrapped.version_date);
+	cJSON_AddBoolToObject(
+		json, "older_version", !object->dead && keystore_is_older(keystore, object));
+}
+
+static cJSON *key_json(
+	const struct keystore *keystore, struct cache_read *read, const struct object *object)
 {
 	char uid[UUID_TEXT_LEN + 1];
 	cJSON *json = cJSON_CreateObject();
@@ -122,6 +132,7 @@ static cJSON *key_json(struct cache_read *read, const struct object *object)
 	cJSON_AddBoolToObject(json, "unclaimed", object->unclaimed);
 	cJSON_AddBoolToObject(json, "quarantined", object->quarantined);
 	cJSON_AddBoolToObject(json, "missing", is_missing(read, object));
+	add_version(json, keystore, object);
 	return json;
 }
 
@@ -147,6 +158,8 @@ static bool key_is_wanted(const struct key_page *page, const struct object *obje
 		return false;
 	if (page->unclaimed_only && !object->unclaimed)
 		return false;
+	if (page->older_only && (object->dead || !keystore_is_older(page->keystore, object)))
+		return false;
 	return !page->missing_only || is_missing(page->read, object);
 }
 
@@ -164,7 +177,8 @@ static enum err key_visit(void *ctx, struct slice record_key, struct slice bytes
 	if (record_decode(&record, page->arena, bytes) != ERR_OK)
 		return ERR_OK;
 	if (key_is_wanted(page, &record.object)) {
-		cJSON_AddItemToArray(page->list, key_json(page->read, &record.object));
+		cJSON_AddItemToArray(
+			page->list, key_json(page->keystore, page->read, &record.object));
 		page->listed++;
 	}
 	return page->listed >= page->limit || page->scanned >= KEYS_SCANNED_MAX ? ERR_LIMIT
@@ -207,13 +221,17 @@ void admin_key_list(struct admin_call *call)
 	const struct instance_id *instance =
 		name == NULL ? NULL : keystore_instance_find(keystore, name);
 	cJSON *answer = cJSON_CreateObject();
-	struct key_page page = { .limit = KEYS_PAGE_MAX, .list = cJSON_CreateArray() };
+	struct key_page page = {
+		.limit = KEYS_PAGE_MAX, .list = cJSON_CreateArray(), .keystore = keystore
+	};
 	cJSON_AddItemToObject(answer, "keys", page.list);
 	page.instance = instance == NULL ? NULL : instance->text;
 	page.unclaimed_only =
 		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(call->question, "unclaimed"));
 	page.missing_only =
 		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(call->question, "missing"));
+	page.older_only =
+		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(call->question, "older_version"));
 	if (name != NULL && instance == NULL) {
 		cJSON_Delete(answer);
 		admin_refuse(call,
@@ -246,7 +264,7 @@ void admin_key_show(struct admin_call *call)
 	TRY(arena_new(&arena, KEYS_ARENA_MAX));
 	TRY(cache_read_begin(&read, keystore_cache(keeper_keystore(call->keeper))));
 	TRY(cache_get_object(read, arena, &uid, &object));
-	answer = key_json(read, object);
+	answer = key_json(keeper_keystore(call->keeper), read, object);
 	add_details(answer, object);
 out:
 	if (read != NULL)

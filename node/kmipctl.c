@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "node/kmipctl_ask.h"
 #include "node/kmipctl_print.h"
+#include "node/kmipctl_rewrap.h"
 
 enum { EXIT_USAGE = 2, CERTIFICATE_FILE_MAX = 65536 };
 
@@ -103,6 +104,7 @@ static cJSON *ask_keys(const struct arguments *arguments)
 		cJSON *question = question_of(arguments, "key-list");
 		cJSON_AddBoolToObject(question, "unclaimed", arguments->unclaimed);
 		cJSON_AddBoolToObject(question, "missing", arguments->missing);
+		cJSON_AddBoolToObject(question, "older_version", arguments->older);
 		if (after[0] != '\0')
 			cJSON_AddStringToObject(question, "after", after);
 		cJSON *answer = ask(arguments, question);
@@ -127,8 +129,9 @@ static void print_keys(const cJSON *keys)
 {
 	static const struct print_column columns[] = { { "UID", "uid" }, { "INSTANCE", "instance" },
 		{ "STATE", "state" }, { "TYPE", "type" }, { "CREATED", "created" },
-		{ "UNCLAIMED", "unclaimed" }, { "MISSING", "missing" } };
-	print_table(keys, columns, 7);
+		{ "UNCLAIMED", "unclaimed" }, { "MISSING", "missing" },
+		{ "ROOT KEY VERSION", "root_key_version" } };
+	print_table(keys, columns, 8);
 }
 
 static int run_key_list(const struct arguments *arguments, const char *argument)
@@ -235,7 +238,8 @@ static const struct command commands[] = {
 		run_client_list },
 	{ { "client", "remove" }, "NAME|FINGERPRINT", "take a client's access away, on both nodes",
 		run_client_remove },
-	{ { "key", "list" }, NULL, "the keys [--instance INSTANCE] [--unclaimed] [--missing]",
+	{ { "key", "list" }, NULL,
+		"the keys [--instance INSTANCE] [--unclaimed] [--missing] [--older]",
 		run_key_list },
 	{ { "key", "show" }, "UID", "one key with its attributes (never its bytes)", run_key_show },
 	{ { "key", "forget" }, "UID",
@@ -244,6 +248,14 @@ static const struct command commands[] = {
 	{ { "checkpoint", NULL }, NULL,
 		"write activations and attributes to the key manager, with progress",
 		run_checkpoint },
+	{ { "rewrap", NULL }, NULL,
+		"after a rotation of the root key: bring all cached keys to its newest version\n"
+		"                                      "
+		"[--instance INSTANCE] [--rate KEYS-A-SECOND]; goes on when kmipctl is ended",
+		run_rewrap },
+	{ { "rewrap", "status" }, NULL, "how that goes", run_rewrap_status },
+	{ { "rewrap", "stop" }, NULL, "end it; what is done stays [--instance INSTANCE]",
+		run_rewrap_stop },
 	{ { "reload", NULL }, NULL, "read the configuration file again", run_reload },
 	{ { "peer", "cut" }, NULL, "close the link to the peer and keep it closed", run_peer_cut },
 	{ { "peer", "heal" }, NULL, "open it again", run_peer_heal },
@@ -288,6 +300,7 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ "instance", required_argument, NULL, 'i' },
 		{ "name", required_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' },
+		{ "rate", required_argument, NULL, 'r' }, { "older", no_argument, NULL, 'o' },
 		{ "unclaimed", no_argument, NULL, 'u' }, { "missing", no_argument, NULL, 'm' },
 		{ "yes", no_argument, NULL, 'y' }, { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
@@ -298,6 +311,8 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		arguments->socket = option == 's' ? optarg : arguments->socket;
 		arguments->instance = option == 'i' ? optarg : arguments->instance;
 		arguments->name = option == 'n' ? optarg : arguments->name;
+		arguments->rate = option == 'r' ? optarg : arguments->rate;
+		arguments->older |= option == 'o';
 		arguments->json |= option == 'j';
 		arguments->unclaimed |= option == 'u';
 		arguments->missing |= option == 'm';

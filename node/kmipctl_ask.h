@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 struct arguments {
-	const char *socket, *instance, *name;
-	bool json, unclaimed, missing, yes, help, version;
+	const char *socket, *instance, *name, *rate;
+	bool json, unclaimed, missing, older, yes, help, version;
 	char **words;
 	int word_count;
 };

@@ -114,6 +114,17 @@ static void print_serving(const cJSON *instance)
 		       "longer than plaintext-ttl\n");
 }
 
+/* Of the root key, and how many keys' cached forms are of an older one. */
+static void print_version(const cJSON *instance)
+{
+	char cell[CELL_LEN_MAX];
+	printf("  root key    version of %s", member_text(instance, "root_key_version", cell));
+	if (member_number(instance, "keys_of_older_version") > 0)
+		printf("; %.0f keys are cached in an older one's form (kmipctl rewrap)",
+			member_number(instance, "keys_of_older_version"));
+	printf("\n");
+}
+
 static void print_instance(const cJSON *instance)
 {
 	char cell[CELL_LEN_MAX], second[CELL_LEN_MAX];
@@ -124,6 +135,7 @@ static void print_instance(const cJSON *instance)
 		member_text(instance, "url", cell));
 	if (!member_true(instance, "reachable"))
 		printf("  last error  %s\n", member_text(instance, "last_error", cell));
+	print_version(instance);
 	print_serving(instance);
 	printf("  listing     %s since start",
 		member_true(instance, "listed") ? "complete" : "not yet complete");
@@ -178,7 +190,8 @@ void print_key(const cJSON *answer)
 		{ "standard_key", "standard key" }, { "type", "type" }, { "state", "state" },
 		{ "created", "created" }, { "activated", "activated" },
 		{ "deactivated", "deactivated" }, { "compromised", "compromised" },
-		{ "destroyed", "destroyed" }, { "last_change", "last change" } };
+		{ "destroyed", "destroyed" }, { "last_change", "last change" },
+		{ "root_key_version", "root version" } };
 	static const struct print_column columns[] = { { "ATTRIBUTE", "name" },
 		{ "INDEX", "index" }, { "VALUE", "value" } };
 	char cell[CELL_LEN_MAX];
@@ -192,6 +205,9 @@ void print_key(const cJSON *answer)
 		printf("missing       the key manager does not show it; it is not served (kmipctl "
 		       "key "
 		       "forget gives it up)\n");
+	if (member_true(answer, "older_version"))
+		printf("older         the root key has a newer version than the one that wraps it "
+		       "in this cache (kmipctl rewrap)\n");
 	if (member_true(answer, "quarantined"))
 		printf("quarantined   two records of it disagree; it is read again from the key "
 		       "manager\n");
