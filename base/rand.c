@@ -17,6 +17,13 @@ void rand_bytes(void *out, size_t len)
 	}
 }
 
+void rand_stir(struct slice bytes)
+{
+	size_t part = bytes.len < RAND_CALL_MAX ? bytes.len : RAND_CALL_MAX;
+
+	RAND_add(bytes.data, (int) part, 0);
+}
+
 uint64_t rand_u64(void)
 {
 	uint64_t value;

@@ -4,10 +4,11 @@
 #ifndef BASE_RAND_H
 #define BASE_RAND_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/slice.h"
 
 void rand_bytes(void *out, size_t len);
+/* Mixes bytes of others into the generator, counted as no entropy. */
+void rand_stir(struct slice bytes);
 uint64_t rand_u64(void);
 /* Uniform in [0, bound); bound > 0. */
 uint32_t rand_below(uint32_t bound);

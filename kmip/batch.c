@@ -120,6 +120,7 @@ static enum err batch_open_item(struct batch *batch)
 	item->options = batch->options;
 	item->identity = batch->identity;
 	item->view = batch->view;
+	item->streams = batch->streams;
 	item->arena = batch->arena;
 	item->version = batch->request.version;
 	item->now = batch->now;

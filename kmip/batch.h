@@ -21,6 +21,7 @@ struct batch {
 	const struct kmip_options *options;
 	const struct kmip_identity *identity;
 	struct arena *arena;
+	struct streams *streams; /* NULL in a worker */
 
 	struct keystore_view *view;
 	struct kmip_request request;

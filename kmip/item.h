@@ -8,6 +8,7 @@
 
 #include "kmip/codec.h"
 #include "kmip/serve.h"
+#include "kmip/streams.h"
 
 /* Ours: objects that one item may make, the parts of a split key included. */
 enum { KMIP_MADE_MAX = 64 };
@@ -32,6 +33,7 @@ struct kmip_item {
 	const struct kmip_options *options;
 	const struct kmip_identity *identity;
 	struct keystore_view *view;
+	struct streams *streams; /* NULL in a worker */
 	struct arena *arena;
 	enum kmip_version version;
 	int64_t now; /* seconds, the same for all items of a batch */

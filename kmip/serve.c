@@ -7,6 +7,7 @@
 struct kmip_server {
 	struct kmip_options options;
 	struct arena *arena; /* the worker's, for one request after the other */
+	struct streams *streams; /* the keeper's */
 	struct kmip_pending *pendings;
 };
 
@@ -42,10 +43,12 @@ enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *op
 	TRY(err);
 	server->options = *options;
 	TRY(arena_new(&server->arena, KMIP_ARENA_LEN_MAX));
+	if (options->loop != NULL)
+		TRY(streams_new(&server->streams));
 	*out = server;
 	server = NULL;
 out:
-	free(server);
+	kmip_server_free(server);
 	return err;
 }
 
@@ -75,6 +78,7 @@ void kmip_server_free(struct kmip_server *server)
 			keystore_cancel(pending->work);
 		pending_free(pending);
 	}
+	streams_free(server->streams);
 	arena_free(server->arena);
 	free(server);
 }
@@ -280,6 +284,7 @@ enum err kmip_serve_start(struct kmip_pending **out, struct kmip_server *server,
 	pending->batch.options = &server->options;
 	pending->batch.identity = &pending->identity;
 	pending->batch.arena = pending->arena;
+	pending->batch.streams = server->streams;
 
 	pending->next = server->pendings;
 	if (pending->next != NULL)

@@ -26,6 +26,8 @@ MADE = {plain(name) for name in (
     "KeyMaterial", "DigestValue", "CertificateValue", "Modulus", "PrivateExponent", "PublicExponent", "P", "Q",
     "PrimeExponentP", "PrimeExponentQ", "CRTCoefficient", "QString", "D", "Data", "IVCounterNonce", "KeyValue",
     "CertificateSerialNumber")}
+NAMED = {"macdata": "$MAC_DATA", "signaturedata": "$SIGNATURE_DATA"}
+COMPUTED = {"data", "macdata", "signaturedata", "authenticatedencryptiontag", "ivcounternonce"}
 # Attributes that are free unless the client fixed them.
 DATES = {plain(name) for name in (
     "Initial Date", "Last Change Date", "Activation Date", "Deactivation Date", "Destroy Date", "Archive Date",
@@ -176,6 +178,8 @@ class Session:
             return
         if published.startswith("$") or tag in IDENTIFIERS:
             value = str(shown)
+            if "CORRELATION" in published:  # each time anew
+                self.bound[published] = value
             if self.bound.setdefault(published, value) != value:
                 self.fail(path, f"{published} = {self.bound[published]}", value)
             return
@@ -183,6 +187,8 @@ class Session:
             return
         if attribute is not None and plain(attribute) in DATES and published not in self.sent:
             return
+        if tag in NAMED:  # a later request names it so
+            self.bound[NAMED[tag]] = str(shown)
         expected = self.value(want, kind, attribute)
         if isinstance(got.value, str) and expected == " ".join(got.value.split()):
             return
@@ -190,7 +196,25 @@ class Session:
             return
         if kind == "BigInteger" and self.is_made(tag, published):
             return
+        if tag in COMPUTED and (self.operations & MAKERS or self.is_drawn(want)) and published.lower() not in self.sent_before(want):
+            self.bound[published] = str(shown)  # computed with a key that the server made
+            return
         self.fail(path, published, shown)
+
+    def is_drawn(self, want):
+        """The answer that this element is of tells an IV that the server drew."""
+        return any(item.find(".//IVCounterNonce") is not None and any(element is want for element in item.iter())
+                   for item in self.root.iter("BatchItem"))
+
+    def sent_before(self, want):
+        """The values of all requests before the answer that this element is of."""
+        values = []
+        for message in self.root:
+            if message.tag == "RequestMessage":
+                values += [value_of(element).lower() for element in message.iter()]
+            elif any(element is want for element in message.iter()):
+                break
+        return values
 
     def is_free_date(self, attribute, published):
         return published not in self.sent

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(base/slice_test base)
 unit_test(base/buf_test base)
+unit_test(base/cipher_test base)
 unit_test(base/text_test base)
 unit_test(base/secret_test base)
 unit_test(base/log_test base)

@@ -9,8 +9,21 @@ if(TARGET keystore)
 endif()
 # Over the real store, whose key manager is the harness's.
 if(TARGET fake_keymanager)
-	foreach(name serve batch op_add_attribute op_check op_create op_delete_attribute op_get op_get_attributes op_lifecycle
-			op_locate op_modify_attribute op_query op_register)
+	foreach(name
+			serve
+			batch
+			op_add_attribute
+			op_check
+			op_create
+			op_crypto
+			op_delete_attribute
+			op_get
+			op_get_attributes
+			op_lifecycle
+			op_locate
+			op_modify_attribute
+			op_query
+			op_register)
 		unit_test(kmip/${name}_test kmip fake_keymanager)
 	endforeach()
 endif()

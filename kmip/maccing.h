@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MAC's and MAC Verify's common part: from key and parameters to a code. */
+#ifndef KMIP_MACCING_H
+#define KMIP_MACCING_H
+
+#include "kmip/run.h"
+#include "kmip/using.h"
+
+/* HMAC by the key's algorithm or the parameters' hash; CMAC where the parameters name that mode.
+ * ERR_FIELD: nothing says how. */
+MUST_USE enum err maccing_begin(struct run *run, const struct using *use);
+
+#endif

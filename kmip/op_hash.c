@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hash (KMIP 1.4, section 4.37), whole or in pieces. */
+#include "kmip/crypto_names.h"
+#include "kmip/operations.h"
+#include "kmip/pieces.h"
+
+static enum err begin(struct kmip_item *item, struct run *run)
+{
+	const struct kmip_hash_request *request = item->request;
+	const char *name = crypto_hash_name(request->parameters->hashing_algorithm.value);
+
+	return name == NULL ? ERR_FIELD : digest_new(&run->digest, name);
+}
+
+enum err op_hash_plan(struct kmip_item *item)
+{
+	const struct kmip_hash_request *request = item->request;
+	struct kmip_hash_response *response = item->response;
+	struct pieces pieces = { .operation = KMIP_OPERATION_HASH,
+		.data = request->data,
+		.correlation_value = request->correlation_value,
+		.init = request->init.value,
+		.final = request->final.value,
+		.begin = begin };
+	enum err err;
+
+	TRY(pieces_run(item, &pieces));
+	response->data = pieces.out;
+	response->correlation_value = pieces.next;
+out:
+	item->subject.has = false; /* no object's */
+	return err;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MAC (KMIP 1.4, section 4.33), whole or in pieces. */
+#include "kmip/maccing.h"
+#include "kmip/operations.h"
+#include "kmip/pieces.h"
+
+static enum err begin(struct kmip_item *item, struct run *run)
+{
+	const struct kmip_mac_request *request = item->request;
+	struct using_ask ask = { .uid = request->unique_identifier,
+		.mask = KMIP_CRYPTOGRAPHIC_USAGE_MASK_MAC_GENERATE,
+		.protects = true,
+		.parameters = request->parameters };
+	struct using use;
+	enum err err;
+
+	TRY(using_begin(&use, item, &ask));
+	TRY(maccing_begin(run, &use));
+	TRY(using_charge(item, use.object, request->data.len));
+out:
+	return err;
+}
+
+enum err op_mac_plan(struct kmip_item *item)
+{
+	const struct kmip_mac_request *request = item->request;
+	struct kmip_mac_response *response = item->response;
+	struct pieces pieces = { .operation = KMIP_OPERATION_MAC,
+		.uid = request->unique_identifier,
+		.data = request->data,
+		.correlation_value = request->correlation_value,
+		.init = request->init.value,
+		.final = request->final.value,
+		.begin = begin };
+	enum err err;
+
+	TRY(pieces_run(item, &pieces));
+	response->mac_data = pieces.out;
+	response->correlation_value = pieces.next;
+	TRY(item_uid_text(item, &response->unique_identifier));
+out:
+	return err;
+}
+
+enum err op_mac_finish(struct kmip_item *item)
+{
+	(void) item;
+	return ERR_OK;
+}

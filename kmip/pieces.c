@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/pieces.h"
+#include <stdlib.h>
+#include "kmip/streams.h"
+
+enum { OUT_SLACK = 256 };
+
+static struct stream_owner owner_of(const struct kmip_item *item, const struct pieces *pieces)
+{
+	return (struct stream_owner){ .instance = item->identity->instance,
+		.client = item->identity->client,
+		.operation = pieces->operation };
+}
+
+/* Neither begins nor continues something; or both at once. */
+static bool is_whole(const struct pieces *pieces)
+{
+	return pieces->correlation_value.data == NULL && pieces->init == pieces->final;
+}
+
+/* What is under way lives in the keeper: a worker hands the frame on. */
+static enum err pieces_open(struct kmip_item *item, struct pieces *pieces, struct run **out)
+{
+	struct stream_owner owner = owner_of(item, pieces);
+	struct uid named;
+	enum err err;
+
+	if (pieces->correlation_value.data != NULL) {
+		TRY(item->streams == NULL ? ERR_AGAIN : ERR_OK);
+		TRY(streams_take(item->streams, &owner, pieces->correlation_value, out));
+		item->subject = (struct kmip_placeholder){ .has = true, .uid = (*out)->uid };
+		if (pieces->uid.data != NULL && (uid_parse(&named, pieces->uid) != ERR_OK ||
+							!uid_equal(&named, &(*out)->uid)))
+			TRY(ERR_FIELD);
+		return ERR_OK;
+	}
+	if (!is_whole(pieces) && item->streams == NULL)
+		return ERR_AGAIN;
+	*out = calloc(1, sizeof(**out));
+	TRY(*out == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(pieces->begin(item, *out));
+	if (item->subject.has)
+		(*out)->uid = item->subject.uid;
+out:
+	return err;
+}
+
+static enum err pieces_keep(struct kmip_item *item, struct slice *to, const struct buf *from)
+{
+	struct slice bytes = buf_slice(from);
+
+	*to = arena_copy(item->arena, bytes);
+	return to->data == NULL ? ERR_NOMEM : ERR_OK;
+}
+
+/* The run goes back among the streams, or has ended. */
+static enum err pieces_close(struct kmip_item *item, struct pieces *pieces, struct run *run)
+{
+	struct stream_owner owner = owner_of(item, pieces);
+	uint8_t id[STREAM_ID_LEN];
+	enum err err;
+
+	if (pieces->is_done) {
+		if (run->expected != NULL)
+			pieces->is_valid = secret_equal(pieces->out, secret_slice(run->expected));
+		run_free(run);
+		return ERR_OK;
+	}
+	TRY(streams_put(item->streams, &owner, run, id));
+	pieces->next = arena_copy(item->arena, slice_of(id, sizeof(id)));
+	TRY(pieces->next.data == NULL ? ERR_NOMEM : ERR_OK);
+out:
+	return err;
+}
+
+enum err pieces_run(struct kmip_item *item, struct pieces *pieces)
+{
+	struct run *run = NULL;
+	struct buf out, tag;
+	enum err err;
+
+	buf_init(&out, pieces->data.len + OUT_SLACK);
+	buf_init(&tag, CIPHER_TAG_LEN_MAX);
+	TRY(pieces_open(item, pieces, &run));
+	pieces->is_done = pieces->final || is_whole(pieces);
+	TRY(run_update(run, pieces->data, &out));
+	if (pieces->is_done)
+		TRY(run_finish(run, &out, &tag));
+	/* Nothing is said of nothing, but to one who asked for all at once. */
+	if (buf_slice(&out).len > 0 || is_whole(pieces))
+		TRY(pieces_keep(item, &pieces->out, &out));
+	if (buf_slice(&tag).len > 0)
+		TRY(pieces_keep(item, &pieces->tag, &tag));
+	err = pieces_close(item, pieces, run);
+	run = NULL;
+out:
+	run_free(run);
+	buf_free(&out);
+	buf_free(&tag);
+	return err;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request of an operation that takes its data whole or in pieces: what Encrypt, Decrypt, Sign,
+ * MAC, Hash and the verifying ones have in common. */
+#ifndef KMIP_PIECES_H
+#define KMIP_PIECES_H
+
+#include "kmip/item.h"
+#include "kmip/run.h"
+
+struct pieces {
+	/* Given. */
+	uint32_t operation;
+	struct slice uid; /* the request's Unique Identifier */
+	struct slice data;
+	struct slice correlation_value;
+	bool init, final;
+	/* Begins what is not under way yet; errors climb, ERR_AGAIN too. */
+	enum err (*begin)(struct kmip_item *item, struct run *run);
+
+	/* The outcome, in the arena: */
+	bool is_done; /* this was the last piece */
+	struct slice out, tag; /* NULL data: nothing */
+	struct slice next; /* the Correlation Value to go on with; NULL data when done */
+	bool is_valid; /* of a verifying operation that is done: the same as expected */
+};
+
+/* ERR_NOT_FOUND: no such Correlation Value; ERR_FIELD: it belongs to another key. */
+MUST_USE enum err pieces_run(struct kmip_item *item, struct pieces *pieces);
+
+#endif

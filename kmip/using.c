@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/using.h"
+#include "kmip/stored.h"
+
+/* ---- may it be used? ---- */
+
+static int64_t date_of(const struct object *object, enum kmip_attribute_id id)
+{
+	struct kmip_value value;
+
+	return object_attributes_stored(object, id, &value) ? value.i64 : 0;
+}
+
+/* Section 3.22: Active protects and processes; what is Deactivated or Compromised only processes
+ * what was protected before. */
+static enum err judge_state(
+	const struct kmip_item *item, const struct object *object, bool protects)
+{
+	enum object_state state = object_attributes_state(object, item->now);
+	int64_t start = date_of(object, KMIP_ATTRIBUTE_PROCESS_START_DATE);
+	int64_t stop = date_of(object, KMIP_ATTRIBUTE_PROTECT_STOP_DATE);
+
+	switch (state) {
+	case OBJECT_STATE_ACTIVE:
+		break;
+	case OBJECT_STATE_DEACTIVATED:
+	case OBJECT_STATE_COMPROMISED:
+		if (protects)
+			return ERR_STATE;
+		break;
+	default:
+		return ERR_STATE;
+	}
+	if (protects)
+		return stop != 0 && item->now >= stop ? ERR_STATE : ERR_OK;
+	return start != 0 && item->now < start ? ERR_STATE : ERR_OK;
+}
+
+static enum err judge_mask(const struct object *object, int32_t mask)
+{
+	struct kmip_value value = { .integer = 0 };
+
+	if (!object_attributes_stored(object, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_USAGE_MASK, &value))
+		return ERR_DENIED;
+	return (value.integer & mask) == mask ? ERR_OK : ERR_DENIED;
+}
+
+/* ---- parameters and material ---- */
+
+static enum err find_parameters(struct using *use, struct kmip_item *item,
+	const struct kmip_cryptographic_parameters *asked)
+{
+	const char *name = kmip_attribute_row(KMIP_ATTRIBUTE_CRYPTOGRAPHIC_PARAMETERS)->name;
+	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
+	const struct object_attribute *first = NULL;
+	struct kmip_value value;
+	enum err err = ERR_OK;
+
+	if (asked != NULL) {
+		use->parameters = *asked;
+		return ERR_OK;
+	}
+	for (size_t i = 0; i < use->object->attribute_count; i++) {
+		const struct object_attribute *one = &use->object->attributes[i];
+
+		if (one->deleted || !slice_equal_text(one->name, name))
+			continue;
+		if (first == NULL || object_attribute_index(use->object, one) <
+					     object_attribute_index(use->object, first))
+			first = one;
+	}
+	if (first == NULL)
+		return ERR_OK;
+	TRY(kmip_value_decode(&value, first->value));
+	TRY(kmip_value_read(
+		&use->parameters, &codec, &kmip_cryptographic_parameters_table, &value));
+out:
+	return err;
+}
+
+static enum err find_material(struct using *use, struct kmip_item *item)
+{
+	const struct kmip_key_block *block;
+	enum err err;
+
+	TRY(stored_read(item, use->object, &use->form));
+	block = kmip_object_key_block(&use->form);
+	if (block == NULL)
+		return ERR_OK;
+	/* What was registered wrapped cannot be used: nobody here can open it. */
+	if (block->wrapping_data != NULL)
+		TRY(ERR_ILLEGAL);
+	if (block->value == NULL)
+		TRY(ERR_KEY_ABSENT);
+	if (block->value->material.data != NULL)
+		use->material = block->value->material;
+	else if (block->value->transparent != NULL)
+		use->material = block->value->transparent->key;
+out:
+	return err;
+}
+
+enum err using_begin(struct using *out, struct kmip_item *item, const struct using_ask *ask)
+{
+	struct kmip_value value;
+	enum err err;
+
+	*out = (struct using){ 0 };
+	TRY(item_object(item, ask->uid, &out->object));
+	if (out->object->dead || !out->object->has_material)
+		TRY(ERR_STATE);
+	TRY(judge_state(item, out->object, ask->protects));
+	TRY(judge_mask(out->object, ask->mask));
+	TRY(find_parameters(out, item, ask->parameters));
+	if (object_attributes_stored(out->object, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &value))
+		out->algorithm = value.u32;
+	if (out->parameters.cryptographic_algorithm.has && out->algorithm == 0)
+		out->algorithm = out->parameters.cryptographic_algorithm.value;
+	TRY(find_material(out, item));
+out:
+	return err;
+}
+
+/* ---- usage limits ---- */
+
+/* Somebody else may have used it meanwhile: then the client asks again. */
+static enum err charge_check(void *ctx, const struct object *object)
+{
+	const struct kmip_item *item = ctx;
+	const struct slice *seen = item->plan_result;
+	struct kmip_value value;
+	struct slice stored;
+	enum err err;
+
+	if (!object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value))
+		return ERR_OK;
+	TRY(kmip_value_encode(&stored, item->arena, &value));
+	err = slice_equal(stored, *seen) ? ERR_OK : ERR_UNAVAILABLE;
+out:
+	return err;
+}
+
+static enum err charge_edit(struct kmip_item *item, const struct kmip_usage_limits *limits)
+{
+	struct object_edit *edit = ARENA_NEW(item->arena, struct object_edit);
+	struct kmip_value value;
+	enum err err = edit == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	TRY(kmip_value_write(&value, item->arena, &kmip_usage_limits_table, limits));
+	edit->kind = OBJECT_EDIT_SET;
+	edit->name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_USAGE_LIMITS)->name);
+	TRY(kmip_value_encode(&edit->value, item->arena, &value));
+	item->change.edits = edit;
+	item->change.edit_count = 1;
+	item->effect = KMIP_EFFECT_CHANGE;
+	item->check = charge_check;
+out:
+	return err;
+}
+
+enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes)
+{
+	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
+	struct slice *seen = ARENA_NEW(item->arena, struct slice);
+	struct kmip_usage_limits limits;
+	struct kmip_value value;
+	int64_t units;
+	enum err err = ERR_OK;
+
+	if (!object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value))
+		return ERR_OK;
+	TRY(seen == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(kmip_value_encode(seen, item->arena, &value));
+	item->plan_result = seen;
+	TRY(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, &value));
+	units = limits.unit.value == KMIP_USAGE_LIMITS_UNIT_BYTE ? (int64_t) bytes : 1;
+	if (units > limits.count.value)
+		TRY(ERR_DENIED);
+	limits.count.value -= units;
+	TRY(charge_edit(item, &limits));
+out:
+	return err;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Using a key for the client (KMIP 1.4, sections 4.29 to 4.34): whether the object may be used for
+ * that now, by its state, dates, usage mask and usage limits; with which parameters; and its
+ * material.
+ */
+#ifndef KMIP_USING_H
+#define KMIP_USING_H
+
+#include "kmip/item.h"
+#include "kmip/object_attributes.h"
+
+struct using
+{
+	struct object *object;
+	struct kmip_object form; /* as it is kept */
+	/* The request's, or the object's with the lowest index, or none. */
+	struct kmip_cryptographic_parameters parameters;
+	uint32_t algorithm; /* Cryptographic Algorithm of the object; 0: none */
+	struct slice material; /* of a plain symmetric key or secret; empty for other forms */
+};
+
+struct using_ask {
+	struct slice uid;
+	int32_t mask; /* bits of the Cryptographic Usage Mask that are needed */
+	bool protects; /* makes something new: Active only, before Protect Stop; else processes */
+	const struct kmip_cryptographic_parameters *parameters; /* the request's, or NULL */
+};
+
+/* ERR_DENIED: mask; ERR_STATE: state or dates; ERR_KEY_ABSENT; ERR_AGAIN is to be handed on. */
+MUST_USE enum err using_begin(
+	struct using *out, struct kmip_item *item, const struct using_ask *ask);
+/*
+ * Charges the object's Usage Limits, if it has any, with that many bytes or one use: states the
+ * effect, and the operation's finish finds the response filled. ERR_DENIED: not so much is left.
+ */
+MUST_USE enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes);
+
+#endif
