@@ -37,11 +37,24 @@ static enum err answer_operations(struct kmip_item *item, struct kmip_query_resp
 
 static enum err answer_objects(struct kmip_item *item, struct kmip_query_response *response)
 {
-	response->object_types.items = ARENA_NEW(item->arena, uint32_t);
+	static const uint32_t types[] = {
+		KMIP_OBJECT_TYPE_CERTIFICATE,
+		KMIP_OBJECT_TYPE_SYMMETRIC_KEY,
+		KMIP_OBJECT_TYPE_PUBLIC_KEY,
+		KMIP_OBJECT_TYPE_PRIVATE_KEY,
+		KMIP_OBJECT_TYPE_SPLIT_KEY,
+		KMIP_OBJECT_TYPE_TEMPLATE,
+		KMIP_OBJECT_TYPE_SECRET_DATA,
+		KMIP_OBJECT_TYPE_OPAQUE_OBJECT,
+		KMIP_OBJECT_TYPE_PGP_KEY,
+	};
+	enum { TYPES = sizeof(types) / sizeof(types[0]) };
+
+	response->object_types.items = arena_array(item->arena, TYPES, sizeof(uint32_t));
 	if (response->object_types.items == NULL)
 		return ERR_NOMEM;
-	response->object_types.items[0] = KMIP_OBJECT_TYPE_SYMMETRIC_KEY;
-	response->object_types.count = 1;
+	bytes_copy(response->object_types.items, types, sizeof(types));
+	response->object_types.count = TYPES;
 	return ERR_OK;
 }
 
@@ -80,11 +93,12 @@ static enum err answer_capabilities(struct kmip_item *item, struct kmip_query_re
 
 	if (capability == NULL)
 		return ERR_NOMEM;
-	capability->streaming = KMIP_BOOL(false);
+	capability->streaming = KMIP_BOOL(true);
 	capability->asynchronous = KMIP_BOOL(false);
 	capability->attestation = KMIP_BOOL(false);
 	capability->batch_undo = KMIP_BOOL(false);
 	capability->batch_continue = KMIP_BOOL(true);
+	capability->unwrap_mode = KMIP_UINT(KMIP_UNWRAP_MODE_NOT_PROCESSED);
 	capability->destroy_action = KMIP_UINT(KMIP_DESTROY_ACTION_KEY_MATERIAL_DELETED);
 	response->capabilities.items = capability;
 	response->capabilities.count = 1;

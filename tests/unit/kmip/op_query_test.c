@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Query and Discover Versions (KMIP 1.4, sections 4.25, 4.26; vSphere X4, Q3, Q16). */
+#include "kmip/operations.h"
 #include "served.h"
 
 static const struct kmip_query_response *query(
@@ -25,8 +26,11 @@ Test(op_query, functions)
 	cr_assert_eq(response->operations.count, 0);
 	served.version = KMIP_1_4;
 	response = query(&served, all, 12);
-	cr_assert_eq(response->operations.count, 15);
-	cr_assert_eq(response->object_types.count, 1);
+	size_t served_count = 0;
+	while (operation_at(served_count) != NULL)
+		served_count++;
+	cr_assert_eq(response->operations.count, served_count);
+	cr_assert_eq(response->object_types.count, 9);
 	cr_assert_eq(response->rngs.count, 1);
 	cr_assert_eq(response->capabilities.count, 1);
 	cr_assert(response->capabilities.items[0].batch_continue.value);
