@@ -52,6 +52,15 @@ uint64_t lag_ms(const struct core *core, uint64_t now_ms)
 	return lag->count == 0 ? 0 : now_ms - lag->marks[0].logged_ms;
 }
 
+/* While the link is down nobody reads the log; what was logged since is known all the same. */
+static uint64_t own_seq(const struct core *core)
+{
+	const struct lag *lag = &core->lag;
+	uint64_t marked = lag->count == 0 ? 0 : lag->marks[lag->count - 1].seq;
+
+	return marked > core->feed.own.seq ? marked : core->feed.own.seq;
+}
+
 void core_status(const struct core *core, uint64_t now_ms, struct core_status *out)
 {
 	*out = (struct core_status){
@@ -59,7 +68,7 @@ void core_status(const struct core *core, uint64_t now_ms, struct core_status *o
 		.why = core->why,
 		.since_ms = core->since_ms,
 		.last_heard_ms = core->ever_heard_ms,
-		.own_seq = core->feed.own.seq,
+		.own_seq = own_seq(core),
 		.acked_seq = core->feed.acked_seq,
 		.peer_seq = core->intake.peer.seq,
 		.merged_seq = core->intake.merged.seq,
