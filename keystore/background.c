@@ -331,3 +331,8 @@ void background_free(struct background *background)
 	loop_timer_free(background->timer);
 	free(background);
 }
+
+bool background_poll_now(struct background *background)
+{
+	return poll_now(background->poll);
+}

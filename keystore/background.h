@@ -21,6 +21,8 @@ enum {
 MUST_USE enum err background_new(struct background **out, struct instance *instance);
 void background_roots_changed(struct background *background);
 void background_free(struct background *background);
+/* Polls now, if it may help: false when the last polls failed. */
+bool background_poll_now(struct background *background);
 /* The root key may have been rotated: it is asked for soon, and not more often than makes sense. */
 void background_look_at_root(struct background *background, enum keymanager_crk crk);
 

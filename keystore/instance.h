@@ -44,6 +44,7 @@ struct instance {
 	bool ledger_waited; /* it cannot be read soon in this life */
 	bool prepared; /* the key ring is there and can be listed */
 	bool rebuilt; /* the whole ring was seen in this life */
+	struct current *waiting; /* requests for which a poll is to say that the cache is current */
 	uint64_t poll_good_ms; /* boot time at which the last good poll began; 0: none yet */
 	uint64_t outages_ms, outages; /* that are over */
 	uint64_t outage_since_ms; /* boot time; 0: the key manager answers (design D13) */

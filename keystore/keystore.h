@@ -25,6 +25,7 @@ enum {
 	KEYSTORE_ANSWER_MS =
 		2500, /* client-facing key-manager work ends by then (design D15: < 3 s) */
 	KEYSTORE_CLOSE_MS = 3000, /* work before a clean stop */
+	KEYSTORE_CURRENT_MS = 500, /* for a poll, when nobody vouches */
 	KEYSTORE_OPEN_WAIT_MS = 3000, /* for the ledger, when an earlier life read it */
 	KEYSTORE_REWRAP_RATE = 20, /* keys in a second */
 	KEYSTORE_REWRAP_RATE_MAX = 1000,
@@ -147,9 +148,22 @@ MUST_USE enum err keystore_find(struct keystore_view *view, struct slice name, s
 MUST_USE enum err keystore_client_find(
 	struct keystore *keystore, const struct fingerprint *fingerprint, struct client *out);
 
+/* Whether anybody vouches for what the cache says of the instance: its keys, their states, and who
+ * may ask for them (design D19). Where nobody does, the keeper asks first: keystore_current_start.
+ */
+bool keystore_is_vouched(const struct keystore *keystore, const struct instance_id *instance);
+
 /* ---- changing: the keeper ---- */
 
 void keystore_cancel(struct keystore_pending *pending);
+
+/*
+ * Waits for a poll. ERR_OK: the cache knows of everything that was in the key manager when this was
+ * called, or is vouched for. ERR_UNAVAILABLE: the polls fail, so that the rules for an outage hold.
+ * ERR_TIMEOUT: not known within KEYSTORE_CURRENT_MS; nothing should be said.
+ */
+MUST_USE enum err keystore_current_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct instance_id *id, void (*on_done)(void *ctx, enum err err), void *ctx);
 
 /* Read-through and revalidation (one flow): GET by id, judge, open the envelope, merge; with
  * material: unwrap, table. Calls for one key are shared. What it proved is remembered in the view,

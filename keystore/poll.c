@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "base/sm.h"
 #include "base/text.h"
+#include "keystore/current.h"
 #include "keystore/fact.h"
 #include "keystore/sweep.h"
 
@@ -35,6 +36,7 @@ struct poll {
 	int64_t saved; /* what is durable of it; 0: nothing */
 	uint32_t spread; /* percent of the interval, so that nodes do not ask in step */
 	uint64_t backoff_ms; /* 0 after a good one */
+	bool asked; /* a request waits for the next one */
 	bool told_alone; /* that neither peer nor key manager vouches */
 };
 
@@ -50,7 +52,7 @@ static uint64_t poll_due_ms(const struct poll *poll)
 {
 	uint64_t delay_ms = 1000ull * poll->instance->keystore->settings.reconcile_s;
 
-	if (poll->begun_ms == 0)
+	if (poll->begun_ms == 0 || poll->asked)
 		return 0;
 	if (delay_ms > POLL_ALONE_MS && !poll_is_leased(poll))
 		delay_ms = POLL_ALONE_MS;
@@ -126,6 +128,7 @@ static void poll_fail(struct poll *poll, enum err err)
 {
 	struct instance *instance = poll->instance;
 
+	poll->asked = false;
 	poll->backoff_ms = 2 * poll->backoff_ms;
 	if (poll->backoff_ms < POLL_BACKOFF_MS_MIN)
 		poll->backoff_ms = POLL_BACKOFF_MS_MIN;
@@ -164,6 +167,7 @@ static void poll_end(struct poll *poll, enum err err, const struct sweep_counts 
 	else
 		poll_fail(poll, err);
 	sm_move(&poll->sm, POLL_WAITING, err_name(err));
+	current_polled(poll->instance, poll->begun_ms, err);
 	poll_wait(poll);
 }
 
@@ -199,6 +203,7 @@ static void poll_begin(struct poll *poll)
 	struct sweep_options options = { .what = "deletions", .deletions = true };
 	enum err err;
 
+	poll->asked = false;
 	poll->begun_ms = clock_boot_ms();
 	poll->begun = clock_wall_seconds();
 	poll->spread = 80 + rand_below(41);
@@ -218,6 +223,16 @@ static void poll_on_timer(void *ctx)
 		poll_begin(poll);
 	else
 		poll_wait(poll);
+}
+
+bool poll_now(struct poll *poll)
+{
+	if (poll->backoff_ms != 0 || !poll->instance->prepared)
+		return false;
+	poll->asked = true;
+	if (poll->sm.state == POLL_WAITING)
+		loop_timer_set(poll->timer, 0);
+	return true;
 }
 
 void poll_poke(struct poll *poll)

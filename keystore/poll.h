@@ -24,6 +24,9 @@ enum {
 /* Begins once the instance is prepared. */
 MUST_USE enum err poll_new(struct poll **out, struct instance *instance);
 void poll_free(struct poll *poll);
+/* One that begins from now on is to end soon, also when another one is under way. False: it would
+ * not help, since the last ones failed or the key ring is not known yet. */
+bool poll_now(struct poll *poll);
 /* Something that it waits for may have come. */
 void poll_poke(struct poll *poll);
 

@@ -180,7 +180,11 @@ static void session_serve(struct session *session, struct slice frame)
 	bool close = false;
 	if (!session_identify(session, &identity))
 		return;
-	enum err err = kmip_serve(host->kmip, &identity, frame, &host->answer, &close);
+	/* Without anybody who vouches, what this node knows may be old: who may ask, and of what.
+	 */
+	enum err err = ERR_FORWARD;
+	if (keystore_is_vouched(host->keystore, &identity.instance))
+		err = kmip_serve(host->kmip, &identity, frame, &host->answer, &close);
 	if (err == ERR_FORWARD) {
 		buf_clear(&host->answer);
 		session_forward(session, frame);

@@ -38,7 +38,10 @@ struct worker_process {
 /* A frame that the keeper serves for a worker. */
 struct request {
 	struct worker_process *worker;
-	struct kmip_pending *pending;
+	struct keystore_pending *current; /* waits for what the key manager says */
+	struct kmip_pending *pending; /* is served */
+	struct fingerprint client;
+	struct buf frame; /* while it waits */
 	uint64_t ticket;
 	struct request *next, *previous;
 };
@@ -54,6 +57,14 @@ struct workers {
 
 /* ---- requests ---- */
 
+/* At the maximum, no worker is listened to. */
+static void workers_pause(struct workers *workers, bool pause)
+{
+	for (uint32_t i = 0; i < workers->options.count; i++)
+		if (workers->list[i].chan != NULL)
+			chan_pause(workers->list[i].chan, pause);
+}
+
 static void request_free(struct request *request)
 {
 	struct worker_process *worker = request->worker;
@@ -64,9 +75,8 @@ static void request_free(struct request *request)
 	if (request->next != NULL)
 		request->next->previous = request->previous;
 	if (worker->workers->request_count-- == WORKERS_REQUESTS_MAX)
-		for (uint32_t i = 0; i < worker->workers->options.count; i++)
-			if (worker->workers->list[i].chan != NULL)
-				chan_pause(worker->workers->list[i].chan, false);
+		workers_pause(worker->workers, false);
+	buf_free(&request->frame);
 	free(request);
 }
 
@@ -98,40 +108,93 @@ static void request_on_served(void *ctx, const struct kmip_served *served)
 	request_free(request);
 }
 
-static void request_start(struct worker_process *worker, const struct chan_message *message)
+/* Every request ends so; one that cannot be served closes its session: the client walks on. */
+static void request_refuse(struct request *request, enum err err)
 {
-	enum err err = ERR_NOMEM;
-	struct workers *workers = worker->workers;
-	struct cursor cursor = cursor_of(message->body);
-	struct kmip_identity identity;
+	log_warning("request-refused", "worker=%u err=%s", request->worker->number, err_name(err));
+	request_answer(
+		request->worker, request->ticket, &(struct kmip_served){ SLICE_EMPTY, true });
+	request_free(request);
+}
+
+static enum err request_serve(struct request *request, struct slice frame)
+{
+	enum err err;
+	const struct workers_options *options = &request->worker->workers->options;
+	struct kmip_identity identity = { .client = request->client };
 	struct client client;
-	struct request *request = NULL;
-	struct slice fingerprint = cursor_bytes(&cursor, sizeof(identity.client.bytes));
-	if (!slice_copy_exact(identity.client.bytes, sizeof(identity.client.bytes), fingerprint))
-		goto out;
-	TRY(keystore_client_find(workers->options.keystore, &identity.client, &client));
+	TRY(keystore_client_find(options->keystore, &request->client, &client));
 	identity.instance = client.instance;
-	request = calloc(1, sizeof(*request));
-	TRY(request == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(kmip_serve_start(
+		&request->pending, options->kmip, &identity, frame, request_on_served, request));
+out:
+	return err;
+}
+
+/* In an outage the rules for one hold; that the answer does not come in time is none yet. */
+static void request_on_current(void *ctx, enum err err)
+{
+	struct request *request = ctx;
+	request->current = NULL;
+	if (err != ERR_TIMEOUT)
+		err = request_serve(request, buf_slice(&request->frame));
+	if (err != ERR_OK)
+		request_refuse(request, err);
+}
+
+static enum err request_wait(
+	struct request *request, const struct instance_id *instance, struct slice frame)
+{
+	enum err err;
+	TRY(buf_append(&request->frame, frame));
+	TRY(keystore_current_start(&request->current, request->worker->workers->options.keystore,
+		instance, request_on_current, request));
+out:
+	return err;
+}
+
+/* Linked into the worker's list, so that it ends with the worker. */
+static struct request *request_new(struct worker_process *worker, uint64_t ticket)
+{
+	struct workers *workers = worker->workers;
+	struct request *request = calloc(1, sizeof(*request));
+	if (request == NULL)
+		return NULL;
 	request->worker = worker;
-	request->ticket = message->id;
-	TRY(kmip_serve_start(&request->pending, workers->options.kmip, &identity, cursor.rest,
-		request_on_served, request));
+	request->ticket = ticket;
+	buf_init(&request->frame, IPC_REQUEST_LEN_MAX);
 	request->next = worker->requests;
 	if (worker->requests != NULL)
 		worker->requests->previous = request;
 	worker->requests = request;
 	if (++workers->request_count == WORKERS_REQUESTS_MAX)
-		for (uint32_t i = 0; i < workers->options.count; i++)
-			if (workers->list[i].chan != NULL)
-				chan_pause(workers->list[i].chan, true);
-	request = NULL;
-out:
-	free(request);
-	if (err != ERR_OK) {
-		log_warning("request-refused", "worker=%u err=%s", worker->number, err_name(err));
+		workers_pause(workers, true);
+	return request;
+}
+
+static void request_start(struct worker_process *worker, const struct chan_message *message)
+{
+	enum err err = ERR_OK;
+	struct keystore *keystore = worker->workers->options.keystore;
+	struct cursor cursor = cursor_of(message->body);
+	struct client client;
+	struct request *request = request_new(worker, message->id);
+	if (request == NULL) {
 		request_answer(worker, message->id, &(struct kmip_served){ SLICE_EMPTY, true });
+		return;
 	}
+	struct slice fingerprint = cursor_bytes(&cursor, sizeof(request->client.bytes));
+	if (!slice_copy_exact(request->client.bytes, sizeof(request->client.bytes), fingerprint))
+		err = ERR_INVALID;
+	TRY(err);
+	TRY(keystore_client_find(keystore, &request->client, &client));
+	if (keystore_is_vouched(keystore, &client.instance))
+		TRY(request_serve(request, cursor.rest));
+	else
+		TRY(request_wait(request, &client.instance, cursor.rest));
+out:
+	if (err != ERR_OK)
+		request_refuse(request, err);
 }
 
 /* ---- processes ---- */
@@ -158,7 +221,10 @@ static void worker_drop_channel(struct worker_process *worker)
 {
 	for (struct request *request = worker->requests, *next; request != NULL; request = next) {
 		next = request->next;
-		kmip_cancel(request->pending);
+		if (request->current != NULL)
+			keystore_cancel(request->current);
+		if (request->pending != NULL)
+			kmip_cancel(request->pending);
 		request_free(request);
 	}
 	chan_free(worker->chan);
