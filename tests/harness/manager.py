@@ -17,26 +17,27 @@ KEY_TYPE = "application/vnd.ibm.kms.key+json"
 
 
 class Manager(Process):
-    def __init__(self, folder, port, identity, ca):
+    def __init__(self, folder, port, identity, ca, host="127.0.0.1"):
         super().__init__("key manager", os.path.join(folder, "manager.log"))
         self.folder, self.port, self.identity, self.ca = os.path.join(folder, "manager"), port, identity, ca
         self.instance = str(uuid.uuid4())
-        self.url = f"https://127.0.0.1:{port}"
+        self.host, self.url = host, f"https://{host}:{port}"
         self.token = None
 
     def start(self):
         mark = self.log_mark()
-        self.launch([program("key-protect-emulator"), "--listen", f"127.0.0.1:{self.port}", "--data", self.folder,
+        self.launch([program("key-protect-emulator"), "--listen", f"{self.host}:{self.port}", "--data", self.folder,
                      "--cert", self.identity.certificate, "--key", self.identity.key, "--instance", self.instance,
                      "--api-key", f"{API_KEY}=Manager", "--api-key", f"{CUSTOMER_KEY}=Manager",
-                     "--api-key", f"{WRITER_KEY}=Writer"])
+                     "--api-key", f"{WRITER_KEY}=Writer",
+                     *([] if self.host == "127.0.0.1" else ["--allow-remote"])])
         self.wait_log("ready url=", mark)
 
     # ---- the API, as the customer's console uses it ----
 
     def raw(self, method, path, body=None, headers=None):
         context = ssl.create_default_context(cafile=self.ca)
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=20)
+        connection = http.client.HTTPSConnection(self.host, self.port, context=context, timeout=20)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

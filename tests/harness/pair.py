@@ -38,19 +38,20 @@ class Node(Process):
         os.mkdir(self.folder)
         super().__init__("node " + letter, os.path.join(self.folder, "log"))
         self.letter, self.pair = letter, pair
+        self.prefix = pair.enter(letter)
         self.port, self.metrics_port = ports
-        self.endpoint = ("127.0.0.1", self.port)
+        self.endpoint = (pair.host(letter), self.port)
         self.config = os.path.join(self.folder, "kmipd.yaml")
         self.socket = os.path.join(self.folder, "socket")
         self.data = os.path.join(self.folder, "data")
-        self.certificate = pair.pki.server("server-" + letter)
+        self.certificate = pair.pki.server("server-" + letter, pair.host(letter))
         link_identity = pair.pki.self_signed("link-" + letter)
         other = pair.pki.self_signed("link-" + ("b" if letter == "a" else "a"))
         self.options = {
             "name": "node-" + letter, "node": number, "data-dir": self.data, "admin-socket": self.socket,
             "workers": 2, "log-level": "info", "cache-size-mib": 256, "keys-in-memory": 1024,
             "root-key-poll": 1, "reconcile-interval": 1, **pair.options.get("top", {}),
-            "kmip": {"listen": f"127.0.0.1:{self.port}", "certificate": self.certificate.certificate,
+            "kmip": {"listen": f"{pair.host(letter)}:{self.port}", "certificate": self.certificate.certificate,
                      "key": self.certificate.key, **pair.options.get("kmip", {})},
             "metrics": {"listen": f"127.0.0.1:{self.metrics_port}" if pair.options.get("metrics") else "none"},
             "peer": {"cluster": CLUSTER, "node": peer_number, **link, "certificate": link_identity.certificate,
@@ -173,9 +174,11 @@ class Node(Process):
 
 class Pair:
     """options: {"top": {...}, "kmip": {...}, "peer": {...}, "metrics": True} for both nodes. tenants: 1 or 2
-    instances."""
+    instances. network: of netns.py, with namespaces "a", "b" and "manager", which this thread can reach; else
+    all is on loopback."""
 
-    def __init__(self, options=None, tenants=1, start=True):
+    def __init__(self, options=None, tenants=1, start=True, network=None):
+        self.network = network
         self.folder = tempfile.mkdtemp(prefix="kmip-pair-")
         self.options = options or {}
         self._hang_canaries()
@@ -193,7 +196,9 @@ class Pair:
 
     def _build(self, tenants):
         manager_port, link_port, *ports = free_ports(6)
-        self.manager = Manager(self.folder, manager_port, self.pki.server("manager"), self.pki.ca)
+        host = self.host("manager")
+        self.manager = Manager(self.folder, manager_port, self.pki.server("manager", host), self.pki.ca, host)
+        self.manager.prefix = self.enter("manager")
         self.manager.start()
         self.api_key_file = os.path.join(self.folder, "api-key")
         self.operators_files = [self.api_key_file, self.pki.folder]  # what may hold secrets
@@ -201,9 +206,16 @@ class Pair:
             file.write(API_KEY + "\n")
         for name in (FIRST, SECOND)[:tenants]:
             self.add_instance(name)
-        self.a = Node(self, "a", 1, 2, ports[:2], {"address": f"127.0.0.1:{link_port}"})
-        self.b = Node(self, "b", 2, 1, ports[2:], {"listen": f"127.0.0.1:{link_port}"})
+        link = f"{self.host('b')}:{link_port}"
+        self.a = Node(self, "a", 1, 2, ports[:2], {"address": link})
+        self.b = Node(self, "b", 2, 1, ports[2:], {"listen": link})
         self.nodes = [self.a, self.b]
+
+    def host(self, name):
+        return "127.0.0.1" if self.network is None else self.network.address(name)
+
+    def enter(self, name):
+        return [] if self.network is None else self.network.enter(name)
 
     def add_instance(self, name):
         """A tenant with a root key and a key ring of its own, in the same key manager."""

@@ -36,12 +36,12 @@ class Pki:
                           "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"))
         return self.made.get(name) or self._identity(name)
 
-    def server(self, name):
-        """A certificate of the CA for this machine."""
+    def server(self, name, host="127.0.0.1"):
+        """A certificate of the CA for an address of this machine."""
         if name not in self.made:
             extensions = self.path(name + ".ext")
             with open(extensions, "w", encoding="ascii") as file:
-                file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+                file.write(f"subjectAltName=IP:{host},DNS:localhost\n")
             self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                           "/CN=" + name, "-keyout", self.path(name + ".key"), "-out", self.path(name + ".csr"))
             self._openssl("x509", "-req", "-in", self.path(name + ".csr"), "-CA", self.ca, "-CAkey",

@@ -47,10 +47,11 @@ class Process:
         self.name, self.log_path = name, log_path
         self.process = None
         self.environment = {}  # in addition to our own
+        self.prefix = []  # what the program is started through
 
     def launch(self, arguments):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*self.prefix, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             start_new_session=True, env={**os.environ, **self.environment})
 
     @property
