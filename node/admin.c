@@ -75,6 +75,19 @@ void admin_answer(struct admin_call *call, cJSON *answer)
 	call_send(call, answer);
 }
 
+void admin_add_number(cJSON *object, const char *name, uint64_t value)
+{
+	cJSON_AddNumberToObject(object, name, (double) value);
+}
+
+void admin_add_ms_ago(cJSON *object, const char *name, uint64_t now_ms, uint64_t then_ms)
+{
+	if (then_ms == 0)
+		cJSON_AddNullToObject(object, name);
+	else
+		admin_add_number(object, name, now_ms - then_ms);
+}
+
 void admin_refuse(struct admin_call *call, const char *format, ...)
 {
 	char text[ADMIN_ERROR_MAX];

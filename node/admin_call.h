@@ -29,6 +29,10 @@ void admin_refuse(struct admin_call *call, const char *format, ...)
 /* Text member of the question; NULL when it is not there or no text. */
 const char *admin_text(const struct admin_call *call, const char *name);
 
+/* Members of an answer. then_ms is boot time; 0 becomes null. */
+void admin_add_number(cJSON *object, const char *name, uint64_t value);
+void admin_add_ms_ago(cJSON *object, const char *name, uint64_t now_ms, uint64_t then_ms);
+
 /* Runs the command that the question names (admin_commands.c). */
 void admin_run(struct admin_call *call);
 
@@ -44,5 +48,12 @@ void admin_client_remove(struct admin_call *call);
 void admin_rewrap(struct admin_call *call);
 void admin_rewrap_status(struct admin_call *call);
 void admin_rewrap_stop(struct admin_call *call);
+/* The pair, and whether this node serves (admin_peer.c). */
+void admin_add_peer(cJSON *answer, const struct keeper_status *status);
+void admin_peer_cut(struct admin_call *call);
+void admin_peer_heal(struct admin_call *call);
+void admin_peer_fence(struct admin_call *call);
+void admin_drain(struct admin_call *call);
+void admin_undrain(struct admin_call *call);
 
 #endif

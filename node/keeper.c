@@ -12,9 +12,16 @@
 #include "base/text.h"
 #include "node/instances.h"
 
+/*
+ *	starting -> open <-----------------+
+ *	   |         +-> draining -> drained
+ *	   +---------+------+-----------+--> stopping
+ */
 static const struct sm_state keeper_states[] = {
 	[KEEPER_STARTING] = { "starting", SM_TO(KEEPER_OPEN) | SM_TO(KEEPER_STOPPING) },
-	[KEEPER_OPEN] = { "open", SM_TO(KEEPER_STOPPING) },
+	[KEEPER_OPEN] = { "open", SM_TO(KEEPER_DRAINING) | SM_TO(KEEPER_STOPPING) },
+	[KEEPER_DRAINING] = { "draining", SM_TO(KEEPER_DRAINED) | SM_TO(KEEPER_STOPPING) },
+	[KEEPER_DRAINED] = { "drained", SM_TO(KEEPER_OPEN) | SM_TO(KEEPER_STOPPING) },
 	[KEEPER_STOPPING] = { "stopping", 0 },
 };
 
@@ -35,40 +42,14 @@ static enum err keeper_try_port(const struct config *config, char why[CONFIG_WHY
 	return err;
 }
 
-static void keeper_on_workers_stopped(void *ctx);
-
-static enum err keeper_start_workers(struct keeper *keeper)
-{
-	enum err err;
-	char why[LISTEN_WHY_MAX] = "";
-	TRY(listen_tcp(&keeper->listen_fd, keeper->config->kmip.listen, why));
-	struct workers_options options = { .loop = keeper->loop,
-		.keystore = keeper->keystore,
-		.kmip = keeper->kmip,
-		.table = keeper->table,
-		.cache = keeper->cache,
-		.config_path = keeper->config_path,
-		.listen_fd = keeper->listen_fd,
-		.counters = keeper->counters,
-		.count = workers_count(keeper->config->top.workers),
-		.on_stopped = keeper_on_workers_stopped,
-		.ctx = keeper };
-	TRY(workers_new(&keeper->workers, &options));
-	TRY(workers_start(keeper->workers));
-out:
-	if (err != ERR_OK)
-		log_error(
-			"open-failed", "err=%s why=%s", err_name(err), log_quoted(slice_text(why)));
-	return err;
-}
-
 /* The registrations are known: clients can be judged, so the port opens (design D11). */
 static void keeper_on_open(void *ctx)
 {
+	char why[CONFIG_WHY_MAX];
 	struct keeper *keeper = ctx;
 	if (keeper->sm.state != KEEPER_STARTING)
 		return;
-	if (keeper_start_workers(keeper) != ERR_OK) {
+	if (keeper_start_workers(keeper, why) != ERR_OK) {
 		loop_stop(keeper->loop);
 		return;
 	}
@@ -110,6 +91,10 @@ static void keeper_on_workers_stopped(void *ctx)
 {
 	struct keystore_pending *pending;
 	struct keeper *keeper = ctx;
+	if (keeper->sm.state == KEEPER_DRAINING) {
+		keeper_on_drained(keeper);
+		return;
+	}
 	if (keystore_close_start(&pending, keeper->keystore, keeper_on_keystore_closed, keeper) !=
 		ERR_OK)
 		keeper_on_keystore_closed(keeper);
@@ -125,10 +110,7 @@ static void keeper_on_terminate(void *ctx)
 	sm_move(&keeper->sm, KEEPER_STOPPING, "signal");
 	sd_notify(0, "STOPPING=1");
 	loop_timer_set(keeper->stop_timer, KEEPER_STOP_MS);
-	if (keeper->workers != NULL)
-		workers_stop(keeper->workers);
-	else
-		keeper_on_workers_stopped(keeper);
+	keeper_stop_workers(keeper);
 }
 
 static void keeper_on_stop_timer(void *ctx)
@@ -224,15 +206,6 @@ static void keeper_on_hang_up(void *ctx)
 	(void) !keeper_reload(ctx, why);
 }
 
-enum err keeper_cut_peer(struct keeper *keeper, bool cut)
-{
-	if (keeper->replication == NULL)
-		return ERR_STATE;
-	log_warning(cut ? "peer-cut" : "peer-healed", "by=operator");
-	replication_cut(keeper->replication, cut);
-	return ERR_OK;
-}
-
 void keeper_status(struct keeper *keeper, struct keeper_status *out)
 {
 	struct cache_read *read;
@@ -304,6 +277,7 @@ static enum err keeper_open(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	sm_init(&keeper->sm, keeper_states, KEEPER_STOPPING + 1, "node", keeper->config->top.name);
 	TRY(loop_new(&keeper->loop));
 	keeper->started_ms = loop_now_ms(keeper->loop);
+	keeper_drain_init(keeper, keeper_on_workers_stopped);
 	TRY(keeper_judge_certificate(keeper, keeper->config, why));
 	TRY(keeper_try_port(keeper->config, why));
 	TRY(admin_new(&keeper->admin, keeper, keeper->loop, keeper->config->top.admin_socket, why));
@@ -326,6 +300,7 @@ static void keeper_close(struct keeper *keeper)
 {
 	monitor_free(keeper->monitor);
 	admin_free(keeper->admin);
+	loop_task_cancel(&keeper->drained);
 	workers_free(keeper->workers);
 	if (keeper->listen_fd >= 0)
 		close(keeper->listen_fd);

@@ -21,7 +21,7 @@ struct keeper;
 struct keeper_status {
 	const char *name;
 	uint32_t node;
-	const char *state; /* "starting", "open", "stopping" */
+	const char *state; /* "starting", "open", "draining", "drained", "stopping" */
 	uint64_t up_ms;
 	bool has_peer;
 	struct replication_status peer;
@@ -45,7 +45,16 @@ struct loop *keeper_loop(struct keeper *keeper);
 MUST_USE enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 /* Whether a link to the peer could be made with the files that the configuration names. */
 MUST_USE enum err keeper_judge_peer(const struct config *config, char why[CONFIG_WHY_MAX]);
-/* Closes the pair's link and keeps it closed, or opens it again. ERR_STATE without a peer. */
+/* Closes the pair's link and keeps it closed, or opens it again. ERR_STATE without a peer, or when
+ * the node is drained. */
 MUST_USE enum err keeper_cut_peer(struct keeper *keeper, bool cut);
+/* The operator knows that the peer is off. why: a sentence for people. */
+MUST_USE enum err keeper_fence_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+/* Closes the port, answers what is under way, tells the peer that this node serves nobody; the
+ * state is "drained" when that is done. Refused when the peer would not serve the clients, unless
+ * sure. */
+MUST_USE enum err keeper_drain(struct keeper *keeper, bool sure, char why[CONFIG_WHY_MAX]);
+/* Opens port and link again. */
+MUST_USE enum err keeper_undrain(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 
 #endif

@@ -9,7 +9,13 @@
 #include "node/keeper.h"
 #include "node/monitor.h"
 
-enum keeper_state { KEEPER_STARTING, KEEPER_OPEN, KEEPER_STOPPING };
+enum keeper_state {
+	KEEPER_STARTING,
+	KEEPER_OPEN,
+	KEEPER_DRAINING,
+	KEEPER_DRAINED,
+	KEEPER_STOPPING
+};
 
 struct keeper {
 	const char *config_path;
@@ -27,6 +33,8 @@ struct keeper {
 	struct monitor *monitor; /* NULL when it is switched off */
 	struct loop_signal *terminated, *interrupted, *hung_up, *child;
 	struct loop_timer *reader_check, *stop_timer;
+	struct loop_task drained; /* the workers are gone */
+	void (*on_workers_stopped)(void *ctx);
 	struct sm sm;
 	int listen_fd;
 	uint64_t started_ms;
@@ -42,5 +50,14 @@ MUST_USE enum err keeper_judge_certificate(
 MUST_USE enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 MUST_USE enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 struct replication_files keeper_peer_files(const struct config *config);
+
+/* Workers and the port: keeper_drain.c. */
+void keeper_drain_init(struct keeper *keeper, void (*on_workers_stopped)(void *ctx));
+/* Listens and starts the workers; an error leaves neither. */
+MUST_USE enum err keeper_start_workers(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
+/* Ends in on_workers_stopped, perhaps at once. */
+void keeper_stop_workers(struct keeper *keeper);
+/* The workers of a node that is draining have stopped. */
+void keeper_on_drained(struct keeper *keeper);
 
 #endif

@@ -11,10 +11,11 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "node/kmipctl_ask.h"
+#include "node/kmipctl_peer.h"
 #include "node/kmipctl_print.h"
 #include "node/kmipctl_rewrap.h"
 
-enum { EXIT_USAGE = 2, CERTIFICATE_FILE_MAX = 65536 };
+enum { CERTIFICATE_FILE_MAX = 65536 };
 
 struct command {
 	const char *words[2];
@@ -216,18 +217,6 @@ static int run_reload(const struct arguments *arguments, const char *argument)
 	return run_simple(arguments, "reload", NULL);
 }
 
-static int run_peer_cut(const struct arguments *arguments, const char *argument)
-{
-	(void) argument;
-	return run_simple(arguments, "peer-cut", NULL);
-}
-
-static int run_peer_heal(const struct arguments *arguments, const char *argument)
-{
-	(void) argument;
-	return run_simple(arguments, "peer-heal", NULL);
-}
-
 static const struct command commands[] = {
 	{ { "status", NULL }, NULL, "node, peer, lag, key managers, counts", run_status },
 	{ { "instance", "list" }, NULL, "the instances (tenants) of this node", run_instance_list },
@@ -257,8 +246,15 @@ static const struct command commands[] = {
 	{ { "rewrap", "stop" }, NULL, "end it; what is done stays [--instance INSTANCE]",
 		run_rewrap_stop },
 	{ { "reload", NULL }, NULL, "read the configuration file again", run_reload },
-	{ { "peer", "cut" }, NULL, "close the link to the peer and keep it closed", run_peer_cut },
-	{ { "peer", "heal" }, NULL, "open it again", run_peer_heal },
+	{ { "drain", NULL }, NULL,
+		"stop serving clients, and tell the peer; with --yes also when nobody else serves "
+		"them",
+		peer_run_drain },
+	{ { "undrain", NULL }, NULL, "serve them again", peer_run_undrain },
+	{ { "peer", "cut" }, NULL, "close the link to the peer and keep it closed", peer_run_cut },
+	{ { "peer", "heal" }, NULL, "open it again", peer_run_heal },
+	{ { "peer", "fence" }, NULL,
+		"state that the peer is certainly off: do not wait for it: --yes", peer_run_fence },
 };
 
 static void print_usage(FILE *out)

@@ -8,6 +8,8 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+enum { EXIT_USAGE = 2 };
+
 struct arguments {
 	const char *socket, *instance, *name, *rate;
 	bool json, unclaimed, missing, older, yes, help, version;

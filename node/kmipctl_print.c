@@ -68,6 +68,52 @@ static void print_duration(double ms)
 		printf("%lu s", seconds);
 }
 
+static void print_lease(const cJSON *lease, const char *name, const char *word)
+{
+	if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(lease, name)))
+		printf("%s for %.1f s", word, member_number(lease, name) / 1000);
+	else
+		printf("not %s", word);
+}
+
+static void print_snapshot(const cJSON *peer, const char *name, const char *word)
+{
+	const cJSON *snapshot = cJSON_GetObjectItemCaseSensitive(peer, name);
+	if (!cJSON_IsObject(snapshot))
+		return;
+	printf("  snapshot    %s %.0f records, begun ", word, member_number(snapshot, "records"));
+	print_duration(member_number(snapshot, "began_ms_ago"));
+	if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(snapshot, "took_ms")))
+		printf(" ago, took %.1f s\n", member_number(snapshot, "took_ms") / 1000);
+	else
+		printf(" ago, not complete\n");
+}
+
+/* What the nodes have of each other, and what that costs answers. */
+static void print_pair(const cJSON *peer)
+{
+	const cJSON *lease = cJSON_GetObjectItemCaseSensitive(peer, "lease");
+	const cJSON *waits = cJSON_GetObjectItemCaseSensitive(peer, "waits");
+	printf("  lease       ");
+	print_lease(lease, "held_for_ms", "held");
+	printf("; ");
+	print_lease(lease, "granted_for_ms", "granted");
+	printf("\n  answers     %.0f held for the peer; %.0f were, the last for %.0f ms, the "
+	       "longest for %.0f ms, %.0f without its acknowledgement\n",
+		member_number(peer, "answers_held"), member_number(waits, "count"),
+		member_number(waits, "last_ms"), member_number(waits, "max_ms"),
+		member_number(waits, "unacknowledged"));
+	print_snapshot(peer, "snapshot_sent", "sent");
+	print_snapshot(peer, "snapshot_received", "received");
+	if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(peer, "fenced_for_ms"))) {
+		printf("  warning     fenced by the operator for ");
+		print_duration(member_number(peer, "fenced_for_ms"));
+		printf(": nothing waits for the peer until it is heard again\n");
+	}
+	if (member_true(peer, "cut"))
+		printf("  warning     the link is kept closed by the operator\n");
+}
+
 static void print_peer(const cJSON *peer)
 {
 	char cell[CELL_LEN_MAX];
@@ -79,13 +125,13 @@ static void print_peer(const cJSON *peer)
 	print_duration(member_number(peer, "state_for_ms"));
 	const char *why = member_text(peer, "why", cell);
 	printf("%s%s%s\n", why[0] == '\0' ? "" : " (", why, why[0] == '\0' ? "" : ")");
-	printf("  lag         %.0f changes (own %.0f, acknowledged %.0f); merged %.0f of the "
+	printf("  lag         %.0f changes, %.1f s (own %.0f, acknowledged %.0f); merged %.0f of "
+	       "the "
 	       "peer's %.0f\n",
-		member_number(peer, "lag"), member_number(peer, "own_seq"),
-		member_number(peer, "peer_acked_seq"), member_number(peer, "merged_seq"),
-		member_number(peer, "peer_seq"));
-	printf("  answers     %.0f held for the peer's acknowledgement\n",
-		member_number(peer, "answers_held"));
+		member_number(peer, "lag"), member_number(peer, "lag_ms") / 1000,
+		member_number(peer, "own_seq"), member_number(peer, "peer_acked_seq"),
+		member_number(peer, "merged_seq"), member_number(peer, "peer_seq"));
+	print_pair(peer);
 	if (member_number(peer, "differing_instances") > 0)
 		printf("  warning     %.0f instances are configured differently on the two nodes: "
 		       "served unpaired\n",
@@ -238,6 +284,14 @@ static double number_of(const cJSON *answer, const char *name)
 {
 	const cJSON *number = cJSON_GetObjectItemCaseSensitive(answer, name);
 	return cJSON_IsNumber(number) ? number->valuedouble : 0;
+}
+
+void print_draining(FILE *out, const char *before, const cJSON *status)
+{
+	const cJSON *workers = cJSON_GetObjectItemCaseSensitive(status, "workers");
+	const cJSON *peer = cJSON_GetObjectItemCaseSensitive(status, "peer");
+	fprintf(out, "%s%.0f connections open, %.0f answers held for the peer  ", before,
+		number_of(workers, "connections"), number_of(peer, "answers_held"));
 }
 
 void print_checkpoint(FILE *out, const char *before, const cJSON *answer)

@@ -19,6 +19,7 @@ void print_key(const cJSON *answer);
 void print_instances(const cJSON *answer);
 void print_clients(const cJSON *answer);
 /* Without a line's end: it is told again and again. */
+void print_draining(FILE *out, const char *before, const cJSON *status);
 void print_checkpoint(FILE *out, const char *before, const cJSON *answer);
 
 #endif

@@ -239,8 +239,12 @@ static void worker_reload(struct worker *worker)
 static void worker_stop(struct worker *worker)
 {
 	worker->host.stopping = true;
-	listener_free(worker->listener);
-	worker->listener = NULL;
+	if (worker->listener != NULL) {
+		listener_free(worker->listener);
+		worker->listener = NULL;
+		/* The port is closed when the last process has: clients then walk on. */
+		close(IPC_FD_LISTEN);
+	}
 	loop_timer_set(worker->stop_timer, WORKER_STOP_MS);
 	for (uint32_t i = 0; i < worker->slot_count; i++)
 		if (worker->slots[i].session != NULL)

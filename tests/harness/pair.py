@@ -112,6 +112,11 @@ class Node(Process):
         return subprocess.run([program("kmipctl"), "--socket", self.socket, *arguments], capture_output=True,
                               text=True, timeout=60, check=False)
 
+    def ctl_start(self, *arguments):
+        """kmipctl, not waited for."""
+        return subprocess.Popen([program("kmipctl"), "--socket", self.socket, *arguments], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
     def ctl(self, *arguments):
         """kmipctl's answer as JSON; CtlError with its sentence."""
         result = self.ctl_run("--json", *arguments)

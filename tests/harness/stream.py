@@ -15,9 +15,11 @@ class Stream:
     """Clients that create, fetch and activate keys until stopped, and destroy every third one instead; and the facts that
     were acknowledged to them."""
 
-    def __init__(self, pair):
+    def __init__(self, pair, patience_s=60):
+        """patience_s: how long a client tries again when every endpoint failed; 0: one walk over the endpoints has to do."""
         self.facts = {}  # uid: {"material": bytes, "active": True, "gone": it was asked for / answered}
         self.failures = []
+        self.patience_s = patience_s
         self.stopped = threading.Event()
         self.threads = [threading.Thread(target=self._run, args=(pair.client("vcenter", seed=seed),))
                         for seed in range(CLIENTS)]
@@ -25,7 +27,7 @@ class Stream:
             thread.start()
 
     def _run(self, client):
-        client.patience_s = 60
+        client.patience_s = self.patience_s
         try:
             for number in itertools.count():
                 if self.stopped.is_set():
