@@ -71,6 +71,7 @@ void admin_add_peer(cJSON *answer, const struct keeper_status *status)
 	admin_add_number(object, "differing_buckets", peer->differing_buckets);
 	admin_add_ms_ago(object, "compared_ms_ago", now_ms, peer->compared_ms);
 	cJSON_AddStringToObject(object, "version", peer->peer_version);
+	admin_add_number(object, "protocol", peer->protocol_version);
 }
 
 /* ---- commands ---- */

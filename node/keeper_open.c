@@ -87,6 +87,7 @@ enum err keeper_open_peer(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		.peer_address = peer->address,
 		.files = keeper_peer_files(keeper->config),
 		.ack_wait_ms = peer->ack_wait_ms,
+		.version_max = (uint8_t) peer->protocol_max,
 		.instances = instances,
 		.instance_count = keeper->config->instance_count,
 		.on_vouch = keeper_on_vouch,

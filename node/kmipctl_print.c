@@ -114,6 +114,24 @@ static void print_pair(const cJSON *peer)
 		printf("  warning     the link is kept closed by the operator\n");
 }
 
+/* The peer's release, and whether the caches are known to be the same. */
+static void print_comparison(const cJSON *peer)
+{
+	char cell[CELL_LEN_MAX];
+	if (member_number(peer, "protocol") > 0)
+		printf("  version     %s, protocol %.0f\n", member_text(peer, "version", cell),
+			member_number(peer, "protocol"));
+	if (!cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(peer, "compared_ms_ago")))
+		return;
+	printf("  caches      compared ");
+	print_duration(member_number(peer, "compared_ms_ago"));
+	if (member_number(peer, "differing_buckets") == 0)
+		printf(" ago, the same\n");
+	else
+		printf(" ago, %.0f parts differed and are being repaired\n",
+			member_number(peer, "differing_buckets"));
+}
+
 static void print_peer(const cJSON *peer)
 {
 	char cell[CELL_LEN_MAX];
@@ -132,6 +150,7 @@ static void print_peer(const cJSON *peer)
 		member_number(peer, "own_seq"), member_number(peer, "peer_acked_seq"),
 		member_number(peer, "merged_seq"), member_number(peer, "peer_seq"));
 	print_pair(peer);
+	print_comparison(peer);
 	if (member_number(peer, "differing_instances") > 0)
 		printf("  warning     %.0f instances are configured differently on the two nodes: "
 		       "served unpaired\n",

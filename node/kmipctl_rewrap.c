@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-enum { EXIT_USAGE = 2, PAUSE_NS = 200000000, RATE_LIMIT = 1000000 };
+enum { PAUSE_NS = 200000000, RATE_LIMIT = 1000000 };
 
 static const char *text_of(const cJSON *object, const char *name)
 {

@@ -243,6 +243,7 @@ struct core_status {
 	uint64_t compared_ms; /* when it ended; 0: never */
 	uint64_t granted_until_ms, held_until_ms;
 	const char *peer_software;
+	uint8_t version; /* of the protocol that both speak; 0: no link */
 	uint64_t lag_ms; /* since the oldest change that is not acknowledged; 0: none */
 	struct gate_waits waits;
 	struct core_snapshot snapshot_sent, snapshot_received; /* the last ones */

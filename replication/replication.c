@@ -60,6 +60,7 @@ static enum err make_core(struct replication *replication)
 		.node = replication->options.node,
 		.peer_node = replication->options.peer_node,
 		.ack_wait_ms = replication->options.ack_wait_ms,
+		.version_max = replication->options.version_max,
 		.compare_ms = replication->options.compare_ms,
 		.now_ms = clock_boot_ms(),
 	};
@@ -330,6 +331,7 @@ void replication_status(const struct replication *replication, struct replicatio
 		.differing_buckets = status.differing_buckets,
 		.compared_ms = status.compared_ms,
 		.differing_instances = status.differing_instances,
+		.protocol_version = status.version,
 		.lag_ms = status.lag_ms,
 		.lease_held_until_ms = status.held_until_ms,
 		.lease_granted_until_ms = status.granted_until_ms,

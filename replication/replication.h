@@ -36,6 +36,7 @@ struct replication_options {
 	const char *peer_address; /* needed by the lower number */
 	struct replication_files files; /* read by replication_new */
 	uint32_t ack_wait_ms; /* 50 */
+	uint8_t version_max; /* of the protocol, not spoken beyond; 0: the latest */
 	uint32_t compare_ms; /* between comparisons of the caches; 0: 5 minutes */
 	const struct replication_instance *instances; /* copied */
 	size_t instance_count;
@@ -103,6 +104,7 @@ struct replication_status {
 	uint64_t compared_ms; /* boot time when it ended, 0: never */
 	uint64_t differing_instances;
 	char peer_version[32];
+	uint8_t protocol_version; /* in use; 0: no link */
 	uint64_t lag_ms; /* since the oldest own change that is not acknowledged; 0: none */
 	uint64_t lease_held_until_ms, lease_granted_until_ms; /* boot time, perhaps past */
 	struct {

@@ -81,6 +81,7 @@ void core_status(const struct core *core, uint64_t now_ms, struct core_status *o
 		.granted_until_ms = lease_until(&core->lease),
 		.held_until_ms = core->lease.held_until_ms,
 		.peer_software = core->peer_software,
+		.version = core_is_up(core) ? core->version : 0,
 		.lag_ms = lag_ms(core, now_ms),
 		.waits = core->gate.waits,
 		.snapshot_sent = core->feed.snapshot,
