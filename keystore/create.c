@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Create (design D9), in the order of time: wrap -> intent committed -> one standard key -> record
+ * Create (design D9), in the order of time: wrap, proved -> intent committed -> one standard key -> record
  * committed, intent cleared -> gate -> answer. A creation whose outcome is not known is looked up,
  * never sent again; what cannot be found in time stays an intent, and resolve.c settles it.
  */
@@ -11,6 +11,7 @@
 #include "keystore/intent.h"
 #include "keystore/lookup.h"
 #include "keystore/sealing.h"
+#include "keystore/wrapping.h"
 
 /* The rest of the time is for looking up a creation with unknown outcome. */
 enum { CREATE_WRAP_PART = 50, CREATE_POST_PART = 66, CREATE_LOOKUP_MS_MIN = 300 };
@@ -26,7 +27,7 @@ struct create {
 	struct envelope envelope;
 	int64_t version_date; /* of the root key's version that wrapped it; 0: not known */
 	struct slice payload;
-	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
+	struct wrapping wrapping;
 	bool unclaimed;
 	int64_t started;
 	struct lookup lookup;
@@ -71,15 +72,13 @@ out:
 static void create_begin(void *ctx)
 {
 	struct create *create = ctx;
-	struct keymanager_call call = flow_call(&create->flow, CREATE_WRAP_PART);
-	struct keymanager_aad aad;
-	struct slice secret;
 	enum err err;
 
-	TRY(create_secret(create, &secret));
-	envelope_aad(&aad, create->aad_hex, &create->envelope.instance, create->envelope.nonce);
-	err = keymanager_wrap_start(&create->flow.call, create->flow.instance->keymanager, secret,
-		&aad, create_on_wrapped, &call);
+	create->wrapping = (struct wrapping){ .flow = &create->flow,
+		.envelope = &create->envelope,
+		.on_wrapped = create_on_wrapped };
+	TRY(create_secret(create, &create->wrapping.plain));
+	err = wrapping_start(&create->wrapping, CREATE_WRAP_PART);
 out:
 	if (err != ERR_OK)
 		create_finish(create, flow_error(err));
@@ -99,8 +98,7 @@ static enum err create_pack(struct create *create, struct slice ciphertext)
 
 	buf_init(&payload, ENVELOPE_LEN_MAX);
 	TRY(object_apply(object, arena, &create->change, flow_stamp(&create->flow), NULL));
-	envelope->ciphertext = arena_copy(arena, ciphertext);
-	TRY(envelope->ciphertext.data == NULL ? ERR_NOMEM : ERR_OK);
+	envelope->ciphertext = ciphertext;
 	envelope->attributes = object->attributes;
 	envelope->attribute_count = object->attribute_count;
 	envelope->initial_date = object->dates[OBJECT_DATE_INITIAL];
@@ -137,7 +135,6 @@ static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result
 	struct create *create = ctx;
 	enum err err;
 
-	create->flow.call = NULL;
 	TRY(flow_error(result->err));
 	create->version_date =
 		instance_version_date(create->flow.instance, KEYMANAGER_CRK, result->key_version);

@@ -159,7 +159,7 @@ static void destroy_on_dated(void *ctx, const struct keymanager_got *result)
 	TRY(flow_deletion_date(&destroy->edits.dates[OBJECT_DATE_DESTROYED], result));
 	TRY(flow_commit(&destroy->flow, destroy_write_tombstone, destroy_on_recorded));
 out:
-	/* It is deleted, and its intent stays until resolve.c has settled it. */
+	/* Its intent stays until resolve.c has settled it. */
 	if (err != ERR_OK)
 		destroy_finish(destroy, err);
 }

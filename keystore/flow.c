@@ -209,7 +209,9 @@ enum err flow_deletion_date(int64_t *out, const struct keymanager_got *result)
 {
 	const struct keymanager_key *key = result->key;
 
-	if (key != NULL && flow_key_is_dead(key) && key->deletion > 0)
+	if (result->err == ERR_OK && !flow_key_is_dead(key))
+		return ERR_UNAVAILABLE;
+	if (key != NULL && key->deletion > 0)
 		*out = key->deletion;
 	if (result->err == ERR_DESTROYED || result->err == ERR_NOT_FOUND)
 		return ERR_OK;

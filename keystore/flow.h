@@ -77,7 +77,8 @@ enum err flow_error(enum err err);
 /* Destroyed there (design D12: only that proves it). */
 bool flow_key_is_dead(const struct keymanager_key *key);
 /* What the key manager says of a key that was deleted: its date, by which a tombstone is ordered
- * (design D6); *out is left alone when it tells none. An error: it did not answer. */
+ * (design D6); *out is left alone when it tells none. An error: it did not answer, or shows the key
+ * alive. */
 MUST_USE enum err flow_deletion_date(int64_t *out, const struct keymanager_got *result);
 
 #endif

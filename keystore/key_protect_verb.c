@@ -309,7 +309,6 @@ static enum err classify_key(const struct call *call, long status, const char *c
 		return call->verb == KEYMANAGER_DELETE ? ERR_OK : ERR_DESTROYED;
 	if (status != 404)
 		return ERR_FIELD;
-	/* A gateway's own 404 proves nothing about the key. */
 	return strcmp(code, "KEY_NOT_FOUND_ERR") == 0 ? ERR_NOT_FOUND : ERR_UNAVAILABLE;
 }
 
@@ -320,6 +319,9 @@ enum err call_classify(const struct call *call, long status, const char *code)
 	if (status == 429)
 		return ERR_THROTTLED;
 	if (status < 400 || status >= 500 || status == 408)
+		return ERR_UNAVAILABLE;
+	/* Without a reason of the service it is a gateway's own, and proves nothing about a key. */
+	if (code[0] == '\0' && (status == 404 || status == 409 || status == 410))
 		return ERR_UNAVAILABLE;
 	switch (call->verb) {
 	case KEYMANAGER_WRAP:

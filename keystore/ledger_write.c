@@ -73,11 +73,9 @@ static void write_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 static void write_begin(void *ctx)
 {
 	struct ledger_write *write = ctx;
-	struct keymanager_call call = flow_call(&write->flow, 50);
 	struct sealing sealing = { .instance = &write->envelope.instance,
 		.nonce = write->envelope.nonce };
 	uint8_t *key = arena_alloc(write->flow.arena, FLOW_ONE_TIME_KEY_LEN);
-	struct keymanager_aad aad;
 	enum err err = key == NULL ? ERR_NOMEM : ERR_OK;
 
 	/* What somebody waits for may have been written by the one before. */
@@ -90,9 +88,11 @@ static void write_begin(void *ctx)
 	sealing.key = slice_of(key, FLOW_ONE_TIME_KEY_LEN);
 	TRY(sealing_close(
 		&write->envelope.sealed, write->flow.arena, &sealing, buf_slice(&write->plain)));
-	envelope_aad(&aad, write->aad_hex, &write->envelope.instance, write->envelope.nonce);
-	err = keymanager_wrap_start(&write->flow.call, write->flow.instance->keymanager,
-		sealing.key, &aad, write_on_wrapped, &call);
+	write->wrapping = (struct wrapping){ .flow = &write->flow,
+		.envelope = &write->envelope,
+		.plain = sealing.key,
+		.on_wrapped = write_on_wrapped };
+	err = wrapping_start(&write->wrapping, 50);
 out:
 	if (err != ERR_OK)
 		ledger_written(write, flow_error(err));
@@ -123,7 +123,6 @@ static void write_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 	struct keymanager_call call = flow_call(&write->flow, 66);
 	enum err err;
 
-	write->flow.call = NULL;
 	TRY(flow_error(result->err));
 	TRY(write_pack(write, result->ciphertext));
 	envelope_name(write->lookup.name, ENVELOPE_LEDGER, &write->envelope.instance,

@@ -6,6 +6,7 @@
 #include "keystore/intent.h"
 #include "keystore/ledger.h"
 #include "keystore/lookup.h"
+#include "keystore/wrapping.h"
 
 enum { LEDGER_INTENTS_MAX = 64 }; /* in one ledger record */
 
@@ -28,7 +29,7 @@ struct ledger_write {
 	uint8_t nonces[LEDGER_INTENTS_MAX][INTENT_NONCE_LEN]; /* of the intents that are in it */
 	size_t nonce_count;
 	struct envelope envelope;
-	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
+	struct wrapping wrapping;
 	struct slice payload;
 	struct uid id;
 	struct lookup lookup;

@@ -234,6 +234,8 @@ static void run_wrap(struct keymanager_pending *pending, void *ctx)
 	if (result.err == ERR_OK)
 		result.err = root_usable(
 			pending->keymanager->service, pending->keymanager->second[KEYMANAGER_CRK]);
+	if (pending->fault.alter)
+		pending->bytes.data[pending->bytes.start] ^= 1;
 	wrap_text(&text, pending, pending->keymanager->second[KEYMANAGER_CRK],
 		buf_slice(&pending->bytes));
 	result.ciphertext = buf_slice(&text);
@@ -380,7 +382,7 @@ static void run_delete(struct keymanager_pending *pending, void *ctx)
 
 	if (result.err == ERR_OK && found == NULL)
 		result.err = ERR_NOT_FOUND;
-	if (found != NULL && !found->key.deleted && pending_works(pending))
+	if (found != NULL && !found->key.deleted && pending_works(pending) && !pending->fault.alter)
 		fake_service_delete(service, &pending->id, clock_wall_seconds());
 	void (*on)(void *, const struct keymanager_done *) = pending->on.done;
 	pending_free(pending);

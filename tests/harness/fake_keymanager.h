@@ -33,7 +33,7 @@ struct fake_fault {
 	unsigned repeat;
 	enum err err; /* ERR_OK: only the delay or the stall */
 	bool effect; /* the work is done all the same: a lost answer */
-	bool alter; /* unwrap: one bit of the plaintext is another */
+	bool alter; /* wrap, unwrap: one bit of the plaintext is another; delete: it is not done */
 	bool stall; /* no answer ever */
 	uint32_t delay_ms;
 };

@@ -268,5 +268,5 @@ Test(background, reads_in_a_worker)
 	cr_assert_eq(world_client_find(&world, 1), ERR_NOT_FOUND);
 	world.keystore = keeper;
 	keystore_free(reader);
-	cr_assert_eq(world.service.calls[FAKE_UNWRAP], 0);
+	cr_assert_eq(world.service.calls[FAKE_UNWRAP], 1, "of creating, to prove the wrapped form");
 }

@@ -33,7 +33,24 @@ Test(create, makes_one_key)
 	cr_assert_eq(object.attribute_count, 1);
 	cr_assert_eq(world_intents(&world), 0);
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
-	cr_assert_eq(world.service.calls[FAKE_UNWRAP], 0);
+	cr_assert_eq(world.service.calls[FAKE_UNWRAP], 1, "only to prove the wrapped form");
+}
+
+/* Shows that no key is made whose wrapped form does not open, or opens to something else: its
+ * material would be lost after its UID was told. */
+Test(create, proves_the_wrapped_form)
+{
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_WRAP, .repeat = 1, .alter = true });
+	cr_assert_eq(world_create(&world, material), ERR_UNAVAILABLE);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_UNWRAP, .repeat = 1, .err = ERR_CORRUPT });
+	cr_assert_eq(world_create(&world, material), ERR_UNAVAILABLE);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_UNWRAP, .repeat = 1, .err = ERR_ROOT_DISABLED });
+	cr_assert_eq(world_create(&world, material), ERR_ROOT_DISABLED);
+	cr_assert_eq(world.service.key_count, 0);
+	cr_assert_eq(world_intents(&world), 0);
 }
 
 /* Shows that a lost answer is looked up by name and the key adopted, with a single POST. */

@@ -39,6 +39,23 @@ Test(destroy, changes_before)
 	cr_assert_eq(world_activate(&world, &none), ERR_MISS);
 }
 
+/* Shows that a key which the key manager calls deleted and shows alive is not told to be destroyed:
+ * it would come back with a lost cache. */
+Test(destroy, believes_what_it_reads)
+{
+	struct object object;
+
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_DELETE, .repeat = 1, .alter = true });
+	cr_assert_eq(world_destroy(&world, &world.uid), ERR_UNAVAILABLE);
+	cr_assert(world_object(&world, &world.uid, &object));
+	cr_assert_not(object.dead);
+	world_stop(&world);
+	world_start(&world);
+	world_until(&world, is_dead);
+	cr_assert(fake_service_find(&world.service, &world.uid)->key.deleted);
+}
+
 /* Shows that Destroy deletes the standard key, leaves a tombstone without wrapped key, no intent
  * and no unwrapped copy, and stays destroyed when it is asked for again. */
 Test(destroy, deletes_the_standard_key)

@@ -22,6 +22,7 @@ TestSuite(fetch, .init = setup, .fini = teardown, .timeout = 60);
 static void make_key(void)
 {
 	cr_assert_eq(world_create(&world, material), ERR_OK);
+	world.service.calls[FAKE_UNWRAP] = 0; /* creating proves the wrapped form */
 }
 
 /* As with unwrapped copies that have gone stale: they are dropped for good. */

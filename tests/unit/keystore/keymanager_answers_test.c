@@ -169,6 +169,25 @@ Test(keymanager_answers, root_key_taken_away)
 	service_stop(&service);
 }
 
+/* A gateway's own 409 and 410 say nothing of root key or key. */
+Test(keymanager_answers, refusals_without_a_reason)
+{
+	static const int statuses[] = { 404, 409, 410 };
+	struct line unwrap = { "POST " SERVICE_ROOT "/actions/unwrap", .body = "Gone" };
+	struct line delete = { "DELETE " SERVICE_KEY, .body = "Gone" };
+	struct service service;
+
+	service_start(&service);
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		unwrap.status = delete.status = statuses[i];
+		once(&service, unwrap, service_unwrap);
+		cr_assert_eq(service.err, ERR_UNAVAILABLE, "%d", statuses[i]);
+		once(&service, delete, service_delete);
+		cr_assert_eq(service.err, ERR_UNAVAILABLE, "%d", statuses[i]);
+	}
+	service_stop(&service);
+}
+
 /* A created key is a standard key in our ring, with payload and name as given. */
 Test(keymanager_answers, create)
 {
@@ -282,6 +301,11 @@ Test(keymanager_answers, get_of_what_is_not_there)
 	line.body = "default backend - 404";
 	once(&service, line, service_get);
 	cr_assert_eq(service.err, ERR_UNAVAILABLE);
+	line.status = 410;
+	line.body = "Gone";
+	once(&service, line, service_get);
+	cr_assert_eq(service.err, ERR_UNAVAILABLE);
+	line.status = 404;
 	line.body = SERVICE_REASON("KEY_RING_NOT_FOUND_ERR");
 	once(&service, line, service_get);
 	cr_assert_neq(service.err, ERR_NOT_FOUND);

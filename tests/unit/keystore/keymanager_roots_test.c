@@ -19,12 +19,19 @@ static void start(struct service *service)
 		keymanager_set_roots(service->keymanager, SERVICE_ROOT_ID, OTHER_ID, why), ERR_OK);
 }
 
+static const char *body_of(int status)
+{
+	return status == 409 ? SERVICE_REASON("KEY_ACTION_INVALID_STATE_ERR") : UNWRAPPED;
+}
+
 /* Both answer with an error of that status, or with the key where it is 200. */
 static void script(struct service *service, int first, int other)
 {
 	service->line_count = 0;
-	service_line(service, (struct line){ UNWRAP_FIRST, .status = first, .body = UNWRAPPED });
-	service_line(service, (struct line){ UNWRAP_OTHER, .status = other, .body = UNWRAPPED });
+	service_line(
+		service, (struct line){ UNWRAP_FIRST, .status = first, .body = body_of(first) });
+	service_line(
+		service, (struct line){ UNWRAP_OTHER, .status = other, .body = body_of(other) });
 }
 
 static enum err unwrap(struct service *service)

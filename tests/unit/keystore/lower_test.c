@@ -80,6 +80,16 @@ Test(lower, is_refused_without_the_key_manager)
 	cr_assert_eq(life_of(&uid), OBJECT_DEACTIVATED);
 }
 
+/* Shows that no ledger record is made that could not be read again. */
+Test(lower, proves_the_wrapped_form)
+{
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_WRAP, .repeat = 1, .alter = true });
+	cr_assert_eq(world_revoke(&world, &uid), ERR_UNAVAILABLE);
+	cr_assert_eq(ledger_records(), 0);
+	cr_assert_eq(life_of(&uid), OBJECT_ACTIVE);
+}
+
 /* Shows that a key manager that never answers does not keep the client waiting. */
 Test(lower, is_refused_in_time)
 {
