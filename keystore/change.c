@@ -46,17 +46,22 @@ static void change_finish(struct change *change, enum err err)
 
 static void change_on_released(void *ctx)
 {
-	change_finish(ctx, ERR_OK);
+	struct change *change = ctx;
+
+	KILL_POINT(change->flow.keystore, change_released);
+	change_finish(change, ERR_OK);
 }
 
 static void change_on_committed(void *ctx, enum err err)
 {
 	struct change *change = ctx;
 
-	if (err != ERR_OK)
+	if (err != ERR_OK) {
 		change_finish(change, err);
-	else
-		flow_hold(&change->flow, KEYSTORE_GATE_CHANGE, change_on_released);
+		return;
+	}
+	KILL_POINT(change->flow.keystore, change_recorded);
+	flow_hold(&change->flow, KEYSTORE_GATE_CHANGE, change_on_released);
 }
 
 /* ---- the changed record ---- */
@@ -106,6 +111,8 @@ static void change_on_ledger(void *ctx, enum err err)
 {
 	struct change *change = ctx;
 
+	if (err == ERR_OK)
+		KILL_POINT(change->flow.keystore, lower_written);
 	if (err == ERR_OK)
 		err = flow_commit(&change->flow, change_write_lowered, change_on_committed);
 	if (err != ERR_OK)

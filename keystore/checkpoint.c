@@ -212,7 +212,10 @@ static enum err checkpoint_write(void *ctx, struct cache_write *write, struct ar
 
 static void checkpoint_on_committed(void *ctx, enum err err)
 {
-	checkpoint_finish(ctx, err);
+	struct checkpoint *checkpoint = ctx;
+
+	KILL_POINT(checkpoint->flow.keystore, checkpoint_saved);
+	checkpoint_finish(checkpoint, err);
 }
 
 static void checkpoint_on_filled(void *ctx, enum err err, const struct ledger_fill_counts *counts)
@@ -221,6 +224,8 @@ static void checkpoint_on_filled(void *ctx, enum err err, const struct ledger_fi
 
 	checkpoint->fill = NULL;
 	checkpoint->counts = *counts;
+	if (err == ERR_OK)
+		KILL_POINT(checkpoint->flow.keystore, checkpoint_filled);
 	if (err == ERR_OK)
 		err = flow_commit(&checkpoint->flow, checkpoint_write, checkpoint_on_committed);
 	if (err != ERR_OK)

@@ -56,6 +56,7 @@ static void client_on_released(void *ctx)
 {
 	struct client_flow *client = ctx;
 
+	KILL_POINT(client->flow.keystore, client_released);
 	client->released = true;
 	if (!client->wait.waiting || flow_wait(&client->flow, flow_left_ms(&client->flow),
 					     client_on_late, client) != ERR_OK)
@@ -128,6 +129,7 @@ static void client_on_committed(void *ctx, enum err err)
 		client_finish(client, err);
 		return;
 	}
+	KILL_POINT(client->flow.keystore, client_recorded);
 	if (client->record.client.removed)
 		client_tell_ledger(client);
 	flow_hold(&client->flow, KEYSTORE_GATE_CHANGE, client_on_released);

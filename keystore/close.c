@@ -22,6 +22,16 @@ enum err keystore_checkpoint(struct keystore *keystore)
 	return err;
 }
 
+enum err keystore_compact(struct keystore *keystore)
+{
+	enum err err = ERR_STATE;
+
+	for (size_t i = 0; i < keystore->instance_count; i++)
+		if (ledger_care_compact(keystore->instances[i]->care) == ERR_OK)
+			err = ERR_OK;
+	return err;
+}
+
 void keystore_checkpoint_status(
 	const struct keystore *keystore, struct keystore_checkpoint_status *out)
 {

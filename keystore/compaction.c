@@ -251,10 +251,12 @@ static void write_on_done(void *ctx, enum err err, const struct ledger_fill_coun
 
 	(void) counts;
 	compaction->work = NULL;
-	if (err != ERR_OK)
+	if (err != ERR_OK) {
 		compaction_finish(compaction, err);
-	else
-		compaction_read_back(compaction);
+		return;
+	}
+	KILL_POINT(compaction->flow.keystore, compaction_written);
+	compaction_read_back(compaction);
 }
 
 static void compaction_write(struct compaction *compaction)
@@ -292,6 +294,7 @@ static void compaction_read_back(struct compaction *compaction)
 	enum err err;
 
 	if (compaction->proof_next == compaction->proof_count) {
+		KILL_POINT(compaction->flow.keystore, compaction_proved);
 		compaction_list(compaction);
 		return;
 	}
@@ -321,10 +324,12 @@ static void list_on_listed(void *ctx, const struct keymanager_listed *result)
 	for (size_t i = 0; err == ERR_OK && i < compaction->proof_count; i++)
 		if (compaction->proofs[i].fresh && !is_listed(result, &compaction->proofs[i].id))
 			err = ERR_AGAIN;
-	if (err != ERR_OK)
+	if (err != ERR_OK) {
 		compaction_finish(compaction, err);
-	else
-		compaction_delete(compaction);
+		return;
+	}
+	KILL_POINT(compaction->flow.keystore, compaction_listed);
+	compaction_delete(compaction);
 }
 
 static void compaction_list(struct compaction *compaction)
@@ -399,6 +404,7 @@ static void delete_on_committed(void *ctx, enum err err)
 		compaction_finish(compaction, err);
 		return;
 	}
+	KILL_POINT(compaction->flow.keystore, compaction_noted);
 	compaction->deleted++;
 	compaction->flow.instance->ledger_records -= compaction->flow.instance->ledger_records > 0;
 	compaction->delete_next++;
@@ -411,6 +417,8 @@ static void delete_on_deleted(void *ctx, const struct keymanager_done *result)
 	enum err err = result->err == ERR_NOT_FOUND ? ERR_OK : result->err;
 
 	compaction->flow.call = NULL;
+	if (err == ERR_OK)
+		KILL_POINT(compaction->flow.keystore, compaction_deleted);
 	if (err == ERR_OK)
 		err = flow_commit(&compaction->flow, delete_write, delete_on_committed);
 	if (err != ERR_OK)

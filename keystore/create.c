@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Create (design D9), in the order of time: wrap, proved -> intent committed -> one standard key -> record
- * committed, intent cleared -> gate -> answer. A creation whose outcome is not known is looked up,
- * never sent again; what cannot be found in time stays an intent, and resolve.c settles it.
+ * Create (design D9), in the order of time: wrap, proved -> intent committed -> one standard key ->
+ * record committed, intent cleared -> gate -> answer. A creation whose outcome is not known is
+ * looked up, never sent again; what cannot be found in time stays an intent, and resolve.c settles
+ * it.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -136,6 +137,7 @@ static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result
 	enum err err;
 
 	TRY(flow_error(result->err));
+	KILL_POINT(create->flow.keystore, create_wrapped);
 	create->version_date =
 		instance_version_date(create->flow.instance, KEYMANAGER_CRK, result->key_version);
 	TRY(create_pack(create, result->ciphertext));
@@ -162,6 +164,7 @@ static void create_on_intent(void *ctx, enum err err)
 		create_finish(create, err);
 		return;
 	}
+	KILL_POINT(create->flow.keystore, create_intent);
 	envelope_name(create->lookup.name, ENVELOPE_OBJECT, &create->envelope.instance,
 		create->envelope.nonce);
 	err = ERR_UNAVAILABLE;
@@ -265,7 +268,10 @@ out:
 
 static void create_on_released(void *ctx)
 {
-	create_finish(ctx, ERR_OK);
+	struct create *create = ctx;
+
+	KILL_POINT(create->flow.keystore, create_released);
+	create_finish(create, ERR_OK);
 }
 
 static void create_on_recorded(void *ctx, enum err err)
@@ -283,6 +289,7 @@ static void create_on_recorded(void *ctx, enum err err)
 		create_finish(create, err);
 		return;
 	}
+	KILL_POINT(keystore, create_recorded);
 	/* Without the entry the first Get unwraps. What the owner disabled while the key manager
 	 * was asked must not come back. */
 	if (instance_root_is_usable(create->flow.instance, KEYMANAGER_CRK) &&
@@ -295,6 +302,7 @@ static void create_record(struct create *create, const struct uid *id)
 {
 	enum err err;
 
+	KILL_POINT(create->flow.keystore, create_posted);
 	TRY(create_complete(create, id));
 	TRY(flow_commit(&create->flow, create_write_record, create_on_recorded));
 out:

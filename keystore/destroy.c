@@ -80,6 +80,7 @@ static void destroy_on_intent(void *ctx, enum err err)
 		destroy_finish(destroy, err);
 		return;
 	}
+	KILL_POINT(destroy->flow.keystore, destroy_intent);
 	err = keymanager_delete_start(&destroy->flow.call, destroy->flow.instance->keymanager,
 		&destroy->intent.key_id, destroy_on_deleted, &call);
 	if (err != ERR_OK)
@@ -132,7 +133,10 @@ out:
 
 static void destroy_on_released(void *ctx)
 {
-	destroy_finish(ctx, ERR_OK);
+	struct destroy *destroy = ctx;
+
+	KILL_POINT(destroy->flow.keystore, destroy_released);
+	destroy_finish(destroy, ERR_OK);
 }
 
 static void destroy_on_recorded(void *ctx, enum err err)
@@ -143,6 +147,7 @@ static void destroy_on_recorded(void *ctx, enum err err)
 		destroy_finish(destroy, err);
 		return;
 	}
+	KILL_POINT(destroy->flow.keystore, destroy_recorded);
 	kek_table_drop(
 		destroy->flow.keystore->table, &destroy->options.instance, &destroy->options.uid);
 	flow_hold(&destroy->flow, KEYSTORE_GATE_CHANGE, destroy_on_released);
@@ -157,6 +162,7 @@ static void destroy_on_dated(void *ctx, const struct keymanager_got *result)
 
 	destroy->flow.call = NULL;
 	TRY(flow_deletion_date(&destroy->edits.dates[OBJECT_DATE_DESTROYED], result));
+	KILL_POINT(destroy->flow.keystore, destroy_dated);
 	TRY(flow_commit(&destroy->flow, destroy_write_tombstone, destroy_on_recorded));
 out:
 	/* Its intent stays until resolve.c has settled it. */
@@ -176,6 +182,7 @@ static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
 			result->err == ERR_NOT_FOUND ? ERR_MISSING : flow_error(result->err));
 		return;
 	}
+	KILL_POINT(destroy->flow.keystore, destroy_deleted);
 	err = keymanager_get_start(&destroy->flow.call, destroy->flow.instance->keymanager,
 		&destroy->intent.key_id, destroy_on_dated, &call);
 	if (err != ERR_OK)

@@ -261,6 +261,8 @@ MUST_USE enum err keystore_trim_start(struct keystore_pending **out, struct keys
  * in the status. ERR_STATE: the ledger of no instance was read yet.
  */
 MUST_USE enum err keystore_checkpoint(struct keystore *keystore);
+/* The ledger's compaction now, rather than when it is due. ERR_STATE as above. */
+MUST_USE enum err keystore_compact(struct keystore *keystore);
 struct keystore_checkpoint_status {
 	bool running;
 	uint64_t looked, written; /* records, and parts of records */

@@ -5,6 +5,7 @@
 
 #include "keystore/commit.h"
 #include "keystore/keystore.h"
+#include "keystore/kill_point.h"
 
 struct instance;
 struct fetch_work;
@@ -38,6 +39,9 @@ struct keystore {
 	void *on_open_ctx;
 	struct loop_task open_task;
 	struct loop_timer *open_timer; /* NULL in a reader */
+#ifdef PAIR_KILL_POINTS
+	struct kill_arm kill;
+#endif
 };
 
 /* NULL when there is no such instance. */

@@ -124,6 +124,7 @@ static void write_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 	enum err err;
 
 	TRY(flow_error(result->err));
+	KILL_POINT(write->flow.keystore, ledger_wrapped);
 	TRY(write_pack(write, result->ciphertext));
 	envelope_name(write->lookup.name, ENVELOPE_LEDGER, &write->envelope.instance,
 		write->envelope.nonce);
@@ -185,6 +186,8 @@ static void write_on_committed(void *ctx, enum err err)
 {
 	struct ledger_write *write = ctx;
 
+	if (err == ERR_OK)
+		KILL_POINT(write->flow.keystore, ledger_recorded);
 	for (struct ledger_wait *wait = write->waits; wait != NULL; wait = wait->next)
 		wait->id = write->id;
 	ledger_written(write, err);
@@ -195,6 +198,7 @@ static void write_record(struct ledger_write *write, const struct uid *id)
 	enum err err;
 
 	write->id = *id;
+	KILL_POINT(write->flow.keystore, ledger_posted);
 	err = flow_commit(&write->flow, write_write, write_on_committed);
 	if (err != ERR_OK)
 		ledger_written(write, err);

@@ -115,6 +115,8 @@ static void merge_on_committed(void *ctx, enum err err)
 	for (size_t i = 0; err == ERR_OK && i < merge->closed_count; i++)
 		kek_table_drop(merge->flow.keystore->table, &merge->closed[i].instance,
 			&merge->closed[i].uid);
+	if (err == ERR_OK)
+		KILL_POINT(merge->flow.keystore, peer_merged);
 	merge_finish(merge, err);
 }
 

@@ -87,6 +87,8 @@ static void resolve_on_adopted(void *ctx, enum err err)
 	resolve->adoption = NULL;
 	log_info("create-resolved", "instance=%s name=%s result=%s",
 		resolve->flow.instance->id.text, resolve->lookup.name, err_name(err));
+	if (err == ERR_OK)
+		KILL_POINT(resolve->flow.keystore, resolve_adopted);
 	if (err == ERR_OK || err == ERR_NOT_FOUND || err == ERR_DESTROYED)
 		resolve_settle(resolve);
 	else if (err == ERR_CORRUPT)
@@ -188,6 +190,7 @@ static void resolve_on_deleted(void *ctx, const struct keymanager_done *result)
 		return;
 	}
 	TRY(err);
+	KILL_POINT(resolve->flow.keystore, resolve_deleted);
 	TRY(keymanager_get_start(&resolve->flow.call, resolve->flow.instance->keymanager,
 		&resolve_now(resolve)->key_id, resolve_on_dated, &call));
 out:

@@ -55,5 +55,11 @@ void admin_peer_heal(struct admin_call *call);
 void admin_peer_fence(struct admin_call *call);
 void admin_drain(struct admin_call *call);
 void admin_undrain(struct admin_call *call);
+#ifdef PAIR_KILL_POINTS
+/* The commands of test builds (admin_kill.c). */
+void admin_kill_list(struct admin_call *call);
+void admin_kill_arm(struct admin_call *call);
+void admin_kill_compact(struct admin_call *call);
+#endif
 
 #endif

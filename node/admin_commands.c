@@ -187,6 +187,11 @@ static const struct {
 	{ "peer-fence", admin_peer_fence },
 	{ "drain", admin_drain },
 	{ "undrain", admin_undrain },
+#ifdef PAIR_KILL_POINTS
+	{ "kill-list", admin_kill_list },
+	{ "kill-arm", admin_kill_arm },
+	{ "kill-compact", admin_kill_compact },
+#endif
 };
 
 void admin_run(struct admin_call *call)

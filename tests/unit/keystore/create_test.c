@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include "base/clock.h"
+#include "keystore/intent.h"
+#include "keystore/resolve.h"
 #include "tests/harness/store_world.h"
 
 static struct world world;
@@ -139,6 +142,37 @@ Test(create, survives_a_crash_before_the_record)
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
 	cr_assert_eq(world.service.calls[FAKE_CREATE], 1);
 	cr_assert_eq(world.service.calls[FAKE_DELETE], 0);
+}
+
+static void put_intent(uint8_t mark, int64_t age_s)
+{
+	struct intent intent = { .kind = INTENT_CREATE,
+		.nonce = { mark },
+		.instance = world.instances[0].id,
+		.time = clock_wall_seconds() - age_s };
+	struct cache_write *write;
+	struct buf body;
+
+	buf_init(&body, INTENT_LEN_MAX);
+	cr_assert_eq(intent_encode(&body, &intent), ERR_OK);
+	cr_assert_eq(cache_write_begin(&write, world.cache), ERR_OK);
+	cr_assert_eq(cache_put_intent(write, intent.nonce, buf_slice(&body)), ERR_OK);
+	cr_assert_eq(cache_commit(write), ERR_OK);
+	buf_free(&body);
+}
+
+/* Shows that an intent to create is given up when its key was not listed long after, and not
+ * before. */
+Test(create, gives_up_a_key_that_never_came)
+{
+	put_intent(1, RESOLVE_HOPELESS_S + 60);
+	put_intent(2, RESOLVE_HOPELESS_S - 60);
+	world_stop(&world);
+	world_start(&world);
+	world_until(&world, has_intent);
+	world_until(&world, world_is_listed);
+	cr_assert_eq(world_intents(&world), 1);
+	cr_assert_eq(world.service.key_count, 0);
 }
 
 static enum err refusal;
