@@ -9,6 +9,7 @@
 #include "keystore/fact.h"
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
+#include "keystore/migration.h"
 #include "keystore/poll.h"
 #include "keystore/resolve.h"
 #include "keystore/root_watch.h"
@@ -56,6 +57,7 @@ struct background {
 	struct keymanager_pending *call;
 	struct keystore_pending *work;
 	bool was_rebuilt; /* in an earlier life: what is new now was made since */
+	int64_t swept; /* when the listing under way began */
 	uint64_t full_due_ms;
 	uint64_t backoff_ms;
 };
@@ -125,6 +127,7 @@ static enum err background_sweep(struct background *background, struct sweep_opt
 	options.on_done = background_on_swept;
 	options.ctx = background;
 	options.rebuild = !background->was_rebuilt;
+	background->swept = clock_wall_seconds();
 	return sweep_start(&background->work, background->instance, &options);
 }
 
@@ -142,6 +145,7 @@ static void background_on_ledger_read(struct background *background)
 	struct instance *instance = background->instance;
 
 	instance->listed = true;
+	instance->ledger_at = background->swept;
 	instance->ledger_known = true;
 	background_put_fact(background, instance_fact_read);
 	ledger_poke(instance->ledger);
@@ -159,6 +163,7 @@ static void background_on_rebuilt(struct background *background, const struct sw
 	if (!background->was_rebuilt)
 		background_put_fact(background, rebuilt_fact);
 	background->was_rebuilt = true;
+	migration_resume(background->instance->migration);
 }
 
 static void background_note_full(struct background *background, const struct sweep_counts *counts)

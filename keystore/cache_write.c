@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "keystore/alias.h"
 #include "keystore/cache_private.h"
 
 /* ---- the transaction and its part ---- */
@@ -189,6 +190,8 @@ enum err cache_merge(struct cache_write *write, struct arena *arena, struct cach
 	buf_init(&merging.key, RECORD_KEY_LEN_MAX);
 	buf_init(&merging.bytes, RECORD_LEN_MAX);
 	TRY(merging_begin(&merging, write, arena, put));
+	if (put->record->kind == RECORD_OBJECT)
+		TRY(alias_note(write, &put->record->object));
 	if (!merging.existed || !slice_equal(merging.stored, buf_slice(&merging.bytes)))
 		TRY(merging_store(&merging, write, arena, put));
 out:

@@ -29,6 +29,7 @@ struct compaction {
 	struct keystore_pending *work; /* filling or reading back */
 	struct uid surveyed; /* the last one */
 	size_t judged; /* in this turn */
+	bool rewrite; /* what another root key wraps, and nothing else */
 	size_t poor_count; /* of all */
 	struct uid poor[COMPACTION_RECORDS_MAX];
 	size_t taken;
@@ -104,7 +105,11 @@ static enum err survey_judge(struct survey *survey, struct ledger_note note, boo
 		total++;
 		live += entry_counts(&cover, &note.id);
 	}
-	*poor = 2 * note.plain_len < LEDGER_PLAIN_LEN_MAX || 2 * live < total;
+	if (survey->compaction->rewrite)
+		*poor = !uid_equal(
+			&note.crk, &survey->compaction->flow.instance->crks[KEYMANAGER_CRK].id);
+	else
+		*poor = 2 * note.plain_len < LEDGER_PLAIN_LEN_MAX || 2 * live < total;
 	return ERR_OK;
 }
 
@@ -191,6 +196,7 @@ static void compaction_survey(void *ctx)
 	struct survey survey = { .compaction = compaction };
 	static const struct uid none;
 	bool first = uid_equal(&compaction->surveyed, &none);
+	size_t least = compaction->rewrite ? 0 : COMPACTION_RECORDS_MIN;
 	enum err err;
 
 	compaction->judged = 0;
@@ -203,7 +209,7 @@ out:
 	arena_free(survey.arena);
 	if (err == ERR_LIMIT)
 		flow_defer(&compaction->flow, compaction_survey);
-	else if (err != ERR_OK || compaction->poor_count <= COMPACTION_RECORDS_MIN)
+	else if (err != ERR_OK || compaction->poor_count <= least)
 		compaction_finish(compaction, err);
 	else
 		compaction_write(compaction);
@@ -455,7 +461,7 @@ out:
 
 /* ---- start ---- */
 
-enum err compaction_start(struct keystore_pending **out, struct instance *instance,
+enum err compaction_start(struct keystore_pending **out, struct instance *instance, bool rewrite,
 	void (*on_done)(void *ctx, enum err err, size_t deleted), void *ctx)
 {
 	struct keystore_pending *flow;
@@ -466,6 +472,7 @@ enum err compaction_start(struct keystore_pending **out, struct instance *instan
 	compaction = (struct compaction *) flow;
 	flow->background = true;
 	flow->on_end = compaction_on_end;
+	compaction->rewrite = rewrite;
 	compaction->begun = clock_wall_seconds();
 	compaction->on_done = on_done;
 	compaction->ctx = ctx;

@@ -20,7 +20,9 @@ enum {
 };
 
 /* `deleted`: ledger records that are no more. */
+/* `rewrite`: takes those that another root key than the configured one wraps (design D8), however
+ * few and however full. */
 MUST_USE enum err compaction_start(struct keystore_pending **out, struct instance *instance,
-	void (*on_done)(void *ctx, enum err err, size_t deleted), void *ctx);
+	bool rewrite, void (*on_done)(void *ctx, enum err err, size_t deleted), void *ctx);
 
 #endif

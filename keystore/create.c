@@ -49,36 +49,18 @@ static void create_finish(struct create *create, enum err err)
 
 static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result);
 
-/* What the root key is asked to wrap: the material with its check, or the key that seals it. */
-static enum err create_secret(struct create *create, struct slice *out)
-{
-	struct sealing sealing = { .instance = &create->envelope.instance,
-		.nonce = create->envelope.nonce };
-	uint8_t *key;
-	enum err err;
-
-	if (create->material.len <= KEYMANAGER_WRAP_LEN_MAX - SEALING_CHECK_LEN)
-		return sealing_add_check(out, create->flow.arena, create->material);
-	key = arena_alloc(create->flow.arena, FLOW_ONE_TIME_KEY_LEN);
-	TRY(key == NULL ? ERR_NOMEM : ERR_OK);
-	rand_bytes(key, FLOW_ONE_TIME_KEY_LEN);
-	sealing.key = slice_of(key, FLOW_ONE_TIME_KEY_LEN);
-	TRY(sealing_close(
-		&create->envelope.sealed, create->flow.arena, &sealing, create->material));
-	*out = sealing.key;
-out:
-	return err;
-}
-
 static void create_begin(void *ctx)
 {
 	struct create *create = ctx;
+	struct sealing sealing = { .instance = &create->envelope.instance,
+		.nonce = create->envelope.nonce };
 	enum err err;
 
 	create->wrapping = (struct wrapping){ .flow = &create->flow,
 		.envelope = &create->envelope,
 		.on_wrapped = create_on_wrapped };
-	TRY(create_secret(create, &create->wrapping.plain));
+	TRY(sealing_pack(&create->wrapping.plain, &create->envelope.sealed, create->flow.arena,
+		&sealing, create->material));
 	err = wrapping_start(&create->wrapping, CREATE_WRAP_PART);
 out:
 	if (err != ERR_OK)

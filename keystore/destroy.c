@@ -17,6 +17,7 @@ struct destroy {
 	struct keystore_change options;
 	struct object_change edits;
 	struct intent intent;
+	bool is_moved; /* a key of the uid may be there beside the one that holds it */
 	enum err err; /* why it failed */
 	void (*on_destroyed)(void *ctx, enum err err, uint32_t unused);
 	void *ctx;
@@ -42,7 +43,7 @@ static enum err destroy_judge(struct destroy *destroy, const struct object *obje
 	TRY(options->check == NULL ? ERR_OK : options->check(options->check_ctx, object));
 	TRY(object->dead ? ERR_DESTROYED : ERR_OK);
 	TRY(object->has_material ? ERR_OK : ERR_MISS);
-	TRY(object->quarantined ? ERR_CORRUPT : ERR_OK);
+	TRY(object_is_quarantined(object) ? ERR_CORRUPT : ERR_OK);
 out:
 	return err;
 }
@@ -59,6 +60,7 @@ static enum err destroy_write_intent(void *ctx, struct cache_write *write, struc
 	TRY(cache_get_object(cache_write_read(write), arena, &destroy->options.uid, &object));
 	TRY(destroy_judge(destroy, object));
 	intent->key_id = object->key_id;
+	destroy->is_moved = object_is_moved(object);
 	TRY(intent_encode(&body, intent));
 	TRY(cache_put_intent(write, intent->nonce, buf_slice(&body)));
 out:
@@ -122,6 +124,9 @@ static enum err destroy_write_tombstone(void *ctx, struct cache_write *write, st
 	enum err err;
 
 	TRY(cache_get_object(cache_write_read(write), arena, &destroy->options.uid, &object));
+	/* It may have been moved meanwhile. */
+	if (!uid_equal(&object->key_id, &destroy->intent.key_id))
+		TRY(intent_leave_destroy(write, object, &object->key_id));
 	record.object = *object;
 	stamps_see(destroy->flow.keystore, &record);
 	TRY(object_apply(&record.object, arena, &destroy->edits, flow_stamp(&destroy->flow), NULL));
@@ -170,11 +175,43 @@ out:
 		destroy_finish(destroy, err);
 }
 
+static void destroy_date(struct destroy *destroy)
+{
+	struct keymanager_call call = flow_call(&destroy->flow, 100);
+	enum err err = keymanager_get_start(&destroy->flow.call, destroy->flow.instance->keymanager,
+		&destroy->intent.key_id, destroy_on_dated, &call);
+	if (err != ERR_OK)
+		destroy_finish(destroy, flow_error(err));
+}
+
+/* ---- the key that held it before a migration (design D8): its material is the same ---- */
+
+static void destroy_on_old_deleted(void *ctx, const struct keymanager_done *result)
+{
+	struct destroy *destroy = ctx;
+
+	destroy->flow.call = NULL;
+	/* The intent stays: resolve.c deletes the old one, too. */
+	if (result->err != ERR_OK && result->err != ERR_NOT_FOUND)
+		destroy_finish(destroy, flow_error(result->err));
+	else
+		destroy_date(destroy);
+}
+
+static void destroy_delete_old(struct destroy *destroy)
+{
+	struct keymanager_call call = flow_call(&destroy->flow, 100);
+	enum err err =
+		keymanager_delete_start(&destroy->flow.call, destroy->flow.instance->keymanager,
+			&destroy->options.uid, destroy_on_old_deleted, &call);
+
+	if (err != ERR_OK)
+		destroy_finish(destroy, flow_error(err));
+}
+
 static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
 {
 	struct destroy *destroy = ctx;
-	struct keymanager_call call = flow_call(&destroy->flow, 100);
-	enum err err;
 
 	destroy->flow.call = NULL;
 	if (result->err != ERR_OK) {
@@ -183,10 +220,10 @@ static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
 		return;
 	}
 	KILL_POINT(destroy->flow.keystore, destroy_deleted);
-	err = keymanager_get_start(&destroy->flow.call, destroy->flow.instance->keymanager,
-		&destroy->intent.key_id, destroy_on_dated, &call);
-	if (err != ERR_OK)
-		destroy_finish(destroy, flow_error(err));
+	if (destroy->is_moved)
+		destroy_delete_old(destroy);
+	else
+		destroy_date(destroy);
 }
 
 /* ---- start ---- */

@@ -37,6 +37,8 @@ static void work_on_end(struct keystore_pending *flow)
 	struct fetch_work *work = (struct fetch_work *) flow;
 
 	work_list_remove(work);
+	if (work->catch_up != NULL)
+		flow_end(work->catch_up);
 	for (struct fetch *fetch = work->waiters; fetch != NULL; fetch = fetch->next)
 		fetch->work = NULL;
 }
@@ -55,6 +57,8 @@ static enum err work_new(struct fetch_work **out, const struct fetch_work *wante
 	if (flow->background)
 		flow->deadline_ms = clock_boot_ms() + FLOW_BACKGROUND_MS;
 	work->uid = wanted->uid;
+	work->key_id = wanted->key_id;
+	work->exact = wanted->exact;
 	work->material = wanted->material;
 	work->unclaimed = wanted->unclaimed;
 	work->next = keystore->fetches;
@@ -70,8 +74,10 @@ out:
 
 static bool work_fits(const struct fetch_work *work, const struct fetch_work *wanted)
 {
-	return uid_equal(&work->uid, &wanted->uid) &&
-	       work->flow.instance == wanted->flow.instance && work->material == wanted->material &&
+	return (wanted->exact ? uid_equal(&work->key_id, &wanted->key_id)
+			      : uid_equal(&work->uid, &wanted->uid)) &&
+	       work->exact == wanted->exact && work->flow.instance == wanted->flow.instance &&
+	       work->material == wanted->material &&
 	       work->flow.background == wanted->flow.background;
 }
 
@@ -180,6 +186,33 @@ out:
 	return err;
 }
 
+static enum err fetch_start(struct keystore_pending **out, const struct fetch_work *wanted,
+	void (*on_fetched)(void *ctx, enum err err), void *ctx)
+{
+	struct fetch *fetch;
+	enum err err;
+
+	TRY(fetch_new(&fetch, wanted, NULL));
+	fetch->on_fetched = on_fetched;
+	fetch->ctx = ctx;
+	*out = &fetch->flow;
+out:
+	return err;
+}
+
+enum err fetch_again_start(struct keystore_pending **out, struct instance *instance,
+	const struct uid *uid, void (*on_fetched)(void *ctx, enum err err), void *ctx)
+{
+	struct fetch_work wanted = {
+		.flow = { .keystore = instance->keystore,
+			.instance = instance,
+			.background = true },
+		.uid = *uid,
+	};
+
+	return fetch_start(out, &wanted, on_fetched, ctx);
+}
+
 enum err fetch_adopt_start(struct keystore_pending **out, struct instance *instance,
 	const struct uid *key_id, bool unclaimed, void (*on_fetched)(void *ctx, enum err err),
 	void *ctx)
@@ -189,15 +222,10 @@ enum err fetch_adopt_start(struct keystore_pending **out, struct instance *insta
 			.instance = instance,
 			.background = true },
 		.uid = *key_id,
+		.key_id = *key_id,
+		.exact = true,
 		.unclaimed = unclaimed,
 	};
-	struct fetch *fetch;
-	enum err err;
 
-	TRY(fetch_new(&fetch, &wanted, NULL));
-	fetch->on_fetched = on_fetched;
-	fetch->ctx = ctx;
-	*out = &fetch->flow;
-out:
-	return err;
+	return fetch_start(out, &wanted, on_fetched, ctx);
 }

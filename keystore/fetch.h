@@ -11,4 +11,8 @@ MUST_USE enum err fetch_adopt_start(struct keystore_pending **out, struct instan
 	const struct uid *key_id, bool unclaimed, void (*on_fetched)(void *ctx, enum err err),
 	void *ctx);
 
+/* The object is looked at again, through the key that holds it. */
+MUST_USE enum err fetch_again_start(struct keystore_pending **out, struct instance *instance,
+	const struct uid *uid, void (*on_fetched)(void *ctx, enum err err), void *ctx);
+
 #endif

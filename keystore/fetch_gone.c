@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keystore/fetch_work.h"
+#include "keystore/intent.h"
 #include "keystore/missing.h"
+#include "keystore/sweep.h"
 
 /* Not there, said with authority only when the ledger and the whole ring were read (design D8). */
 static enum err work_absent(const struct fetch_work *work)
@@ -94,6 +96,7 @@ static enum err work_write_tombstone(void *ctx, struct cache_write *write, struc
 	enum err err;
 
 	TRY(flow_put_object(&work->flow, write, arena, &work->tombstone));
+	TRY(intent_leave_others(write, &work->tombstone, &work->asked));
 	TRY(missing_clear(write, &work->uid));
 out:
 	return err;
@@ -120,18 +123,12 @@ static bool work_was_ours(const struct fetch_work *work, const struct keymanager
 	       kind == ENVELOPE_OBJECT;
 }
 
-void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *key)
+static void work_bury(struct fetch_work *work)
 {
 	struct object *tombstone = &work->tombstone;
-	int64_t deletion = key != NULL ? key->deletion : 0;
+	uint64_t epoch = object_epoch_of(work->deletion, true);
 	enum err err;
 
-	if (!work_was_ours(work, key)) {
-		fetch_work_done(work, work_absent(work));
-		return;
-	}
-	if (deletion <= 0)
-		deletion = clock_wall_seconds();
 	if (work->cached != NULL)
 		*tombstone = *work->cached;
 	tombstone->uid = work->uid;
@@ -139,16 +136,131 @@ void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *
 		tombstone->key_id = work->uid;
 	tombstone->instance = work->flow.instance->id;
 	tombstone->dead = true;
-	if (object_epoch_of(deletion, true) > tombstone->dead_epoch)
-		tombstone->dead_epoch = object_epoch_of(deletion, true);
-	tombstone->dates[OBJECT_DATE_DESTROYED] = deletion;
-	tombstone->last_change = deletion;
+	if (epoch > tombstone->dead_epoch)
+		tombstone->dead_epoch = epoch;
+	tombstone->dates[OBJECT_DATE_DESTROYED] = work->deletion;
+	tombstone->last_change = work->deletion;
 	tombstone->wrapped = (struct object_wrapped){ 0 };
-	if (work->cached != NULL && work->cached->dead) {
-		fetch_work_done(work, ERR_DESTROYED);
-		return;
-	}
 	err = flow_commit(&work->flow, work_write_tombstone, work_on_tombstone);
 	if (err != ERR_OK)
 		fetch_work_done(work, err);
+}
+
+/* ---- an old key may have been let go since: then the ledger tells of it (design D8) ---- */
+
+/* Is the key that is gone one whose end is the object's end? A restoration counts for all of them.
+ */
+static bool work_is_over(const struct fetch_work *work)
+{
+	const struct object *cached = work->cached;
+
+	if (uid_equal(&work->asked, &cached->key_id))
+		return true;
+	return uid_equal(&work->asked, &cached->uid) &&
+	       object_ends_with_old(cached, work->deletion) &&
+	       object_epoch_of(work->deletion, true) > cached->dead_epoch;
+}
+
+static void work_note_deletion(struct fetch_work *work, const struct keymanager_key *key)
+{
+	work->deletion = key != NULL && key->deletion > 0 ? key->deletion : clock_wall_seconds();
+}
+
+bool fetch_work_is_over(struct fetch_work *work, const struct keymanager_key *key)
+{
+	work_note_deletion(work, key);
+	return work_is_over(work);
+}
+
+static void work_judge_gone(struct fetch_work *work, enum err read)
+{
+	enum err err = fetch_work_look(work);
+
+	if (err != ERR_OK || work->cached == NULL || work->cached->dead)
+		fetch_work_done(work, err != ERR_OK ? err : ERR_DESTROYED);
+	else if (!work_is_over(work) && work->again++ < FETCH_AGAIN_MAX)
+		fetch_work_get(work);
+	else if (read == ERR_OK && work_is_over(work))
+		work_bury(work);
+	else
+		work_note_missing(work);
+}
+
+static void work_on_caught_up(void *ctx, enum err err, const struct sweep_counts *counts)
+{
+	struct fetch_work *work = ctx;
+
+	(void) counts;
+	work->catch_up = NULL;
+	work_judge_gone(work, err);
+}
+
+static void work_catch_up(struct fetch_work *work)
+{
+	struct instance *instance = work->flow.instance;
+	struct sweep_options options = { .what = "ledger",
+		.updated_since = instance_ledger_since(instance),
+		.only_ledger = true,
+		.call_ms = flow_left_ms(&work->flow),
+		.on_done = work_on_caught_up,
+		.ctx = work };
+	enum err err = sweep_start(&work->catch_up, instance, &options);
+
+	if (err != ERR_OK)
+		work_judge_gone(work, err);
+}
+
+void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *key)
+{
+	const struct object *cached = work->cached;
+
+	work_note_deletion(work, key);
+	/* An old key that the ledger lets go may be gone, and the object live on. */
+	if (cached == NULL && !work->exact && work_was_ours(work, key) &&
+		work->flow.instance->listed)
+		work_bury(work);
+	else if (cached == NULL)
+		fetch_work_done(work, work->exact ? ERR_DESTROYED : work_absent(work));
+	else if (cached->dead)
+		fetch_work_done(work, ERR_DESTROYED);
+	else if (!work_is_over(work))
+		fetch_work_done(work, ERR_OK);
+	else
+		work_catch_up(work);
+}
+
+/* ---- the key before it: until it is let go, its end is the object's end (design D8) ---- */
+
+bool fetch_work_has_old(const struct fetch_work *work)
+{
+	const struct object *cached = work->cached;
+
+	return !work->exact && cached != NULL && !cached->dead && object_is_moved(cached) &&
+	       !object_is_let_go(cached);
+}
+
+static void work_on_got_old(void *ctx, const struct keymanager_got *result)
+{
+	struct fetch_work *work = ctx;
+
+	work->flow.call = NULL;
+	if (result->err == ERR_DESTROYED && fetch_work_is_over(work, result->key))
+		fetch_work_destroyed(work, result->key);
+	else if (result->err == ERR_OK || result->err == ERR_NOT_FOUND ||
+		 result->err == ERR_DESTROYED)
+		fetch_work_go_on(work);
+	else
+		fetch_work_fail(work, result->err, result->why);
+}
+
+void fetch_work_get_old(struct fetch_work *work)
+{
+	struct keymanager_call call = flow_call(&work->flow, 100);
+	enum err err;
+
+	work->asked = work->uid;
+	err = keymanager_get_start(&work->flow.call, work->flow.instance->keymanager, &work->asked,
+		work_on_got_old, &call);
+	if (err != ERR_OK)
+		fetch_work_fail(work, err, err_text(err));
 }

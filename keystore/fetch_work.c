@@ -7,16 +7,16 @@
 #include "keystore/fetch_work.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "keystore/alias.h"
+#include "keystore/intent.h"
 #include "keystore/missing.h"
 #include "keystore/sealing.h"
 #include "keystore/stamps.h"
 
 enum {
-	FETCH_RESTORE_S = 30, /* the service restores no earlier than that after a deletion */
 	FETCH_OUTAGE_MS = 500,
 };
 
-static void work_get(struct fetch_work *work);
 static void work_unwrap(struct fetch_work *work);
 static void work_commit(struct fetch_work *work);
 static void work_keep(struct fetch_work *work);
@@ -32,13 +32,16 @@ void fetch_work_log(const struct fetch_work *work, const char *event, const char
 
 /* ---- the cache ---- */
 
-static enum err work_look(struct fetch_work *work)
+enum err fetch_work_look(struct fetch_work *work)
 {
 	struct cache_read *read = NULL;
 	enum err err;
 
 	work->cached = NULL;
 	TRY(cache_read_begin(&read, work->flow.keystore->cache));
+	/* Which object the key holds is known of those that were moved. */
+	if (work->exact)
+		(void) !alias_find(&work->uid, read, &work->key_id);
 	work->missing = missing_is(read, &work->uid);
 	err = cache_get_object(read, work->flow.arena, &work->uid, &work->cached);
 	if (err == ERR_MISS || err == ERR_CORRUPT) {
@@ -63,7 +66,7 @@ static bool work_must_ask(const struct fetch_work *work)
 	const struct instance *instance = work->flow.instance;
 	const struct object *cached = work->cached;
 
-	return work->flow.background || cached->quarantined || !cached->has_material ||
+	return work->flow.background || object_is_quarantined(cached) || !cached->has_material ||
 	       work->missing || instance->poll_good_ms == 0 ||
 	       kek_table_vouch_of(work->flow.keystore->table, &instance->id) <= clock_boot_ms();
 }
@@ -72,7 +75,7 @@ static void work_begin(void *ctx)
 {
 	struct fetch_work *work = ctx;
 	struct object *cached;
-	enum err err = work_look(work);
+	enum err err = fetch_work_look(work);
 
 	cached = work->cached;
 	if (err != ERR_OK) {
@@ -80,7 +83,7 @@ static void work_begin(void *ctx)
 		return;
 	}
 	if (cached == NULL) {
-		work_get(work);
+		fetch_work_get(work);
 		return;
 	}
 	if (!instance_id_equal(&cached->instance, &work->flow.instance->id))
@@ -88,7 +91,7 @@ static void work_begin(void *ctx)
 	else if (cached->dead && !work->flow.background)
 		fetch_work_done(work, ERR_DESTROYED);
 	else if (work_must_ask(work))
-		work_get(work);
+		fetch_work_get(work);
 	else if (!work->material || work_table(work) == ERR_OK)
 		fetch_work_done(work, ERR_OK);
 	else
@@ -111,7 +114,7 @@ static bool work_may_keep(struct fetch_work *work, enum err err)
 	bool outage = instance_is_outage(work->flow.instance, err, false);
 
 	if (err == ERR_ROOT_DISABLED || work->cached == NULL || work->cached->dead ||
-		work->cached->quarantined || work->missing)
+		object_is_quarantined(work->cached) || work->missing)
 		return false;
 	switch (work_table(work)) {
 	case ERR_OK:
@@ -156,56 +159,6 @@ static struct keymanager_call work_call(struct fetch_work *work)
 
 /* ---- GET and judgement ---- */
 
-/* A key that was restored after its deletion lives again, in a later epoch (design D6). */
-static bool work_judge_restored(struct fetch_work *work, const struct keymanager_key *key)
-{
-	uint64_t epoch = work->cached->dead_epoch;
-
-	if (key->updated < (int64_t) (epoch / 2) + FETCH_RESTORE_S)
-		return false;
-	work->restored = true;
-	work->fresh.dead_epoch = object_epoch_of((int64_t) (epoch / 2), false);
-	return true;
-}
-
-static bool work_is_named(const struct fetch_work *work, const struct envelope *envelope,
-	const struct keymanager_key *key)
-{
-	char name[ENVELOPE_NAME_LEN];
-
-	envelope_name(name, ENVELOPE_OBJECT, &work->flow.instance->id, envelope->nonce);
-	return slice_equal_text(slice_text(name), key->name);
-}
-
-/* ERR_OK: ours, opened as far as that goes without the root key. */
-static enum err work_judge(struct fetch_work *work, const struct keymanager_key *key)
-{
-	struct arena *arena = work->flow.arena;
-	struct envelope envelope;
-	struct slice payload;
-	enum err err;
-
-	if (!key->standard)
-		return ERR_NOT_FOUND;
-	payload = arena_copy(arena, key->payload);
-	TRY(payload.data == NULL ? ERR_NOMEM : ERR_OK);
-	err = envelope_decode(&envelope, arena, &work->flow.instance->id, payload);
-	if (err == ERR_FOREIGN || (err == ERR_OK && envelope.kind != ENVELOPE_OBJECT))
-		return ERR_NOT_FOUND;
-	TRY(err);
-	TRY(envelope_to_object(&work->fresh, arena, &envelope, &key->id, payload));
-	work->has_fresh = true;
-	work->is_named = work_is_named(work, &envelope, key);
-	if (!uid_equal(&work->fresh.uid, &work->uid) && !work->flow.background &&
-		(work->cached == NULL || !uid_equal(&work->cached->key_id, &key->id)))
-		return ERR_NOT_FOUND;
-	work->fresh.unclaimed = work->unclaimed;
-	if (work->cached != NULL && work->cached->dead && !work_judge_restored(work, key))
-		return ERR_DESTROYED;
-out:
-	return err;
-}
-
 /* A client walks on; a listing goes on with the next key. */
 static enum err work_unreadable(const struct fetch_work *work)
 {
@@ -228,9 +181,17 @@ static void work_on_judged(struct fetch_work *work, enum err err)
 		fetch_work_log(work, "envelope-unreadable", err_text(err));
 		err = work_unreadable(work);
 	}
-	if (err != ERR_OK)
+	if (err != ERR_OK || work->superseded)
 		fetch_work_done(work, err);
-	else if (work_differs(work) || work->cached->quarantined)
+	else if (fetch_work_has_old(work))
+		fetch_work_get_old(work);
+	else
+		fetch_work_go_on(work);
+}
+
+void fetch_work_go_on(struct fetch_work *work)
+{
+	if (work->leftover || work_differs(work) || object_is_quarantined(work->cached))
 		work_unwrap(work);
 	else if (work->material && work_table(work) != ERR_OK)
 		work_unwrap(work);
@@ -249,7 +210,7 @@ static void work_on_got(void *ctx, const struct keymanager_got *result)
 		if (flow_key_is_dead(result->key))
 			fetch_work_destroyed(work, result->key);
 		else
-			work_on_judged(work, work_judge(work, result->key));
+			work_on_judged(work, fetch_work_judge(work, result->key));
 		break;
 	case ERR_DESTROYED:
 		fetch_work_destroyed(work, result->key);
@@ -262,12 +223,17 @@ static void work_on_got(void *ctx, const struct keymanager_got *result)
 	}
 }
 
-static void work_get(struct fetch_work *work)
+void fetch_work_get(struct fetch_work *work)
 {
 	struct keymanager_call call = work_call(work);
-	const struct uid *id = work->cached != NULL ? &work->cached->key_id : &work->uid;
-	enum err err = keymanager_get_start(
-		&work->flow.call, work->flow.instance->keymanager, id, work_on_got, &call);
+	enum err err;
+
+	if (work->exact)
+		work->asked = work->key_id;
+	else
+		work->asked = work->cached != NULL ? work->cached->key_id : work->uid;
+	err = keymanager_get_start(&work->flow.call, work->flow.instance->keymanager, &work->asked,
+		work_on_got, &call);
 
 	if (err != ERR_OK)
 		fetch_work_fail(work, err, err_text(err));
@@ -282,9 +248,14 @@ static const struct object_wrapped *work_wrapped(const struct fetch_work *work)
 
 	if (!work->has_fresh)
 		return &cached->wrapped;
-	if (work_differs(work) || cached->quarantined)
+	if (work->leftover || work_differs(work) || object_is_quarantined(cached))
 		return &work->fresh.wrapped;
 	return cached->wrapped.ciphertext.len > 0 ? &cached->wrapped : &work->fresh.wrapped;
+}
+
+static const struct object *work_object(const struct fetch_work *work)
+{
+	return work->has_fresh ? &work->fresh : work->cached;
 }
 
 static enum err work_open(struct fetch_work *work, const struct keymanager_unwrapped *result)
@@ -292,17 +263,11 @@ static enum err work_open(struct fetch_work *work, const struct keymanager_unwra
 	const struct object_wrapped *wrapped = work->opened;
 	struct sealing sealing = { .instance = &work->flow.instance->id,
 		.nonce = wrapped->nonce,
-		.key = result->plaintext };
-	struct slice material;
+		.key = result->plaintext,
+		.uid = object_is_moved(work_object(work)) ? &work->uid : NULL };
 	enum err err;
 
-	if (wrapped->sealed.len > 0) {
-		TRY(sealing_open(&work->found, work->flow.arena, &sealing, wrapped->sealed));
-	} else {
-		TRY(sealing_check(&material, result->plaintext));
-		work->found = arena_copy(work->flow.arena, material);
-		TRY(work->found.data == NULL ? ERR_NOMEM : ERR_OK);
-	}
+	TRY(sealing_unpack(&work->found, work->flow.arena, &sealing, wrapped->sealed));
 	if (result->rewrapped.len > 0) {
 		work->rewrapped = arena_copy(work->flow.arena, result->rewrapped);
 		TRY(work->rewrapped.data == NULL ? ERR_NOMEM : ERR_OK);
@@ -326,7 +291,7 @@ static void work_on_unopened(struct fetch_work *work)
 		fetch_work_log(work, "wrapped-key-unreadable", "reading it again");
 		work->unreadable = true;
 		work->cached->wrapped.ciphertext = SLICE_EMPTY;
-		work_get(work);
+		fetch_work_get(work);
 	} else {
 		fetch_work_log(work, "wrapped-key-unreadable", "also as the key manager has it");
 		fetch_work_done(work, work_unreadable(work));
@@ -415,6 +380,12 @@ static void work_set_wrapped(struct fetch_work *work, struct object *object)
 		object->wrapped.version_date = work->version_date;
 }
 
+static enum err work_leave_destroy(struct fetch_work *work, struct cache_write *write)
+{
+	fetch_work_log(work, "leftover-key", "it is deleted, since the object is destroyed");
+	return intent_leave_destroy(write, &work->fresh, &work->fresh.key_id);
+}
+
 static enum err work_write(void *ctx, struct cache_write *write, struct arena *arena)
 {
 	struct fetch_work *work = ctx;
@@ -422,6 +393,8 @@ static enum err work_write(void *ctx, struct cache_write *write, struct arena *a
 	struct object *object;
 	enum err err;
 
+	if (work->leftover)
+		return work_leave_destroy(work, write);
 	if (work->has_fresh) {
 		record.object = work->fresh;
 		stamps_see(work->flow.keystore, &record);
@@ -456,7 +429,7 @@ static void work_commit(struct fetch_work *work)
 {
 	enum err err;
 
-	if (work->rewrapped.len == 0 && !work->unreadable &&
+	if (work->rewrapped.len == 0 && !work->unreadable && !work->leftover &&
 		!(work->has_fresh && (work->missing || work_differs(work)))) {
 		work_keep(work);
 		return;
@@ -480,7 +453,7 @@ static void work_keep(struct fetch_work *work)
 		.material = work->found,
 		.fresh_until_ms = now_ms + 1000ull * keystore->settings.plaintext_ttl_s,
 		.resident_until_ms = now_ms + 1000ull * keystore->settings.outage_grace_s };
-	enum err err = work_look(work);
+	enum err err = fetch_work_look(work);
 
 	if (err == ERR_OK && work->cached != NULL && work->cached->dead)
 		err = ERR_DESTROYED;

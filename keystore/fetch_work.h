@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shared part of fetches of one key (design D13: concurrent unwraps of one key are one call):
  * fetch.c has the callers, fetch_work.c the steps, fetch_gone.c what is done when the key manager
- * says that the key is not there. */
+ * says that the key is not there, fetch_judge.c what a key that was read is. */
 #ifndef KEYSTORE_FETCH_WORK_H
 #define KEYSTORE_FETCH_WORK_H
 
@@ -15,6 +15,8 @@ struct fetch_work {
 	struct fetch_work *next, *previous; /* in keystore->fetches */
 	struct fetch *waiters;
 	struct uid uid;
+	struct uid key_id; /* the standard key that is to be read, if `exact` */
+	bool exact; /* else the one that holds the object */
 	bool material; /* wanted, not only proof of existence */
 	bool unclaimed;
 
@@ -23,6 +25,12 @@ struct fetch_work {
 	bool has_fresh;
 	bool is_named; /* and the standard key bears the name that we give */
 	bool missing; /* the key manager did not show it when last asked (design D12) */
+	bool superseded; /* what was read does not hold the object any more */
+	bool leftover; /* the object is destroyed, and this key of it lives: it is to be deleted */
+	struct uid asked; /* the standard key that was asked for last */
+	unsigned again; /* times that the object was found to have moved meanwhile */
+	struct keystore_pending *catch_up; /* reads the ledger */
+	int64_t deletion; /* of the key that is destroyed */
 	bool restored; /* cached as dead, and live again at the key manager */
 	struct slice sealed; /* material under a one-time key, or empty */
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
@@ -36,10 +44,26 @@ struct fetch_work {
 	enum keymanager_crk crk;
 };
 
+enum { FETCH_AGAIN_MAX = 3 };
+
+/* Looks into the cache. */
+MUST_USE enum err fetch_work_look(struct fetch_work *work);
+/* Asks the key manager, for the key that holds the object by now. */
+void fetch_work_get(struct fetch_work *work);
 /* Begins in a later turn. */
 void fetch_work_start(struct fetch_work *work);
 /* Told once, at the end: hands the result to the waiters and ends the work. */
 void fetch_work_done(struct fetch_work *work, enum err err);
+
+/* ERR_OK: ours, opened as far as that goes without the root key; into `fresh`. */
+MUST_USE enum err fetch_work_judge(struct fetch_work *work, const struct keymanager_key *key);
+
+/* On with a key that lives. */
+void fetch_work_go_on(struct fetch_work *work);
+/* Is the key that held the object before to be asked for, too? Then fetch_work_go_on comes after
+ * it. */
+bool fetch_work_has_old(const struct fetch_work *work);
+void fetch_work_get_old(struct fetch_work *work);
 
 /* The key manager did not answer or did not want to: what is kept is served where that is allowed
  * (design D13). Ends the work. */
@@ -48,6 +72,8 @@ void fetch_work_log(const struct fetch_work *work, const char *event, const char
 
 /* It shows no key of that id: missing, if it shows the root key (design D12). Ends the work. */
 void fetch_work_absent(struct fetch_work *work);
+/* Is the end of the key that was asked for the end of the cached object? */
+bool fetch_work_is_over(struct fetch_work *work, const struct keymanager_key *key);
 /* It tells that the key is destroyed; `key` NULL where it tells no more. Ends the work. */
 void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *key);
 

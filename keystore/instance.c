@@ -8,6 +8,7 @@
 #include "keystore/fact.h"
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
+#include "keystore/migration.h"
 #include "keystore/missing.h"
 #include "keystore/rewrap.h"
 #include "keystore/survey.h"
@@ -74,6 +75,7 @@ enum err instance_new(struct instance **out, struct keystore *keystore,
 		TRY(ledger_care_new(&instance->care, instance));
 		TRY(survey_new(&instance->survey, instance));
 		TRY(rewrap_new(&instance->rewrap, instance));
+		TRY(migration_new(&instance->migration, instance));
 		TRY(instance_load_facts(instance));
 	}
 	*out = instance;
@@ -90,6 +92,7 @@ void instance_free(struct instance *instance)
 	background_free(instance->background);
 	rewrap_free(instance->rewrap);
 	survey_free(instance->survey);
+	migration_free(instance->migration);
 	ledger_care_free(instance->care);
 	ledger_free(instance->ledger);
 	keymanager_free(instance->keymanager);
@@ -163,6 +166,13 @@ bool instance_in_grace(const struct instance *instance)
 	uint64_t grace_ms = 1000ull * instance->keystore->settings.outage_grace_s;
 
 	return instance->poll_good_ms == 0 || clock_boot_ms() < instance->poll_good_ms + grace_ms;
+}
+
+int64_t instance_ledger_since(const struct instance *instance)
+{
+	enum { OVERLAP_S = 120 }; /* our clock and the service's, and what is listed late */
+
+	return instance->ledger_at > OVERLAP_S ? instance->ledger_at - OVERLAP_S : 0;
 }
 
 uint64_t instance_missing(const struct instance *instance)

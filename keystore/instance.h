@@ -11,6 +11,7 @@ struct ledger;
 struct ledger_care;
 struct rewrap;
 struct survey;
+struct migration;
 
 enum { INSTANCE_ROOT_LEN = 256 };
 
@@ -35,6 +36,7 @@ struct instance {
 	struct ledger_care *care; /* likewise */
 	struct rewrap *rewrap; /* likewise */
 	struct survey *survey; /* likewise */
+	struct migration *migration; /* likewise */
 
 	char root_key[INSTANCE_ROOT_LEN], other_root_key[INSTANCE_ROOT_LEN]; /* of the options */
 	struct instance_crk crks[KEYMANAGER_CRK_COUNT];
@@ -42,6 +44,7 @@ struct instance {
 	bool listed; /* one complete listing and ledger read since start (design D8) */
 	bool ledger_known; /* read in this or an earlier life (design D11) */
 	bool ledger_waited; /* it cannot be read soon in this life */
+	int64_t ledger_at; /* by the wall clock: all ledger records that were there then are read */
 	bool prepared; /* the key ring is there and can be listed */
 	bool rebuilt; /* the whole ring was seen in this life */
 	struct current *waiting; /* requests for which a poll is to say that the cache is current */
@@ -70,6 +73,8 @@ void instance_note_failed(struct instance *instance, enum err err, bool is_poll)
 bool instance_is_outage(const struct instance *instance, enum err err, bool is_poll);
 /* Resident copies may be served in an outage: outage-grace counts from the last good poll, too. */
 bool instance_in_grace(const struct instance *instance);
+/* What the ledger says that is not read yet was updated since then; 0: it may be anything. */
+int64_t instance_ledger_since(const struct instance *instance);
 uint64_t instance_missing(const struct instance *instance);
 /* Not known to be disabled or deleted. */
 bool instance_root_is_usable(const struct instance *instance, enum keymanager_crk crk);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/intent.h"
+#include "base/clock.h"
+#include "base/rand.h"
 
 enum err intent_encode(struct buf *out, const struct intent *intent)
 {
@@ -44,6 +46,41 @@ enum err intent_decode(struct intent *out, const uint8_t nonce[INTENT_NONCE_LEN]
 		!slice_copy_exact(intent.key_id.bytes, sizeof(intent.key_id.bytes), key_id))
 		return ERR_CORRUPT;
 	*out = intent;
+out:
+	return err;
+}
+
+enum err intent_leave_destroy(
+	struct cache_write *write, const struct object *object, const struct uid *key_id)
+{
+	struct intent intent = { .kind = INTENT_DESTROY,
+		.instance = object->instance,
+		.uid = object->uid,
+		.key_id = *key_id,
+		.time = clock_wall_seconds() };
+	struct buf body;
+	enum err err;
+
+	buf_init(&body, INTENT_LEN_MAX);
+	rand_bytes(intent.nonce, sizeof(intent.nonce));
+	TRY(intent_encode(&body, &intent));
+	TRY(cache_put_intent(write, intent.nonce, buf_slice(&body)));
+out:
+	buf_free(&body);
+	return err;
+}
+
+enum err intent_leave_others(
+	struct cache_write *write, const struct object *object, const struct uid *gone)
+{
+	const struct uid *ids[] = { &object->uid, &object->key_id };
+	enum err err = ERR_OK;
+
+	if (!object_is_moved(object))
+		return ERR_OK;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (!uid_equal(ids[i], gone))
+			TRY(intent_leave_destroy(write, object, ids[i]));
 out:
 	return err;
 }

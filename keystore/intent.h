@@ -7,7 +7,7 @@
 #define KEYSTORE_INTENT_H
 
 #include "base/buf.h"
-#include "keystore/object.h"
+#include "keystore/cache.h"
 
 enum intent_kind {
 	INTENT_CREATE = 1, /* a standard key of that nonce may exist */
@@ -21,7 +21,8 @@ struct intent {
 	uint8_t nonce[INTENT_NONCE_LEN];
 	struct instance_id instance;
 	int64_t time; /* seconds */
-	struct uid uid, key_id; /* INTENT_DESTROY */
+	struct uid uid; /* INTENT_DESTROY; INTENT_CREATE of a key for an object that is moved */
+	struct uid key_id; /* INTENT_DESTROY */
 	bool compromise; /* INTENT_DESTROY */
 	int64_t dates[OBJECT_DATE_COUNT]; /* INTENT_DESTROY */
 	struct slice record; /* INTENT_LEDGER: encoded */
@@ -31,5 +32,12 @@ MUST_USE enum err intent_encode(struct buf *out, const struct intent *intent);
 /* Slices point into the body. */
 MUST_USE enum err intent_decode(
 	struct intent *out, const uint8_t nonce[INTENT_NONCE_LEN], struct slice body);
+
+/* In a write: another standard key of the object is to be deleted, by resolve.c. */
+MUST_USE enum err intent_leave_destroy(
+	struct cache_write *write, const struct object *object, const struct uid *key_id);
+/* The standard keys that may still hold a moved object, but for the one that is gone. */
+MUST_USE enum err intent_leave_others(
+	struct cache_write *write, const struct object *object, const struct uid *gone);
 
 #endif

@@ -305,6 +305,36 @@ bool keystore_is_older(const struct keystore *keystore, const struct object *obj
 MUST_USE enum err keystore_close_start(struct keystore_pending **out, struct keystore *keystore,
 	void (*on_closed)(void *ctx), void *ctx);
 
+/*
+ * Migration to another root key (design D8): root-key is the new one, other-root-key the old one.
+ * Starts it, or gives one under way another rate; an unfinished one goes on by itself after a
+ * restart. `delete_old`: the second step, which deletes the keys that nothing points to any more.
+ * ERR_STATE and a sentence: not now. rate: keys in a second; 0: KEYSTORE_MIGRATION_RATE.
+ */
+enum { KEYSTORE_MIGRATION_RATE = 20, KEYSTORE_MIGRATION_FAILED_MAX = 16 };
+MUST_USE enum err keystore_migrate(struct keystore *keystore, const struct instance_id *instance,
+	bool delete_old, uint32_t rate, char why[300]);
+void keystore_migration_stop(struct keystore *keystore, const struct instance_id *instance);
+struct keystore_migration_status {
+	const char *stage; /* "none", what is done now, or how far it was brought */
+	bool running;
+	uint64_t moved, deleted; /* in this run */
+	uint64_t looked, failed; /* of the walk under way, or the last one */
+	unsigned per_mille;
+	enum err waiting; /* for the key manager, and why; ERR_OK: it goes on */
+	struct uid failed_keys[KEYSTORE_MIGRATION_FAILED_MAX];
+	size_t failed_count;
+	enum err err; /* of the last run */
+};
+void keystore_migration_status(
+	const struct keystore *keystore, size_t i, struct keystore_migration_status *out);
+/* Old keys that the second step would delete, as far as the cache knows; the first `max` by id. */
+struct keystore_old_key {
+	struct uid uid, key_id;
+};
+MUST_USE enum err keystore_old_keys(struct keystore *keystore, const struct instance_id *instance,
+	struct keystore_old_key *out, size_t max, uint64_t *count);
+
 /* For replication's reading of log and snapshot, and kmipctl's lists. */
 struct cache *keystore_cache(struct keystore *keystore);
 

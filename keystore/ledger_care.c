@@ -27,10 +27,12 @@ struct ledger_care {
 	struct sm sm;
 	struct loop_timer *timer;
 	struct keystore_pending *work;
+	bool rewrite; /* a compaction of what another root key wraps, likewise */
 	bool wanted; /* a checkpoint, as soon as the work under way is over */
 	int64_t checkpoint_due, compaction_due; /* wall clock, since they outlast a restart */
 	struct ledger_fill_counts counts;
 	enum err err;
+	enum err rewrite_err; /* of the last compaction */
 };
 
 /* A tenth either way, so that two nodes do not begin in step. */
@@ -84,6 +86,7 @@ static void care_on_compacted(void *ctx, enum err err, size_t deleted)
 
 	(void) deleted;
 	care->work = NULL;
+	care->rewrite_err = err;
 	care->compaction_due = clock_wall_seconds() + jittered(COMPACTION_INTERVAL_S);
 	sm_move(&care->sm, CARE_RESTING, err_name(err));
 	care_poke(care);
@@ -94,7 +97,8 @@ static enum err care_start_compaction(struct ledger_care *care)
 {
 	enum err err;
 
-	TRY(compaction_start(&care->work, care->instance, care_on_compacted, care));
+	TRY(compaction_start(&care->work, care->instance, care->rewrite, care_on_compacted, care));
+	care->rewrite = false;
 	sm_move(&care->sm, CARE_COMPACTION, "due");
 out:
 	return err;
@@ -125,7 +129,7 @@ static void care_poke(struct ledger_care *care)
 		return;
 	if (care->wanted || (periodic && now >= care->checkpoint_due))
 		err = care_start_checkpoint(care);
-	else if (now >= care->compaction_due)
+	else if (care->rewrite || now >= care->compaction_due)
 		err = care_start_compaction(care);
 	if (err != ERR_OK) {
 		log_warning("ledger-care-failed", "instance=%s error=%s", care->instance->id.text,
@@ -233,6 +237,15 @@ enum err ledger_care_compact(struct ledger_care *care)
 	return ERR_OK;
 }
 
+enum err ledger_care_rewrite(struct ledger_care *care)
+{
+	if (care->sm.state == CARE_WAITING)
+		return ERR_STATE;
+	care->rewrite = true;
+	care_poke(care);
+	return ERR_OK;
+}
+
 void ledger_care_reload(struct ledger_care *care)
 {
 	int64_t latest = clock_wall_seconds() + care->instance->keystore->settings.checkpoint_s;
@@ -244,9 +257,11 @@ void ledger_care_reload(struct ledger_care *care)
 
 void ledger_care_status(const struct ledger_care *care, struct ledger_care_status *out)
 {
-	*out = (struct ledger_care_status){ .running = care->work != NULL || care->wanted,
+	*out = (struct ledger_care_status){ .running = care->work != NULL || care->wanted ||
+						       care->rewrite,
 		.counts = care->counts,
-		.err = care->err };
+		.err = care->err,
+		.rewrite_err = care->rewrite_err };
 	if (care->sm.state == CARE_CHECKPOINT)
 		out->counts = checkpoint_counts(care->work);
 }

@@ -17,9 +17,10 @@ enum {
 };
 
 struct ledger_care_status {
-	bool running;
+	bool running; /* something is under way, or about to be */
 	struct ledger_fill_counts counts; /* of the checkpoint under way, else of the last one */
 	enum err err; /* of the last one */
+	enum err rewrite_err; /* of the last compaction */
 };
 
 MUST_USE enum err ledger_care_new(struct ledger_care **out, struct instance *instance);
@@ -30,6 +31,9 @@ void ledger_care_begin(struct ledger_care *care);
 MUST_USE enum err ledger_care_checkpoint(struct ledger_care *care);
 /* A compaction now, if there is reason; for tests of it. */
 MUST_USE enum err ledger_care_compact(struct ledger_care *care);
+/* A compaction now, of what is wrapped with another root key than the configured one, and of
+ * nothing else. ERR_STATE. */
+MUST_USE enum err ledger_care_rewrite(struct ledger_care *care);
 void ledger_care_status(const struct ledger_care *care, struct ledger_care_status *out);
 /* keystore_poke_closed is called whenever a running care comes to rest. */
 void ledger_care_reload(struct ledger_care *care);

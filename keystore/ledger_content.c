@@ -27,7 +27,10 @@ enum err ledger_content_merge(
 	struct ledger_content *content, struct cache_write *write, struct arena *arena)
 {
 	struct keystore_pending *flow = content->flow;
-	struct ledger_note note = { .id = content->id, .instance = flow->instance->id }, before;
+	struct ledger_note note = { .id = content->id,
+		.instance = flow->instance->id,
+		.crk = flow->instance->crks[content->crk].id };
+	struct ledger_note before;
 	struct record *records;
 	size_t count;
 	enum err err;

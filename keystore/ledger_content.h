@@ -10,6 +10,7 @@ struct ledger_content {
 	struct keystore_pending *flow; /* in whose commit this is */
 	struct uid id; /* of the ledger record */
 	struct slice plain;
+	enum keymanager_crk crk; /* the root key that it is wrapped with */
 	bool is_new; /* out: not known here before */
 };
 /* All are decoded before the first is put. ERR_CORRUPT, ERR_VERSION: nothing may be kept. */

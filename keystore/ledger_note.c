@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 enum {
-	NOTE_VERSION = 1,
+	NOTE_VERSION = 2,
 	COVER_NAME_BYTES = 24, /* of SHA-256(record key): a fact's name is short */
 	COVER_NAME_LEN = CACHE_FACT_NAME_LEN_MAX + 1,
 	UID_LEN = 16
@@ -133,8 +133,8 @@ out:
 	return err;
 }
 
-/* ---- notes: version, newer, instance, plain length (4), then each record key (16-bit length)
- * and the beginning of its trace's hash (8) ---- */
+/* ---- notes: version, newer, root key (16), instance, plain length (4), then each record key
+ * (16-bit length) and the beginning of its trace's hash (8) ---- */
 
 static enum err note_entry(struct cache_write *write, struct arena *arena, struct ledger_note *note,
 	struct slice bytes, struct buf *value)
@@ -176,6 +176,7 @@ enum err ledger_note_put(struct cache_write *write, struct arena *arena,
 	}
 	TRY(buf_append_u8(&value, NOTE_VERSION));
 	TRY(buf_append_u8(&value, note.newer));
+	TRY(buf_append(&value, slice_of(note.crk.bytes, UID_LEN)));
 	TRY(buf_append_bytes16(&value, instance_id_slice(&note.instance)));
 	TRY(buf_append_be32(&value, (uint32_t) plain.len));
 	TRY(buf_append(&value, buf_slice(&keys)));
@@ -195,6 +196,7 @@ enum err ledger_note_parse(struct ledger_note *out, const struct uid *id, struct
 	*out = (struct ledger_note){ .id = *id, .keys = cursor_of(value) };
 	TRY(cursor_u8(&out->keys) == NOTE_VERSION ? ERR_OK : ERR_CORRUPT);
 	out->newer = cursor_u8(&out->keys) != 0;
+	(void) slice_copy_exact(out->crk.bytes, UID_LEN, cursor_bytes(&out->keys, UID_LEN));
 	instance = cursor_bytes16(&out->keys, INSTANCE_ID_LEN_MAX);
 	out->plain_len = cursor_be32(&out->keys);
 	TRY(out->keys.bad ? ERR_CORRUPT : ERR_OK);
@@ -327,5 +329,30 @@ enum err ledger_note_lose(
 		TRY(lose_entry(write, entry.record_key, &cover, lost));
 	}
 out:
+	return err;
+}
+
+struct others {
+	const struct instance_id *instance;
+	const struct uid *crk;
+	uint64_t count;
+};
+
+static enum err others_visit(void *ctx, struct ledger_note *note)
+{
+	struct others *others = ctx;
+
+	others->count += !note->newer && instance_id_equal(&note->instance, others->instance) &&
+			 !uid_equal(&note->crk, others->crk);
+	return ERR_OK;
+}
+
+enum err ledger_note_count_others(uint64_t *out, struct cache_read *read,
+	const struct instance_id *instance, const struct uid *crk)
+{
+	struct others others = { .instance = instance, .crk = crk };
+	enum err err = ledger_note_walk(read, NULL, others_visit, &others);
+
+	*out = others.count;
 	return err;
 }

@@ -14,6 +14,7 @@
 struct ledger_note {
 	struct uid id;
 	struct instance_id instance;
+	struct uid crk; /* the root key that it is wrapped with; zero: not known */
 	bool newer; /* holds a record of a newer release: not ours to rewrite */
 	uint32_t plain_len;
 	struct cursor keys; /* ledger_note_next; borrows from the read */
@@ -37,6 +38,9 @@ bool ledger_note_next(struct ledger_note *note, struct ledger_note_entry *out);
 /* Walks all notes, of every instance; those behind `after` (NULL: from the start). */
 MUST_USE enum err ledger_note_walk(struct cache_read *read, const struct uid *after,
 	enum err (*visit)(void *ctx, struct ledger_note *note), void *ctx);
+/* How many of the instance's are wrapped with another root key than that, and may be rewritten. */
+MUST_USE enum err ledger_note_count_others(uint64_t *out, struct cache_read *read,
+	const struct instance_id *instance, const struct uid *crk);
 /*
  * The ledger record is gone: forgets it. What counted on it counts on another one that holds the
  * same trace; `lost` says how many found none and are in the caches only now.

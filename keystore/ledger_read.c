@@ -12,6 +12,7 @@ struct ledger_read {
 	struct envelope envelope;
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
 	struct slice plain;
+	enum keymanager_crk crk;
 	bool is_new; /* not known before */
 	void (*on_read)(void *ctx, enum err err);
 	void *ctx;
@@ -38,9 +39,10 @@ static void read_finish(struct ledger_read *reading, enum err err)
 static enum err read_write(void *ctx, struct cache_write *write, struct arena *arena)
 {
 	struct ledger_read *reading = ctx;
-	struct ledger_content content = {
-		.flow = &reading->flow, .id = reading->id, .plain = reading->plain
-	};
+	struct ledger_content content = { .flow = &reading->flow,
+		.id = reading->id,
+		.plain = reading->plain,
+		.crk = reading->crk };
 	enum err err;
 
 	TRY(ledger_content_merge(&content, write, arena));
@@ -88,6 +90,7 @@ static void read_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 		return;
 	}
 	TRY(result->err);
+	reading->crk = result->crk;
 	TRY(sealing_open(&reading->plain, reading->flow.arena, &sealing, reading->envelope.sealed));
 	TRY(flow_commit(&reading->flow, read_write, read_on_committed));
 out:

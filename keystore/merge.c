@@ -38,30 +38,43 @@ static void join_instance(struct object *out, const struct object *a, const stru
 	out->instance = order < 0 ? a->instance : b->instance;
 }
 
+/* Which standard key holds it: hash and wrapped form are that one's alone (design D8). */
+static void join_key_id(struct object *out, const struct object *a, const struct object *b)
+{
+	int order = object_key_compare(a, b);
+
+	if (order == 0)
+		order = stamp_compare(a->moved, b->moved);
+	out->key_id = order > 0 ? a->key_id : b->key_id;
+	out->moved = order > 0 ? a->moved : b->moved;
+}
+
+static bool has_material_of(const struct object *merged, const struct object *from)
+{
+	return from->has_material && object_key_compare(merged, from) == 0;
+}
+
+static bool disputed_of(const struct object *merged, const struct object *from)
+{
+	return from->disputed && object_key_compare(merged, from) == 0;
+}
+
+/* After the key was joined. */
 static void join_hash(struct object *out, const struct object *a, const struct object *b)
 {
 	int order = bytes_compare(a->envelope_hash, b->envelope_hash, sizeof(a->envelope_hash));
-	const struct object *from = a->has_material ? a : b;
+	bool from_a = has_material_of(out, a), from_b = has_material_of(out, b);
+	const struct object *from = from_a ? a : b;
 
-	if (a->has_material && b->has_material) {
-		out->quarantined |= order != 0;
+	out->disputed = disputed_of(out, a) || disputed_of(out, b);
+	if (!from_a && !from_b)
+		return;
+	if (from_a && from_b) {
+		out->disputed |= order != 0;
 		from = order < 0 ? a : b;
 	}
-	out->has_material = from->has_material;
+	out->has_material = true;
 	bytes_copy(out->envelope_hash, from->envelope_hash, sizeof(out->envelope_hash));
-}
-
-static void join_key_id(struct object *out, const struct object *a, const struct object *b)
-{
-	int order = stamp_compare(a->moved, b->moved);
-
-	/* Without a date of the move, an id of its own says more than the uid. */
-	if (order == 0)
-		order = !uid_equal(&a->key_id, &a->uid) - !uid_equal(&b->key_id, &b->uid);
-	if (order == 0)
-		order = bytes_compare(a->key_id.bytes, b->key_id.bytes, sizeof(a->key_id.bytes));
-	out->key_id = order > 0 ? a->key_id : b->key_id;
-	out->moved = order > 0 ? a->moved : b->moved;
 }
 
 /* ---- life and death ---- */
@@ -86,12 +99,12 @@ static int wrapped_compare(const struct object_wrapped *a, const struct object_w
 	return order != 0 ? order : bytes_compare(a->nonce, b->nonce, sizeof(a->nonce));
 }
 
-/* The wrapped form that a record brings to the merged one: none unless it is of the same epoch and
- * the same envelope. */
+/* The wrapped form that a record brings to the merged one: none unless it is of the same epoch, the
+ * same key and the same envelope. */
 static const struct object_wrapped *wrapped_for(
 	const struct object *merged, const struct object *from)
 {
-	bool matches = death_compare(merged, from) == 0 && from->has_material &&
+	bool matches = death_compare(merged, from) == 0 && has_material_of(merged, from) &&
 		       bytes_compare(merged->envelope_hash, from->envelope_hash,
 			       sizeof(merged->envelope_hash)) == 0;
 

@@ -11,6 +11,55 @@ bool object_epoch_is_dead(uint64_t epoch)
 	return epoch != 0 && epoch % 2 == 0;
 }
 
+bool object_is_quarantined(const struct object *object)
+{
+	return object->quarantined || object->disputed;
+}
+
+bool object_is_moved(const struct object *object)
+{
+	return !uid_equal(&object->key_id, &object->uid);
+}
+
+enum { STAMP_COUNTER_BITS = 16, MS = 1000 };
+
+struct stamp object_moved_at(int64_t created)
+{
+	return (struct stamp){ .time = (uint64_t) (created > 0 ? created : 1) * MS
+				       << STAMP_COUNTER_BITS };
+}
+
+bool object_is_let_go(const struct object *object)
+{
+	return (object->moved.time & 1) != 0;
+}
+
+bool object_ends_with_old(const struct object *object, int64_t deletion)
+{
+	return object_is_moved(object) && !object_is_let_go(object) && deletion > 0 &&
+	       object->moved.time >> STAMP_COUNTER_BITS <= (uint64_t) deletion * MS;
+}
+
+void object_let_go(struct object *object)
+{
+	object->moved.time |= 1;
+}
+
+int object_key_compare(const struct object *a, const struct object *b)
+{
+	struct stamp left = { .time = a->moved.time >> STAMP_COUNTER_BITS, .node = a->moved.node };
+	struct stamp right = { .time = b->moved.time >> STAMP_COUNTER_BITS, .node = b->moved.node };
+	int order = stamp_compare(left, right);
+
+	/* Without a date of the move, an id of its own says more than the uid. */
+	if (order == 0)
+		order = object_is_moved(a) - object_is_moved(b);
+	if (order == 0)
+		order = slice_compare(slice_of(a->key_id.bytes, sizeof(a->key_id.bytes)),
+			slice_of(b->key_id.bytes, sizeof(b->key_id.bytes)));
+	return order;
+}
+
 uint64_t object_epoch_of(int64_t deletion_date, bool deleted)
 {
 	return deletion_date <= 0 ? 0 : 2 * (uint64_t) deletion_date + (deleted ? 0 : 1);

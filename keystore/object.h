@@ -72,13 +72,14 @@ struct object {
 	struct uid uid;
 	struct uid key_id; /* the standard key that holds it now; equals uid but after a migration
 			      (design D8) */
-	struct stamp moved; /* orders key_id; zero before a migration, else made from the creation
-			       date of the key that key_id names, so that all nodes agree */
+	struct stamp moved; /* orders key_id; zero before a migration, else object_moved_at of the
+			       key that key_id names, so that all nodes agree */
 	struct instance_id instance;
 	uint32_t type; /* KMIP Object Type */
 	uint32_t format; /* KMIP Key Format Type in which the material's bytes are to be read */
 	bool has_material; /* false: only a tombstone is known */
-	uint8_t envelope_hash[32]; /* SHA-256 of the original envelope; never changes (design D6) */
+	uint8_t envelope_hash[32]; /* SHA-256 of the original envelope of the key that key_id names;
+				      never changes (design D6) */
 	struct object_wrapped wrapped;
 
 	enum object_life life;
@@ -90,8 +91,9 @@ struct object {
 			   (design D12). One-way: a merge keeps it only if both sides say so, hence
 			   a record that does not know (a tombstone for a key never seen) says true
 			 */
-	bool quarantined; /* two records disagreed on envelope_hash or another identity field: not
-			     served until read again */
+	bool quarantined; /* two records disagreed on an identity field: not served until read again
+			   */
+	bool disputed; /* likewise, on envelope_hash; of the key that key_id names */
 	int64_t dates[OBJECT_DATE_COUNT];
 	int64_t last_change; /* the latest wins */
 	struct object_attribute *attributes; /* sorted by name, then added */
@@ -127,6 +129,21 @@ enum object_state object_state(
  * deletion date. */
 uint64_t object_epoch_of(int64_t deletion_date, bool deleted);
 bool object_epoch_is_dead(uint64_t epoch);
+
+bool object_is_quarantined(const struct object *object);
+
+/* Does a key with an id of its own hold it, after a migration (design D8)? */
+bool object_is_moved(const struct object *object);
+/* `moved` for a key that was created then. Its lowest bit is set once the keys before it may go:
+ * until then the end of one of them is the object's end. */
+struct stamp object_moved_at(int64_t created);
+/* Would the end of the key of its own uid, deleted then, be its end, though another one holds it?
+ * One that was gone before that one was made was let go in an earlier migration. */
+bool object_ends_with_old(const struct object *object, int64_t deletion);
+bool object_is_let_go(const struct object *object);
+void object_let_go(struct object *object);
+/* Which of two records names the key that counts; the lowest bit apart. 0: the same key. */
+int object_key_compare(const struct object *a, const struct object *b);
 
 /* The live instance with that name and visible index; NULL when there is none. Borrowed. */
 const struct object_attribute *object_attribute_find(

@@ -40,7 +40,7 @@ static void merge_note_closed(struct merge *merge, const struct object *object)
 {
 	struct object *noted = &merge->closed[merge->closed_count];
 
-	if (!object->dead && !object->quarantined)
+	if (!object->dead && !object_is_quarantined(object))
 		return;
 	noted->uid = object->uid;
 	noted->instance = object->instance;

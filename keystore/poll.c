@@ -121,6 +121,7 @@ static void poll_succeed(struct poll *poll, const struct sweep_counts *counts)
 		return;
 	instance->unclaimed += counts->found;
 	poll->window_from = poll->begun;
+	instance->ledger_at = poll->begun;
 	poll_save(poll);
 }
 
@@ -256,7 +257,7 @@ static enum err poll_load(struct poll *poll)
 	polled_fact(name, &poll->instance->id);
 	err = fact_get(poll->instance->keystore, name, value);
 	if (err == ERR_OK && text_u64(&from, slice_text(value), INT64_MAX) == ERR_OK)
-		poll->saved = (int64_t) from;
+		poll->saved = poll->instance->ledger_at = (int64_t) from;
 	poll->window_from = poll->saved != 0 ? poll->saved : clock_wall_seconds();
 	return err == ERR_MISS ? ERR_OK : err;
 }

@@ -17,7 +17,8 @@ enum {
 	FLAG_DEAD = 4,
 	FLAG_UNCLAIMED = 8,
 	FLAG_QUARANTINED = 16,
-	FLAG_ALL = 31
+	FLAG_DISPUTED = 32,
+	FLAG_ALL = 63
 };
 
 /* ---- what holds in every record, whoever wrote it ---- */
@@ -134,7 +135,8 @@ static uint8_t object_flags(const struct object *object)
 			  (object->compromised ? FLAG_COMPROMISED : 0) |
 			  (object->dead ? FLAG_DEAD : 0) |
 			  (object->unclaimed ? FLAG_UNCLAIMED : 0) |
-			  (object->quarantined ? FLAG_QUARANTINED : 0));
+			  (object->quarantined ? FLAG_QUARANTINED : 0) |
+			  (object->disputed ? FLAG_DISPUTED : 0));
 }
 
 static enum err put_object_head(struct buf *out, const struct object *object)
@@ -281,6 +283,7 @@ static void get_object_head(struct cursor *cursor, struct object *object)
 	object->dead = (flags & FLAG_DEAD) != 0;
 	object->unclaimed = (flags & FLAG_UNCLAIMED) != 0;
 	object->quarantined = (flags & FLAG_QUARANTINED) != 0;
+	object->disputed = (flags & FLAG_DISPUTED) != 0;
 	life = cursor_u8(cursor);
 	object->life = life <= OBJECT_DEACTIVATED ? (enum object_life) life : OBJECT_PRE_ACTIVE;
 	if (life > OBJECT_DEACTIVATED)

@@ -146,6 +146,8 @@ static enum err resolve_write_tombstone(void *ctx, struct cache_write *write, st
 	if (err == ERR_MISS)
 		return cache_delete_intent(write, intent->nonce);
 	TRY(err);
+	if (!object->dead)
+		TRY(intent_leave_others(write, object, &intent->key_id));
 	record.object = *object;
 	stamps_see(resolve->flow.keystore, &record);
 	TRY(object_apply(&record.object, arena, &change, flow_stamp(&resolve->flow), NULL));

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keystore/absent.h"
+#include "keystore/alias.h"
 #include "keystore/envelope.h"
 #include "keystore/checkpoint.h"
 #include "keystore/fetch.h"
@@ -75,6 +76,7 @@ struct page {
 	struct cache_read *read;
 	struct arena *arena;
 	int64_t now;
+	struct uid uid; /* of the object that the key judged last holds */
 };
 
 struct intent_search {
@@ -107,12 +109,29 @@ static bool page_may_adopt(
 	return cache_walk_intents(page->read, intent_compare, &search) == ERR_OK && !search.found;
 }
 
+/* A key that does not hold the object, or not any more: made by a migration, or before it. */
+static enum sweep_action page_judge_other(
+	const struct page *page, const struct keymanager_key *key, const struct object *object)
+{
+	bool ends_it =
+		uid_equal(&key->id, &object->uid) && object_ends_with_old(object, key->deletion);
+
+	if (flow_key_is_dead(key))
+		return !object->dead && ends_it ? SWEEP_LOOK_AGAIN : SWEEP_NOTHING;
+	/* Left over of a destroyed one: it is to be deleted, once it was proved to be ours. */
+	return object->dead && page->sweep->options.objects ? SWEEP_ADOPT : SWEEP_NOTHING;
+}
+
 static enum sweep_action page_judge_object(
 	struct page *page, const struct keymanager_key *key, const uint8_t *nonce)
 {
 	struct object *object;
-	enum err err = cache_get_object(page->read, page->arena, &key->id, &object);
+	enum err err = alias_get_object(page->read, page->arena, &key->id, &object);
 
+	if (err == ERR_OK)
+		page->uid = object->uid;
+	if (err == ERR_OK && !uid_equal(&object->key_id, &key->id))
+		return page_judge_other(page, key, object);
 	page->sweep->counts.objects++;
 	if (err != ERR_OK)
 		return page_may_adopt(page, key, nonce) ? SWEEP_ADOPT : SWEEP_NOTHING;
@@ -165,6 +184,8 @@ static enum sweep_action page_judge(struct page *page, const struct keymanager_k
 		return SWEEP_NOTHING;
 	if (kind == ENVELOPE_LEDGER)
 		return page_judge_ledger(page, key);
+	if (page->sweep->options.only_ledger)
+		return SWEEP_NOTHING;
 	return page_judge_object(page, key, nonce);
 }
 
@@ -178,11 +199,14 @@ static enum err sweep_judge(struct sweep *sweep, const struct keymanager_listed 
 	TRY(arena_new(&page.arena, FLOW_ARENA_LEN_MAX));
 	TRY(cache_read_begin(&page.read, sweep->flow.keystore->cache));
 	for (size_t i = 0; i < result->count && i < KEYMANAGER_LIST_MAX; i++) {
-		struct sweep_entry entry = { .action = page_judge(&page, &result->keys[i]),
-			.id = result->keys[i].id };
+		struct sweep_entry entry = { .id = result->keys[i].id };
 
-		arena_reset(page.arena);
+		page.uid = entry.id;
+		entry.action = page_judge(&page, &result->keys[i]);
 		absent_see(sweep->absent, &entry.id);
+		if (entry.action == SWEEP_LOOK_AGAIN)
+			entry.id = page.uid;
+		arena_reset(page.arena);
 		if (entry.action != SWEEP_NOTHING)
 			sweep->entries[sweep->entry_count++] = entry;
 	}
@@ -263,10 +287,12 @@ static enum err sweep_read(struct sweep *sweep, struct sweep_slot *slot)
 	if (entry->action == SWEEP_READ_LEDGER)
 		TRY(ledger_read_start(
 			&slot->work, sweep->flow.instance, &entry->id, sweep_on_read, slot));
+	else if (entry->action == SWEEP_LOOK_AGAIN)
+		TRY(fetch_again_start(
+			&slot->work, sweep->flow.instance, &entry->id, sweep_on_read, slot));
 	else
 		TRY(fetch_adopt_start(&slot->work, sweep->flow.instance, &entry->id,
-			entry->action == SWEEP_ADOPT && !sweep->options.rebuild, sweep_on_read,
-			slot));
+			!sweep->options.rebuild, sweep_on_read, slot));
 	sweep->entry_next++;
 	sweep->running++;
 out:

@@ -32,6 +32,7 @@ struct sweep_options {
 	int64_t updated_since; /* 0: the whole ring */
 	bool deletions; /* instead of that, the latest deletions */
 	uint32_t call_ms; /* for one call; 0: FLOW_BACKGROUND_MS */
+	bool only_ledger; /* reads ledger records, and looks at nothing else */
 	bool objects; /* adopt unknown ones; else only ledger records and deaths */
 	bool rebuild; /* the cache was empty: what is found was in use before */
 	void (*on_done)(void *ctx, enum err err, const struct sweep_counts *counts);

@@ -18,7 +18,7 @@ void trace_begin(struct trace *trace, const struct record *cached, size_t len_ma
 	object->dead = false;
 	object->dead_epoch = 0;
 	object->dates[OBJECT_DATE_DESTROYED] = 0;
-	object->quarantined = false;
+	object->quarantined = object->disputed = false;
 }
 
 /* How many attributes from `next` on fit into the room. */

@@ -103,10 +103,10 @@ enum err keystore_read(struct keystore_view *view, const struct uid *uid, struct
 		return ERR_NOT_FOUND;
 	if (!object->has_material && !object->dead)
 		return ERR_AGAIN;
-	if (object->quarantined && !object->dead) {
+	if (object_is_quarantined(object) && !object->dead) {
 		if (view_find_proved(view, uid) == NULL)
 			return ERR_AGAIN;
-		object->quarantined = false;
+		object->quarantined = object->disputed = false;
 	}
 	*out = object;
 out:
@@ -133,7 +133,7 @@ enum err keystore_read_material(
 		*out = proved->material;
 		return ERR_OK;
 	}
-	if (object->quarantined)
+	if (object_is_quarantined(object))
 		return ERR_AGAIN;
 	if (proved == NULL && kek_table_vouch_of(table, &view->instance) <= now_ms) {
 		view_note(view, KEYSTORE_LOOKUP_UNVOUCHED);

@@ -130,7 +130,7 @@ static cJSON *key_json(
 	cJSON_AddStringToObject(json, "type", kmip_enum_name(KMIP_SET_OBJECT_TYPE, object->type));
 	add_date(json, "created", object->dates[OBJECT_DATE_INITIAL]);
 	cJSON_AddBoolToObject(json, "unclaimed", object->unclaimed);
-	cJSON_AddBoolToObject(json, "quarantined", object->quarantined);
+	cJSON_AddBoolToObject(json, "quarantined", object_is_quarantined(object));
 	cJSON_AddBoolToObject(json, "missing", is_missing(read, object));
 	add_version(json, keystore, object);
 	return json;

@@ -110,7 +110,7 @@ static struct world_view view_of(const struct record *record)
 	}
 	view.dead = object->dead;
 	view.compromised = object->compromised;
-	view.quarantined = object->quarantined;
+	view.quarantined = object_is_quarantined(object);
 	view.unclaimed = object->unclaimed;
 	view.life = object->life;
 	view.epoch = object->dead_epoch;

@@ -52,7 +52,7 @@ static enum err compact(size_t *deleted)
 	struct keystore_pending *pending;
 
 	world.answered = false;
-	cr_assert_eq(compaction_start(&pending, instance(), on_compacted, deleted), ERR_OK);
+	cr_assert_eq(compaction_start(&pending, instance(), false, on_compacted, deleted), ERR_OK);
 	world_until(&world, world_is_answered);
 	return world.err;
 }
@@ -121,7 +121,7 @@ Test(compaction, crash_while_deleting)
 	fake_service_fault(&world.service,
 		(struct fake_fault){
 			.call = FAKE_DELETE, .repeat = 1, .stall = true, .effect = true });
-	cr_assert_eq(compaction_start(&pending, instance(), on_compacted, &deleted), ERR_OK);
+	cr_assert_eq(compaction_start(&pending, instance(), false, on_compacted, &deleted), ERR_OK);
 	world_until(&world, is_deleting);
 	world_stop(&world);
 	world_start(&world);

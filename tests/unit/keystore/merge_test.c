@@ -115,7 +115,7 @@ Test(merge, tombstone_first)
 	cr_assert(out.object.has_material);
 	cr_assert_eq(out.object.wrapped.ciphertext.len, 0);
 	cr_assert_not(out.object.unclaimed);
-	cr_assert_not(out.object.quarantined);
+	cr_assert_not(object_is_quarantined(&out.object));
 	cr_assert_eq(out.object.type, 2);
 }
 
@@ -146,14 +146,14 @@ Test(merge, disagreement_quarantines)
 	b.object.envelope_hash[0] = 4;
 	b.object.wrapped.ciphertext = slice_text("other");
 	out = merge_once(&a, &b);
-	cr_assert(out.object.quarantined);
+	cr_assert(object_is_quarantined(&out.object));
 	cr_assert_eq(out.object.envelope_hash[0], 4);
 	cr_assert(slice_equal_text(out.object.wrapped.ciphertext, "other"));
 	out = merge_once(&out, &a);
-	cr_assert(out.object.quarantined);
+	cr_assert(object_is_quarantined(&out.object));
 	cr_assert_eq(instance_id_parse(&c.object.instance, slice_text("instance-b")), ERR_OK);
 	out = merge_once(&a, &c);
-	cr_assert(out.object.quarantined);
+	cr_assert(object_is_quarantined(&out.object));
 }
 
 /* A rewrapped form wins by the date of the root key's version, before any stamp. */

@@ -80,7 +80,10 @@ static inline void random_object(struct dice *dice, struct arena *arena, struct 
 	*object = (struct object){ .uid = { { 7 } }, .key_id = { { 7 } } };
 	if (dice_below(dice, 3) == 0)
 		object->key_id.bytes[0] = (uint8_t) (8 + dice_below(dice, 2));
-	object->moved = dice_below(dice, 2) == 0 ? (struct stamp){ 0 } : random_stamp(dice);
+	object->moved = dice_below(dice, 2) == 0 ? (struct stamp){ 0 }
+						 : object_moved_at(1 + dice_below(dice, 2));
+	if (dice_below(dice, 3) == 0)
+		object_let_go(object);
 	if (dice_below(dice, 4) != 0)
 		ASSERT(instance_id_parse(&object->instance,
 			       slice_text(dice_below(dice, 9) == 0 ? "instance-b"
@@ -94,6 +97,7 @@ static inline void random_object(struct dice *dice, struct arena *arena, struct 
 					       : object_epoch_is_dead(object->dead_epoch);
 	object->unclaimed = dice_below(dice, 2) == 0;
 	object->quarantined = dice_below(dice, 8) == 0;
+	object->disputed = dice_below(dice, 8) == 0;
 	for (size_t i = 0; i < OBJECT_DATE_COUNT; i++)
 		object->dates[i] = (int64_t) dice_below(dice, 4) - 1;
 	object->last_change = dice_below(dice, 4);

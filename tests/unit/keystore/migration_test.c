@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Migration to another root key (design D8): every object keeps its uid, bytes and life; lost
+ * answers, crashes, deaths meanwhile; and what may be deleted when. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include "base/clock.h"
+#include "keystore/instance.h"
+#include "keystore/keystore.h"
+#include "tests/harness/store_world.h"
+
+enum { KEYS = 12 };
+
+static struct world world;
+static const struct slice material = SLICE_LITERAL("0123456789abcdef0123456789abcdef");
+
+static void setup(void)
+{
+	world_make(&world);
+	world.settings.reconcile_s = 1;
+	world.settings.root_poll_s = 1;
+	world_start(&world);
+}
+
+static void teardown(void)
+{
+	world_remove(&world);
+}
+
+TestSuite(migration, .init = setup, .fini = teardown, .timeout = 120);
+
+/* ---- steps ---- */
+
+static enum err set_roots(const char *root, const char *other)
+{
+	struct keystore_roots roots = {
+		.instance = world.instances[0].id, .root_key = root, .other_root_key = other
+	};
+	bool changed;
+	enum err err = keystore_set_roots(world.keystore, &roots, &changed, world.why);
+
+	/* What the next start finds in its configuration. */
+	if (err == ERR_OK) {
+		world.instances[0].keymanager.root_key = root;
+		world.instances[0].keymanager.other_root_key = other;
+	}
+	return err;
+}
+
+static bool roots_are_known(struct world *in)
+{
+	struct keystore_instance_status status;
+
+	keystore_instance_status(in->keystore, 0, &status);
+	return status.root == KEYMANAGER_ROOT_ENABLED &&
+	       (status.other_root_key == NULL || status.other_root == KEYMANAGER_ROOT_ENABLED);
+}
+
+static bool is_rebuilt(struct world *in)
+{
+	const struct instance *instance = keystore_instance_of(in->keystore, &in->instances[0].id);
+
+	return instance->rebuilt;
+}
+
+/* The two reloads that come before. */
+static void exchange_roots(void)
+{
+	cr_assert_eq(set_roots("first-root", FAKE_SECOND_ROOT), ERR_OK, "%s", world.why);
+	world_until(&world, roots_are_known);
+	cr_assert_eq(set_roots(FAKE_SECOND_ROOT, "first-root"), ERR_OK, "%s", world.why);
+	world_until(&world, roots_are_known);
+	world_until(&world, is_rebuilt);
+}
+
+static struct keystore_migration_status status_now(void)
+{
+	struct keystore_migration_status status;
+
+	keystore_migration_status(world.keystore, 0, &status);
+	return status;
+}
+
+static bool is_over(struct world *in)
+{
+	(void) in;
+	return !status_now().running;
+}
+
+static enum err migrate_begin(bool delete_old)
+{
+	return keystore_migrate(
+		world.keystore, &world.instances[0].id, delete_old, 10000, world.why);
+}
+
+static void migrate(bool delete_old)
+{
+	cr_assert_eq(migrate_begin(delete_old), ERR_OK, "%s", world.why);
+	world_until(&world, is_over);
+}
+
+static void make_keys(struct uid *uids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		cr_assert_eq(world_create(&world, material), ERR_OK);
+		uids[i] = world.uid;
+	}
+}
+
+static size_t live_keys(void)
+{
+	return fake_service_count(&world.service, "kmip-instance-one-");
+}
+
+static struct object object_of(const struct uid *uid)
+{
+	struct object object;
+
+	cr_assert(world_object(&world, uid, &object));
+	return object;
+}
+
+static void start_again(void)
+{
+	world_start(&world);
+	world_until(&world, roots_are_known);
+	world_until(&world, is_rebuilt);
+}
+
+/* ---- tests ---- */
+
+/* Each object has a new key under the second root key, and the same uid, bytes, state, dates and
+ * attributes; the old keys are there until they are deleted in a step of its own. Then the first
+ * root key is needed no more, and a cold node finds everything. */
+Test(migration, moves_everything)
+{
+	struct uid uids[KEYS];
+	struct object before[KEYS];
+
+	make_keys(uids, KEYS);
+	cr_assert_eq(world_activate(&world, &uids[0]), ERR_OK);
+	cr_assert_eq(world_activate(&world, &uids[1]), ERR_OK);
+	cr_assert_eq(world_revoke(&world, &uids[1]), ERR_OK);
+	cr_assert_eq(world_tag(&world, &uids[2], "x-Name", 5), ERR_OK);
+	for (size_t i = 0; i < KEYS; i++)
+		before[i] = object_of(&uids[i]);
+	exchange_roots();
+	migrate(false);
+	cr_assert_str_eq(status_now().stage, "moved");
+	cr_assert_eq(status_now().moved, KEYS);
+	cr_assert_eq(status_now().failed, 0);
+	cr_assert_eq(live_keys(), 2 * KEYS, "the old ones are there");
+	for (size_t i = 0; i < KEYS; i++) {
+		struct object after = object_of(&uids[i]);
+
+		cr_assert(object_is_moved(&after));
+		cr_assert_eq(after.life, before[i].life);
+		cr_assert_eq(after.compromised, before[i].compromised);
+		cr_assert_eq(after.unclaimed, before[i].unclaimed);
+		cr_assert_eq(after.attribute_count, before[i].attribute_count);
+		for (size_t d = 0; d < OBJECT_DATE_COUNT; d++)
+			cr_assert_eq(after.dates[d], before[i].dates[d]);
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+	}
+	migrate(true);
+	cr_assert_str_eq(status_now().stage, "finished");
+	cr_assert_eq(status_now().deleted, KEYS);
+	cr_assert_eq(live_keys(), KEYS);
+	world.service.root = KEYMANAGER_ROOT_DISABLED;
+	cr_assert_eq(set_roots(FAKE_SECOND_ROOT, NULL), ERR_OK, "%s", world.why);
+	world_lose_cache(&world);
+	start_again();
+	for (size_t i = 0; i < KEYS; i++) {
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+		cr_assert_eq(object_of(&uids[i]).life, i == 1 ? before[i].life : before[i].life);
+		cr_assert_not(object_of(&uids[i]).unclaimed);
+	}
+	/* A standard key's own id is no object's. */
+	cr_assert_eq(world_fetch(&world, 0, &(struct uid){ { 0 } }, false), ERR_NOT_FOUND);
+	struct uid key_id = object_of(&uids[3]).key_id;
+	cr_assert_eq(world_fetch(&world, 0, &key_id, true), ERR_NOT_FOUND);
+}
+
+/* Without the second step a cold node finds one object for each pair of keys, none of them
+ * unclaimed. */
+Test(migration, cold_node_before_the_deletion)
+{
+	struct uid uids[KEYS];
+	struct keystore_instance_status status;
+
+	make_keys(uids, KEYS);
+	exchange_roots();
+	migrate(false);
+	world_lose_cache(&world);
+	start_again();
+	keystore_instance_status(world.keystore, 0, &status);
+	cr_assert_eq(status.unclaimed, 0);
+	for (size_t i = 0; i < KEYS; i++) {
+		cr_assert(object_is_moved(
+			&(struct object){ .uid = uids[i], .key_id = object_of(&uids[i]).key_id }));
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+	}
+}
+
+/* Lost answers: of what was made, one key holds the object; nothing is lost, and what was made
+ * twice is deleted with the old ones. */
+Test(migration, lost_answers)
+{
+	struct uid uids[KEYS];
+
+	make_keys(uids, KEYS);
+	exchange_roots();
+	for (unsigned i = 0; i < 3; i++)
+		fake_service_fault(&world.service, (struct fake_fault){ .call = FAKE_CREATE,
+							   .countdown = 2 * i,
+							   .repeat = 1,
+							   .err = ERR_AMBIGUOUS,
+							   .effect = true });
+	migrate(false);
+	cr_assert_str_eq(status_now().stage, "moved", "%s", status_now().stage);
+	cr_assert_eq(live_keys(), 2 * KEYS);
+	migrate(true);
+	cr_assert_eq(live_keys(), KEYS);
+	for (size_t i = 0; i < KEYS; i++)
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+}
+
+static size_t keys_made;
+
+static bool is_stuck(struct world *in)
+{
+	return in->service.key_count >= keys_made || is_over(in);
+}
+
+/* The process dies while keys are made: it goes on by itself, and every object is moved once. */
+Test(migration, dies_and_goes_on)
+{
+	struct uid uids[KEYS];
+
+	make_keys(uids, KEYS);
+	exchange_roots();
+	for (unsigned round = 0; round < 3; round++) {
+		fake_service_fault(&world.service, (struct fake_fault){ .call = FAKE_CREATE,
+							   .countdown = round,
+							   .repeat = 2,
+							   .stall = true,
+							   .effect = true });
+		if (round == 0)
+			cr_assert_eq(migrate_begin(false), ERR_OK);
+		/* As many as can be under way wait for an answer, or everything was done. */
+		keys_made = world.service.key_count + round + 2;
+		world_until(&world, is_stuck);
+		world_stop(&world);
+		world.service.fault_count = 0;
+		start_again();
+	}
+	world_until(&world, is_over);
+	if (status_now().err != ERR_OK || status_now().failed > 0)
+		migrate(false);
+	cr_assert_str_eq(status_now().stage, "moved");
+	migrate(true);
+	cr_assert_eq(live_keys(), KEYS);
+	for (size_t i = 0; i < KEYS; i++)
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+}
+
+static bool is_dead(struct world *in)
+{
+	struct object object;
+
+	return world_object(in, &in->uid, &object) && object.dead;
+}
+
+static bool none_is_left(struct world *in)
+{
+	return fake_service_count(&in->service, "kmip-instance-one-") == 0 &&
+	       world_intents(in) == 0;
+}
+
+/* Destroy of a moved object takes both keys; a cold node does not bring it back. */
+Test(migration, destroy_takes_both)
+{
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	exchange_roots();
+	migrate(false);
+	cr_assert_eq(live_keys(), 2);
+	cr_assert_eq(world_destroy(&world, &uid), ERR_OK);
+	cr_assert_eq(live_keys(), 0);
+	cr_assert_eq(world_fetch(&world, 0, &uid, true), ERR_DESTROYED);
+	world_lose_cache(&world);
+	start_again();
+	cr_assert_eq(world_fetch(&world, 0, &uid, true), ERR_DESTROYED);
+}
+
+/* The owner deletes one of the two keys: that is the object's end, and the other one goes too,
+ * until the old ones were let go. */
+Test(migration, owner_deletes_either_key)
+{
+	struct uid uids[2], key_id;
+
+	make_keys(uids, 2);
+	exchange_roots();
+	migrate(false);
+	fake_service_delete(&world.service, &uids[0], clock_wall_seconds());
+	world.uid = uids[0];
+	world_until(&world, is_dead);
+	key_id = object_of(&uids[1]).key_id;
+	fake_service_delete(&world.service, &key_id, clock_wall_seconds());
+	world.uid = uids[1];
+	world_until(&world, is_dead);
+	world_until(&world, none_is_left);
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(world_fetch(&world, 0, &uids[i], true), ERR_DESTROYED);
+}
