@@ -40,6 +40,13 @@ void admin_run(struct admin_call *call);
 void admin_key_list(struct admin_call *call);
 void admin_key_show(struct admin_call *call);
 void admin_key_forget(struct admin_call *call);
+/* Migration to another root key (admin_migrate.c). */
+void admin_migrate(struct admin_call *call);
+void admin_migration_status(struct admin_call *call);
+void admin_migration_stop(struct admin_call *call);
+void admin_old_keys(struct admin_call *call);
+/* How the migration of the i-th instance stands. */
+cJSON *admin_migration_json(struct keystore *keystore, size_t i);
 /* The commands on client registrations (admin_clients.c). */
 void admin_client_add(struct admin_call *call);
 void admin_client_list(struct admin_call *call);

@@ -55,6 +55,12 @@ static cJSON *instance_json(const struct keystore_instance_status *status)
 	cJSON_AddStringToObject(object, "root_key", status->root_key);
 	cJSON_AddStringToObject(object, "root_key_state", root_state_name(status->root));
 	add_root_version(object, status);
+	if (status->other_root_key != NULL) {
+		cJSON_AddStringToObject(object, "other_root_key", status->other_root_key);
+		cJSON_AddStringToObject(
+			object, "other_root_key_state", root_state_name(status->other_root));
+	}
+	cJSON_AddBoolToObject(object, "lacks_root_key", status->lacks_root);
 	cJSON_AddStringToObject(object, "key_ring", status->key_ring);
 	cJSON_AddBoolToObject(object, "reachable", status->health.reachable);
 	admin_add_ms_ago(object, "last_good_ms_ago", clock_boot_ms(), status->health.last_good_ms);
@@ -81,7 +87,9 @@ static void add_instances(cJSON *answer, struct keeper *keeper)
 	for (size_t i = 0; i < keystore_instance_count(keystore); i++) {
 		struct keystore_instance_status status;
 		keystore_instance_status(keystore, i, &status);
-		cJSON_AddItemToArray(list, instance_json(&status));
+		cJSON *instance = instance_json(&status);
+		cJSON_AddItemToObject(instance, "migration", admin_migration_json(keystore, i));
+		cJSON_AddItemToArray(list, instance);
 	}
 }
 
@@ -181,6 +189,10 @@ static const struct {
 	{ "rewrap", admin_rewrap },
 	{ "rewrap-status", admin_rewrap_status },
 	{ "rewrap-stop", admin_rewrap_stop },
+	{ "migrate", admin_migrate },
+	{ "migration-status", admin_migration_status },
+	{ "migration-stop", admin_migration_stop },
+	{ "old-keys", admin_old_keys },
 	{ "reload", command_reload },
 	{ "peer-cut", admin_peer_cut },
 	{ "peer-heal", admin_peer_heal },

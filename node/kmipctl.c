@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "node/kmipctl_ask.h"
+#include "node/kmipctl_migrate.h"
 #include "node/kmipctl_peer.h"
 #include "node/kmipctl_print.h"
 #include "node/kmipctl_rewrap.h"
@@ -220,6 +221,11 @@ static int run_reload(const struct arguments *arguments, const char *argument)
 static const struct command commands[] = {
 	{ { "status", NULL }, NULL, "node, peer, lag, key managers, counts", run_status },
 	{ { "instance", "list" }, NULL, "the instances (tenants) of this node", run_instance_list },
+	{ { "instance", "migrate" }, "INSTANCE",
+		"move its keys from other-root-key to root-key, with progress [--rate N] [--alone] "
+		"[--stop]; then delete the old ones: --delete-old --yes",
+		run_instance_migrate },
+	{ { "instance", "migration" }, "INSTANCE", "how far that is", run_instance_migration },
 	{ { "client", "add" }, "CERTIFICATE.pem",
 		"register a client certificate, on both nodes [--name NAME] [--instance INSTANCE]",
 		run_client_add },
@@ -298,8 +304,10 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		{ "name", required_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' },
 		{ "rate", required_argument, NULL, 'r' }, { "older", no_argument, NULL, 'o' },
 		{ "unclaimed", no_argument, NULL, 'u' }, { "missing", no_argument, NULL, 'm' },
-		{ "yes", no_argument, NULL, 'y' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+		{ "delete-old", no_argument, NULL, 'd' }, { "alone", no_argument, NULL, 'a' },
+		{ "stop", no_argument, NULL, 'S' }, { "yes", no_argument, NULL, 'y' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 } };
 	int option;
 	while ((option = getopt_long(argc, argv, "s:i:n:jh", options, NULL)) != -1) {
 		if (option == '?')
@@ -309,6 +317,9 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		arguments->name = option == 'n' ? optarg : arguments->name;
 		arguments->rate = option == 'r' ? optarg : arguments->rate;
 		arguments->older |= option == 'o';
+		arguments->delete_old |= option == 'd';
+		arguments->alone |= option == 'a';
+		arguments->stop |= option == 'S';
 		arguments->json |= option == 'j';
 		arguments->unclaimed |= option == 'u';
 		arguments->missing |= option == 'm';

@@ -13,6 +13,7 @@ enum { EXIT_USAGE = 2 };
 struct arguments {
 	const char *socket, *instance, *name, *rate;
 	bool json, unclaimed, missing, older, yes, help, version;
+	bool delete_old, alone, stop; /* of a migration */
 	char **words;
 	int word_count;
 };

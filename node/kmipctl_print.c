@@ -190,6 +190,21 @@ static void print_version(const cJSON *instance)
 	printf("\n");
 }
 
+/* What keys may be wrapped with, and how far a migration from one to the other is. */
+static void print_roots(const cJSON *instance)
+{
+	const cJSON *migration = cJSON_GetObjectItemCaseSensitive(instance, "migration");
+	char cell[CELL_LEN_MAX], second[CELL_LEN_MAX];
+	if (cJSON_GetObjectItemCaseSensitive(instance, "other_root_key") != NULL)
+		printf("  other root  %s, %s; migration: %s\n",
+			member_text(instance, "other_root_key", cell),
+			member_text(instance, "other_root_key_state", second),
+			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(migration, "stage")));
+	if (member_true(instance, "lacks_root_key"))
+		printf("  warning     keys are wrapped with a root key that the configuration does "
+		       "not name, and cannot be opened: name it as other-root-key\n");
+}
+
 static void print_instance(const cJSON *instance)
 {
 	char cell[CELL_LEN_MAX], second[CELL_LEN_MAX];
@@ -201,6 +216,7 @@ static void print_instance(const cJSON *instance)
 	if (!member_true(instance, "reachable"))
 		printf("  last error  %s\n", member_text(instance, "last_error", cell));
 	print_version(instance);
+	print_roots(instance);
 	print_serving(instance);
 	printf("  listing     %s since start",
 		member_true(instance, "listed") ? "complete" : "not yet complete");
@@ -285,8 +301,9 @@ void print_instances(const cJSON *answer)
 	static const struct print_column columns[] = { { "ID", "id" }, { "NAME", "name" },
 		{ "KEY MANAGER", "key_manager" }, { "REACHABLE", "reachable" },
 		{ "ROOT KEY", "root_key" }, { "STATE", "root_key_state" },
-		{ "KEY RING", "key_ring" }, { "URL", "url" } };
-	print_table(cJSON_GetObjectItemCaseSensitive(answer, "instances"), columns, 8);
+		{ "OTHER ROOT KEY", "other_root_key" }, { "KEY RING", "key_ring" },
+		{ "URL", "url" } };
+	print_table(cJSON_GetObjectItemCaseSensitive(answer, "instances"), columns, 9);
 }
 
 void print_clients(const cJSON *answer)
