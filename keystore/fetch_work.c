@@ -175,14 +175,38 @@ static bool work_differs(const struct fetch_work *work)
 		       slice_of(work->fresh.envelope_hash, sizeof(cached->envelope_hash)));
 }
 
+/* It is remembered whose it was, so that no listing asks again, and a migration deletes it. */
+static enum err work_write_alias(void *ctx, struct cache_write *write, struct arena *arena)
+{
+	struct fetch_work *work = ctx;
+
+	(void) arena;
+	return alias_note(write, &work->fresh);
+}
+
+static void work_on_alias(void *ctx, enum err err)
+{
+	fetch_work_done(ctx, err);
+}
+
+static void work_note_superseded(struct fetch_work *work)
+{
+	enum err err = flow_commit(&work->flow, work_write_alias, work_on_alias);
+
+	if (err != ERR_OK)
+		fetch_work_done(work, err);
+}
+
 static void work_on_judged(struct fetch_work *work, enum err err)
 {
 	if (err == ERR_CORRUPT || err == ERR_VERSION) {
 		fetch_work_log(work, "envelope-unreadable", err_text(err));
 		err = work_unreadable(work);
 	}
-	if (err != ERR_OK || work->superseded)
+	if (err != ERR_OK)
 		fetch_work_done(work, err);
+	else if (work->superseded)
+		work_note_superseded(work);
 	else if (fetch_work_has_old(work))
 		fetch_work_get_old(work);
 	else

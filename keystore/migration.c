@@ -251,6 +251,7 @@ static void migration_begin(struct migration *migration, enum migration_stage st
 	migration->progress = (struct walk_progress){ 0 };
 	migration->err = ERR_OK;
 	migration->cleaned = none;
+	migration->listed = false;
 	buf_init(&migration->proofs.ids, (size_t) RETIRE_PROOFS_MAX * sizeof(struct uid));
 	log_info("migration-begins", "instance=%s root_key=%s from=%s delete_old=%s",
 		migration->instance->id.text, migration->instance->options.root_key,

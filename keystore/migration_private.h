@@ -40,6 +40,7 @@ struct migration {
 	uint64_t others; /* ledger records under another root key, when last counted */
 	struct walk_progress progress; /* of the last walk that ended */
 	struct retire_proofs proofs;
+	bool listed; /* for leftovers that this node never heard of */
 	struct uid cleaned, cleaning; /* the last alias that was looked at, and the one that is */
 	enum err err; /* of the last run */
 };

@@ -4,6 +4,7 @@
 #include "keystore/alias.h"
 #include "keystore/migration_private.h"
 #include "keystore/move.h"
+#include "keystore/sweep.h"
 
 /* ---- the walks ---- */
 
@@ -254,6 +255,31 @@ static void cleaning_on_retired(void *ctx, enum err err, bool deleted)
 	migration_do(migration);
 }
 
+static void cleaning_on_listed(void *ctx, enum err err, const struct sweep_counts *counts)
+{
+	struct migration *migration = ctx;
+
+	(void) counts;
+	migration->work = NULL;
+	migration->listed = err == ERR_OK;
+	if (err != ERR_OK)
+		migration_retry(migration, err);
+	else
+		migration_do(migration);
+}
+
+/* The peer's may have given way to ours before we heard of them. */
+static enum err cleaning_list(struct migration *migration)
+{
+	struct sweep_options options = { .what = "leftovers",
+		.objects = true,
+		.young = true,
+		.on_done = cleaning_on_listed,
+		.ctx = migration };
+
+	return sweep_start(&migration->work, migration->instance, &options);
+}
+
 static void migration_on_finished(struct migration *migration)
 {
 	migration_end(migration, ERR_OK, "the old keys are deleted");
@@ -265,8 +291,15 @@ void migration_clean(struct migration *migration)
 	struct retire_options options = {
 		.proofs = &migration->proofs, .on_retired = cleaning_on_retired, .ctx = migration
 	};
-	enum err err = migration_next_leftover(migration, &search);
+	enum err err;
 
+	if (!migration->listed) {
+		err = cleaning_list(migration);
+		if (err != ERR_OK)
+			migration_end(migration, err, "cannot begin");
+		return;
+	}
+	err = migration_next_leftover(migration, &search);
 	if (err == ERR_OK && !search.found) {
 		migration_remember(
 			migration, MIGRATION_STAGE_FINISHED, false, migration_on_finished);

@@ -104,7 +104,7 @@ static bool page_may_adopt(
 
 	if (!options->objects || flow_key_is_dead(key))
 		return false;
-	if (!options->rebuild && key->created > page->now - SWEEP_ADOPT_AGE_S)
+	if (!options->rebuild && !options->young && key->created > page->now - SWEEP_ADOPT_AGE_S)
 		return false;
 	return cache_walk_intents(page->read, intent_compare, &search) == ERR_OK && !search.found;
 }

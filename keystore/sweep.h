@@ -34,6 +34,7 @@ struct sweep_options {
 	uint32_t call_ms; /* for one call; 0: FLOW_BACKGROUND_MS */
 	bool only_ledger; /* reads ledger records, and looks at nothing else */
 	bool objects; /* adopt unknown ones; else only ledger records and deaths */
+	bool young; /* those that are on their way from the peer, too */
 	bool rebuild; /* the cache was empty: what is found was in use before */
 	void (*on_done)(void *ctx, enum err err, const struct sweep_counts *counts);
 	void *ctx;

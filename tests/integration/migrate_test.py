@@ -17,6 +17,11 @@ from process import wait_until
 KEY_NAME = "kmip-" + FIRST
 
 
+def plain(value):
+    """A TTLV value as text that can be compared."""
+    return repr([(node.tag, plain(node.value)) for node in value] if isinstance(value, list) else value)
+
+
 class Load:
     """Threads that fetch random keys, each time from an endpoint drawn at random, with no second try."""
 
@@ -98,7 +103,8 @@ class Migrate(FreshPairCase):
         return [key["id"] for key in self.pair.manager.keys(KEY_NAME) if key["state"] != 5]
 
     def facts(self, client, uids):
-        return {uid: sorted(client.ask(vsphere.get_attributes(uid)).attributes()) for uid in uids}
+        return {uid: sorted((name, plain(value)) for name, value in client.ask(vsphere.get_attributes(uid)).attributes())
+                for uid in uids}
 
     def expect_all(self, materials):
         for client in (self.on_a, self.on_b):

@@ -3,6 +3,7 @@
  * answers, crashes, deaths meanwhile; and what may be deleted when. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/clock.h"
 #include "keystore/instance.h"
 #include "keystore/keystore.h"
@@ -171,7 +172,7 @@ Test(migration, moves_everything)
 	start_again();
 	for (size_t i = 0; i < KEYS; i++) {
 		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
-		cr_assert_eq(object_of(&uids[i]).life, i == 1 ? before[i].life : before[i].life);
+		cr_assert_eq(object_of(&uids[i]).life, before[i].life);
 		cr_assert_not(object_of(&uids[i]).unclaimed);
 	}
 	/* A standard key's own id is no object's. */
@@ -312,4 +313,170 @@ Test(migration, owner_deletes_either_key)
 	world_until(&world, none_is_left);
 	for (size_t i = 0; i < 2; i++)
 		cr_assert_eq(world_fetch(&world, 0, &uids[i], true), ERR_DESTROYED);
+}
+
+/* ---- two nodes over one key manager, one after the other ---- */
+
+static char folder_of_a[80];
+
+static void become(uint16_t node)
+{
+	world_stop(&world);
+	if (folder_of_a[0] == '\0')
+		snprintf(folder_of_a, sizeof(folder_of_a), "%s", world.folder);
+	snprintf(world.folder, sizeof(world.folder), "%s%s", folder_of_a, node == 1 ? "" : "-b");
+	world.node = node;
+	start_again();
+}
+
+/* A node that was away while everything was moved and the old keys were deleted takes no object for
+ * destroyed: it reads the ledger before it believes a deletion that somebody else brought. */
+Test(migration, stale_node_learns_from_the_ledger)
+{
+	struct uid uids[KEYS];
+
+	make_keys(uids, KEYS);
+	exchange_roots();
+	become(2);
+	for (size_t i = 0; i < KEYS; i++)
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+	become(1);
+	migrate(false);
+	migrate(true);
+	cr_assert_eq(live_keys(), KEYS);
+	become(2);
+	for (size_t i = 0; i < KEYS; i++) {
+		cr_assert_not(object_of(&uids[i]).dead);
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+	}
+}
+
+static bool is_moved(struct world *in)
+{
+	struct object object;
+
+	return world_object(in, &in->uid, &object) && object_is_moved(&object);
+}
+
+static bool none_lives(struct world *in)
+{
+	(void) in;
+	return live_keys() == 0;
+}
+
+/* A node that has not heard of the move destroys the object: the other one stops serving it, and
+ * the new key goes, too. */
+Test(migration, destroyed_by_a_stale_node)
+{
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	exchange_roots();
+	become(2);
+	become(1);
+	cr_assert_eq(migrate_begin(false), ERR_OK);
+	world.uid = uid;
+	world_until(&world, is_moved);
+	become(2);
+	cr_assert_not(is_moved(&world), "it has not heard of it");
+	cr_assert_eq(world_destroy(&world, &uid), ERR_OK);
+	cr_assert_eq(live_keys(), 1, "the new key");
+	become(1);
+	world_until(&world, is_dead);
+	world_until(&world, none_lives);
+}
+
+/* And if that one never comes back, the key that was left over is deleted by whoever lists it. */
+Test(migration, leftover_is_deleted)
+{
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	exchange_roots();
+	become(2);
+	become(1);
+	cr_assert_eq(migrate_begin(false), ERR_OK);
+	world.uid = uid;
+	world_until(&world, is_moved);
+	become(2);
+	cr_assert_eq(world_destroy(&world, &uid), ERR_OK);
+	fake_service_age(&world.service, 120);
+	become(2);
+	world_until(&world, none_lives);
+	cr_assert_eq(world_fetch(&world, 0, &uid, true), ERR_DESTROYED);
+}
+
+/* Material that is too long to be wrapped at once, and attributes that fit no envelope any more. */
+Test(migration, long_material_and_many_attributes)
+{
+	static uint8_t bytes[5000];
+	struct slice material_long = slice_of(bytes, sizeof(bytes));
+	size_t attributes;
+	struct uid uid;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t) (i * 7);
+	cr_assert_eq(world_create(&world, material_long), ERR_OK);
+	uid = world.uid;
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(world_tag(&world, &uid, "x-tag", 1500), ERR_OK);
+	attributes = object_of(&uid).attribute_count;
+	exchange_roots();
+	migrate(false);
+	cr_assert_eq(status_now().moved, 1);
+	migrate(true);
+	cr_assert_eq(live_keys(), 1);
+	world.service.root = KEYMANAGER_ROOT_DISABLED;
+	cr_assert_eq(set_roots(FAKE_SECOND_ROOT, NULL), ERR_OK, "%s", world.why);
+	world_lose_cache(&world);
+	start_again();
+	cr_assert_eq(world_get(&world, &uid, material_long), ERR_OK);
+	cr_assert_eq(object_of(&uid).attribute_count, attributes);
+}
+
+/* Steps out of order are refused with a sentence, and root keys are exchanged only one for the
+ * other. */
+Test(migration, refuses_what_would_lose_keys)
+{
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	world_until(&world, is_rebuilt);
+	cr_assert_eq(migrate_begin(false), ERR_STATE);
+	cr_assert_not_null(strstr(world.why, "other-root-key"), "%s", world.why);
+	cr_assert_eq(set_roots(FAKE_SECOND_ROOT, "first-root"), ERR_CONFIG);
+	cr_assert_eq(set_roots(FAKE_SECOND_ROOT, NULL), ERR_CONFIG);
+	exchange_roots();
+	cr_assert_eq(set_roots(FAKE_SECOND_ROOT, NULL), ERR_CONFIG, "keys are under the first");
+	cr_assert_eq(migrate_begin(true), ERR_STATE, "nothing was moved");
+	cr_assert_eq(live_keys(), 1);
+	migrate(false);
+	cr_assert_eq(live_keys(), 2);
+	cr_assert_eq(world_get(&world, &uid, material), ERR_OK);
+}
+
+/* A configuration without the root key that wrapped everything: no key is lost, none is Item Not
+ * Found, nothing is quarantined; with it all is there again. */
+Test(migration, configuration_lacks_the_root_key)
+{
+	struct keystore_instance_status status;
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	world_stop(&world);
+	world.instances[0].keymanager.root_key = FAKE_SECOND_ROOT;
+	world_start(&world);
+	world_until(&world, roots_are_known);
+	keystore_instance_status(world.keystore, 0, &status);
+	cr_assert(status.lacks_root);
+	cr_assert_eq(world_fetch(&world, 0, &uid, true), ERR_UNAVAILABLE);
+	cr_assert_not(object_of(&uid).quarantined || object_of(&uid).disputed);
+	cr_assert_not(object_of(&uid).dead);
+	world_stop(&world);
+	world.instances[0].keymanager.other_root_key = "first-root";
+	world_start(&world);
+	world_until(&world, roots_are_known);
+	keystore_instance_status(world.keystore, 0, &status);
+	cr_assert_not(status.lacks_root);
+	cr_assert_eq(world_get(&world, &uid, material), ERR_OK);
 }
