@@ -339,7 +339,7 @@ static void on_resume(struct core *core)
  * nothing before HELLO and what follows it, as after any loss of the link. */
 static void on_fence(struct core *core)
 {
-	if (core->state == CORE_HELLO || core_is_up(core))
+	if ((core->state == CORE_HELLO || core_is_up(core)) && !MUTANT(fenced_while_up))
 		return;
 	core->fenced_ms = core->now_ms;
 	stop_waiting(core);

@@ -27,6 +27,7 @@
 	X(trimmed_skipped, 200, "a log that does not reach back means a snapshot") \
 	X(snapshot_base_late, 400, "the stream goes on from where the snapshot began") \
 	X(chain_not_broken, 4000, "after a merge that failed no later one moves the position") \
+	X(fenced_while_up, 400, "a peer that is heard cannot be fenced") \
 	X(stop_keeps_vouch, 200, "a node that says that it stops has stopped serving") \
 	X(tombstone_unknown, 100, "a tombstone is stored also for a key never seen") \
 	X(fill_overwrites, 400, "what is read of the key manager is merged") \
@@ -38,10 +39,10 @@
 	X(vouch_not_read, 100, "a node without a lease asks the key manager") \
 	X(digest_not_compared, 100, "caches are compared, and what differs is repaired") \
 	X(repair_not_sent, 400, "both nodes send what differs") \
-	X(trimmed_alone, 1000, "a tombstone goes only where both nodes hold it") \
+	X(trimmed_alone, 2000, "a tombstone goes only where both nodes hold it") \
 	X(trimmed_young, 100, "a tombstone goes only when the key manager cannot restore its key") \
 	X(old_disk_kept, 4000, "a disk older than the tombstones that are kept is not used") \
-	X(version_ignored, 50, "a peer is sent only what its version knows") \
+	X(version_ignored, 200, "a peer is sent only what its version knows") \
 	X(lease_for_all, 100, "a lease is silent on an instance that the peer has otherwise")
 /* clang-format on */
 

@@ -25,6 +25,8 @@ def refuses_connections(node):
 
 
 class Drain(FreshPairCase):
+    options = {"metrics": True}
+
     def test_a_drained_node_serves_nobody_and_nobody_waits_for_it(self):
         """Clients walk through drain and undrain of A without a failure; while A is drained its port is closed and B answers
         a Destroy without waiting for A's lease; undrained, A has what it missed."""
@@ -35,6 +37,9 @@ class Drain(FreshPairCase):
         self.assertEqual(shown["state"], "drained")
         self.assertTrue(refuses_connections(self.pair.a))
         self.assertEqual(self.pair.a.workers(), [])
+        status, said = self.pair.a.http("/readyz")
+        self.assertEqual(status, 503)
+        self.assertIn("drained", said)
         wait_until(lambda: self.pair.b.status()["peer"]["why"] == "the peer stops", "B was told")
         self.assertIsNone(self.pair.b.status()["peer"]["lease"]["granted_for_ms"])
         self.assertIsNone(self.pair.a.status()["peer"]["lease"]["held_for_ms"])

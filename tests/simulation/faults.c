@@ -53,6 +53,33 @@ static void stop(struct world_node *node)
 	node_step_kind(node, CORE_EVENT_STOP);
 }
 
+/* As a stop, but it stays, and serves again (node_tick). */
+static void drain(struct world_node *node)
+{
+	struct world *world = node->world;
+
+	if (node->core == NULL || node->stopping || node->frozen_until > world->now)
+		return;
+	world_say(world, node, "is drained");
+	node->stopping = true;
+	node->resume_at = world->now + 20 + world_random(world, 3000);
+	world->counts.stops++;
+	node_step_kind(node, CORE_EVENT_STOP);
+}
+
+/* The operator says that the peer is off: of one that is, or of one that is heard, which the core
+ * is not to believe. */
+static void fence(struct world_node *node)
+{
+	if (node->core == NULL || node->frozen_until > node->world->now)
+		return;
+	if (node_peer(node)->core != NULL && node->state != CORE_CATCHING_UP &&
+		node->state != CORE_STREAMING)
+		return;
+	world_say(node->world, node, "is told that its peer is off");
+	node_step_kind(node, CORE_EVENT_FENCE);
+}
+
 static void freeze(struct world_node *node)
 {
 	struct world *world = node->world;
@@ -172,6 +199,8 @@ static const struct {
 	{ stall, 48 },
 	{ crash, 8 },
 	{ stop, 5 },
+	{ drain, 3 },
+	{ fence, 4 },
 	{ freeze, 8 },
 	{ back_up, 16 },
 	{ shorten_log, 30 },

@@ -539,13 +539,25 @@ static uint64_t next_wake(const struct world_node *node)
 		at = earlier(at, node->jobs[node->job_first].due);
 	if (node->exit_at != 0)
 		at = earlier(at, node->exit_at);
+	if (node->resume_at != 0)
+		at = earlier(at, node->resume_at);
 	if (node->reading || node->releasing)
 		at = 0;
 	return at > node->world->now ? at : node->world->now + 1;
 }
 
+static void resume(struct world_node *node)
+{
+	world_say(node->world, node, "serves again");
+	node->resume_at = 0;
+	node->stopping = false;
+	node_step_kind(node, CORE_EVENT_RESUME);
+}
+
 static void run(struct world_node *node)
 {
+	if (node->resume_at != 0 && node->world->now >= node->resume_at)
+		resume(node);
 	for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]) && !node->dying; i++)
 		ticks[i](node);
 	if (!node->dying && node_now(node) >= node->timer_at) {
@@ -651,6 +663,7 @@ void node_crash(struct world_node *node)
 	node->broken_chain = 0;
 	node->dying = node->listed = node->stopping = false;
 	node->vouch_until = node->exit_at = node->frozen_until = node->froze_at = 0;
+	node->resume_at = 0;
 	node->wake = 0;
 	bytes_zero(node->leased, sizeof(node->leased));
 	bytes_zero(node->resident, sizeof(node->resident));

@@ -193,6 +193,7 @@ struct world_node {
 	bool dying; /* crashes at the end of this tick; nothing is performed any more */
 	uint64_t wake; /* nothing is to be done here before */
 	uint64_t restart_at, exit_at, frozen_until;
+	uint64_t resume_at; /* drained until then; 0: not */
 	uint64_t froze_at; /* by its own clock; 0: it runs */
 	uint64_t unjudged; /* a bit for each slot that changed, or whose promises did */
 	uint8_t version; /* of the pair's protocol that its release speaks, at most */
