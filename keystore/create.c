@@ -126,8 +126,7 @@ static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result
 	TRY(flow_commit(&create->flow, create_write_intent, create_on_intent));
 out:
 	if (err == ERR_ROOT_DISABLED)
-		instance_close_root(
-			create->flow.instance, KEYMANAGER_CRK, KEYMANAGER_ROOT_DISABLED);
+		instance_doubt_root(create->flow.instance, KEYMANAGER_CRK);
 	if (err != ERR_OK)
 		create_finish(create, err);
 }

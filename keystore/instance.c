@@ -235,12 +235,20 @@ void instance_on_root(struct instance *instance, bool is_rotated)
 	rewrap_poke(instance->rewrap);
 }
 
+void instance_doubt_root(struct instance *instance, enum keymanager_crk crk)
+{
+	if (instance->background != NULL)
+		background_look_at_root(instance->background, crk);
+}
+
 /* Entries that the usable root key opens come back later; what is kept then was not opened by this
  * one (instance_root_is_usable). */
 void instance_close_root(
 	struct instance *instance, enum keymanager_crk crk, enum keymanager_root_state state)
 {
-	if (instance->crks[crk].state == state)
+	/* Whose unwrap is refused does not know whether it is deleted; the root watch does. */
+	if (instance->crks[crk].state == state ||
+		(state == KEYMANAGER_ROOT_DISABLED && !instance_root_is_usable(instance, crk)))
 		return;
 	log_error("root-key-unusable", "instance=%s root_key=%s state=%s", instance->id.text,
 		crk == KEYMANAGER_CRK ? instance->options.root_key

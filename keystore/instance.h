@@ -88,6 +88,9 @@ bool instance_wraps_newest(const struct instance *instance, int64_t version_date
 bool instance_knows_newest(const struct instance *instance);
 /* After each look at a root key. */
 void instance_on_root(struct instance *instance, bool is_rotated);
+/* It does not wrap. Disabled and deleted ones do not, nor do expired ones, which still unwrap: its
+ * state is asked for now (at most once a second). */
+void instance_doubt_root(struct instance *instance, enum keymanager_crk crk);
 /* The root key may not be used: nothing that it may have wrapped stays unwrapped (design D13). */
 void instance_close_root(
 	struct instance *instance, enum keymanager_crk crk, enum keymanager_root_state state);

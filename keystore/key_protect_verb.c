@@ -91,7 +91,7 @@ static void set_list_request(struct call *call, const struct keymanager_list_que
 		append_since(
 			path + len, sizeof(path) - len, "lastUpdateDate", query->updated_since);
 	set_request(call, "GET", path);
-	call->with_ring = true;
+	call->with_ring = !query->any_ring;
 }
 
 static void set_rings_request(struct call *call)

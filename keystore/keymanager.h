@@ -159,13 +159,14 @@ struct keymanager_list_query {
 	bool with_destroyed;
 	bool only_destroyed; /* the one deleted last comes first */
 	bool newest_first; /* by creation; else by id */
+	bool any_ring; /* the whole service instance, where others have keys too */
 	uint32_t offset;
 	uint32_t limit; /* at most KEYMANAGER_LIST_MAX */
 };
 struct keymanager_listed {
 	enum err err;
 	const char *why;
-	const struct keymanager_key *keys; /* without payload; of our key ring */
+	const struct keymanager_key *keys; /* without payload; of our key ring, or any */
 	size_t count;
 };
 MUST_USE enum err keymanager_list_start(struct keymanager_pending **out,

@@ -47,6 +47,7 @@ static void watch_judge(struct root_watch *watch, const struct keymanager_root *
 	crk->heard_ms = watch->looked_ms;
 	if (result->state == KEYMANAGER_ROOT_DISABLED || result->state == KEYMANAGER_ROOT_DELETED) {
 		instance_close_root(instance, watch->crk, result->state);
+		crk->state = result->state;
 		return;
 	}
 	if (!instance_root_is_usable(instance, watch->crk))

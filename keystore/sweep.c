@@ -446,7 +446,9 @@ static void sweep_on_listed(void *ctx, const struct keymanager_listed *result)
 static void sweep_list(struct sweep *sweep)
 {
 	const struct sweep_options *options = &sweep->options;
+	/* What changes in another ring may be a key of ours that the owner moved there. */
 	struct keymanager_list_query query = { .updated_since = options->updated_since,
+		.any_ring = options->updated_since != 0,
 		.with_destroyed = true,
 		.only_destroyed = options->deletions,
 		.offset = sweep->offset,

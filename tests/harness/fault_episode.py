@@ -38,6 +38,7 @@ class FaultEpisode:
         self.finds = None
         self.revoked = set()
         self.error = None  # what kept it from its end
+        self.rebuilt = False  # from the key manager alone, which does not tell who was told of a key
         self.hopeless = 0  # node A's intents of creations that were never sent: kept as long as those of unresolved ones
         self.lock = threading.Lock()
 
@@ -224,6 +225,8 @@ class FaultEpisode:
             wait_until(lambda: self.disagreement() is None, "agreement", SETTLED_S)
         except AssertionError:
             self.broken.append((None, self.disagreement()))
+            return
+        if self.rebuilt:
             return
         truth = self.manager_keys()
         orphans = {uid for uid, state in truth.items() if state != 5} - self.told.keys() - self.everything.keys()

@@ -66,8 +66,8 @@ class Manager(Process):
         assert status == 201, answer
         return answer["resources"][0]["id"]
 
-    def create_root(self, name="root-key"):
-        return self._create("default", name=name, extractable=False)
+    def create_root(self, name="root-key", **members):
+        return self._create("default", name=name, extractable=False, **members)
 
     def create_standard(self, material, name="foreign-key", ring="default"):
         """A key of somebody else in the same key manager."""

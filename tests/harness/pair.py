@@ -178,7 +178,7 @@ class Node(Process):
 
 
 class Pair:
-    """options: {"top": {...}, "kmip": {...}, "peer": {...}, "metrics": True} for both nodes. tenants: 1 or 2
+    """options: {"top": {...}, "kmip": {...}, "peer": {...}, "metrics": True} for both nodes, {"root": {...}} for root keys. tenants: 1 or 2
     instances. network: of netns.py, with namespaces "a", "b" and "manager", which this thread can reach; else
     all is on loopback."""
 
@@ -228,7 +228,7 @@ class Pair:
             "id": name, "name": name, "key-manager": "key-protect", "url": self.manager.url,
             "iam-url": self.manager.url, "ca-file": self.pki.ca, "service-instance": self.manager.instance,
             "api-key-file": self.api_key_file, "key-ring": "ring-" + name,
-            "root-key": self.manager.create_root("root-of-" + name)})
+            "root-key": self.manager.create_root("root-of-" + name, **self.options.get("root", {}))})
 
     @property
     def root_key(self):

@@ -142,8 +142,9 @@ class KillPoints(PairCase):
         if scene == "remove" and outcome is not None:
             self.removed.add(self.identity.fingerprint)
 
-    def check(self):
+    def check(self, rebuilt=False):
         episode = FaultEpisode(self.pair, self.everything)
+        episode.rebuilt = rebuilt
         episode.hopeless = self.hopeless
         episode.wait_well()
         episode.wait_agreement()
@@ -232,7 +233,7 @@ class KillPoints(PairCase):
         self.pair.start()
         for node in self.pair.nodes:
             wait_until(lambda: all(one["listed"] for one in node.status()["instances"]), f"{node.name} has listed all")
-        self.check()
+        self.check(rebuilt=True)
 
 
 def add_test(name):

@@ -184,6 +184,11 @@ static void on_refused(void *ctx, enum err err, const struct uid *uid)
 	refusal = err;
 }
 
+static bool nothing_is_unwrapped(struct world *in)
+{
+	return kek_table_count(in->table) == 0;
+}
+
 /* Shows that a key whose creation outlives the root key's disabling is not kept unwrapped: the
  * owner took it away. */
 Test(create, keeps_nothing_unwrapped_under_a_disabled_root_key)
@@ -206,7 +211,21 @@ Test(create, keeps_nothing_unwrapped_under_a_disabled_root_key)
 	world_until(&world, world_is_answered);
 	cr_assert_eq(world.err, ERR_OK);
 	cr_assert_eq(refusal, ERR_ROOT_DISABLED);
-	cr_assert_eq(kek_table_count(world.table), 0);
+	world_until(&world, nothing_is_unwrapped);
+}
+
+/* Shows that a root key which does not wrap any more, and still unwraps (expired), takes no key
+ * away: Create is refused, warm keys stay warm. */
+Test(create, is_refused_by_an_expired_root_key)
+{
+	world_until(&world, world_is_listed);
+	cr_assert_eq(world_create(&world, material), ERR_OK);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_WRAP, .repeat = 1, .err = ERR_ROOT_DISABLED });
+	struct uid uid = world.uid;
+	cr_assert_eq(world_create(&world, material), ERR_ROOT_DISABLED);
+	cr_assert_eq(kek_table_count(world.table), 1);
+	cr_assert_eq(world_get_warm(&world, &uid), ERR_OK);
 }
 
 struct held {

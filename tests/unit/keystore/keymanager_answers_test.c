@@ -361,6 +361,11 @@ Test(keymanager_answers, list)
 	cr_assert(service_last_has(&service, get, "state=0,1,2,3,5") ||
 		  service_last_has(&service, get, "state=0%2C1%2C2%2C3%2C5"));
 	cr_assert(service_last_has(&service, get, "\r\nX-Kms-Key-Ring: kmip-ring\r\n"));
+	query.any_ring = true;
+	(void) service_list(&service, &query);
+	service_run(&service, 2);
+	cr_assert_eq(service.key_count, 2);
+	cr_assert_not(service_last_has(&service, get, "X-Kms-Key-Ring"));
 	service_stop(&service);
 }
 
