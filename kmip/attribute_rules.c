@@ -162,17 +162,25 @@ out:
 
 /* ---- the object after the edits ---- */
 
+bool attribute_rules_get(
+	const struct attribute_edits *edits, enum kmip_attribute_id id, struct kmip_value *out)
+{
+	struct slice name = slice_text(kmip_attribute_row(id)->name);
+
+	for (size_t i = 0; i < edits->count; i++) {
+		if (slice_equal(edits->items[i].name, name))
+			return kmip_value_decode(out, edits->items[i].value) == ERR_OK;
+	}
+	return false;
+}
+
 static int64_t date_after(const struct attribute_edits *edits, enum kmip_attribute_id id)
 {
 	struct object_attributes view = edits_view(edits);
-	struct slice name = slice_text(kmip_attribute_row(id)->name);
 	struct kmip_value value;
 
-	for (size_t i = 0; i < edits->count; i++) {
-		if (slice_equal(edits->items[i].name, name) &&
-			kmip_value_decode(&value, edits->items[i].value) == ERR_OK)
-			return value.i64;
-	}
+	if (attribute_rules_get(edits, id, &value))
+		return value.i64;
 	if (edits->object != NULL && object_attributes_value(&view, id, &value))
 		return value.i64;
 	return 0;

@@ -54,6 +54,9 @@ MUST_USE enum err attribute_rules_delete(struct attribute_edits *edits, struct s
 
 /* True when an attribute of that name is among the edits; for algorithm and length, in the key. */
 bool attribute_rules_has(const struct attribute_edits *edits, struct slice name);
+/* The value that the edits give a single-instance attribute; false: none. */
+bool attribute_rules_get(
+	const struct attribute_edits *edits, enum kmip_attribute_id id, struct kmip_value *out);
 /* Appends an edit that no client asked for: the server's own attributes. */
 MUST_USE enum err attribute_rules_set(
 	struct attribute_edits *edits, enum kmip_attribute_id id, const struct kmip_value *value);

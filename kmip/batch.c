@@ -226,6 +226,20 @@ static void batch_record(struct batch *batch, enum err err)
 }
 
 /* The item is finished with this error: writes its answer and its audit record. */
+static void item_free_memory(struct kmip_item *item)
+{
+	if (item->free_memory != NULL)
+		item->free_memory(item->plan_memory);
+	item->free_memory = NULL;
+	item->plan_memory = NULL;
+}
+
+void batch_drop(struct batch *batch)
+{
+	if (batch->item != NULL)
+		item_free_memory(batch->item);
+}
+
 static void batch_close_item(struct batch *batch, enum err err)
 {
 	struct kmip_item nobody = { 0 }; /* where there was no memory for one */
@@ -249,6 +263,7 @@ static void batch_close_item(struct batch *batch, enum err err)
 	batch->response_len += response_item_len(response);
 	batch->placeholder = batch->item->placeholder;
 	batch->is_stopped = err != ERR_OK && !may_continue;
+	item_free_memory(batch->item);
 	batch->item = NULL;
 	batch->done++;
 }
@@ -290,7 +305,7 @@ enum batch_step batch_run(struct batch *batch)
 		if (err == ERR_OK)
 			err = batch_plan(batch);
 		if (err == ERR_AGAIN)
-			return BATCH_FETCH;
+			return batch->item->compute != NULL ? BATCH_COMPUTE : BATCH_FETCH;
 		if (err == ERR_OK && batch->item->effect != KMIP_EFFECT_NONE)
 			return BATCH_EFFECT;
 		batch_close_item(batch, err);
@@ -310,6 +325,17 @@ void batch_fetched(struct batch *batch, enum err err)
 	item->failures[item->failure_count].err =
 		err == ERR_AGAIN || err == ERR_LIMIT ? ERR_UNAVAILABLE : err;
 	item->failure_count++;
+}
+
+void batch_computed(struct batch *batch, enum err err)
+{
+	struct kmip_item *item = batch->item;
+
+	ASSERT(item != NULL && item->compute != NULL);
+	item->compute = NULL;
+	batch->fetch_count++;
+	if (err != ERR_OK)
+		batch_end_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);
 }
 
 void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index)

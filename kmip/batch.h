@@ -13,6 +13,8 @@
 enum batch_step {
 	BATCH_DONE, /* all answers are there */
 	BATCH_FETCH, /* batch->item says what it needs; continue with batch_fetched */
+	BATCH_COMPUTE, /* batch->item->compute is to be run elsewhere; continue with batch_computed
+			*/
 	BATCH_EFFECT /* batch->item says what is to be done; continue with batch_effected */
 };
 
@@ -53,6 +55,11 @@ MUST_USE enum err batch_begin_refused(struct batch *batch, struct slice head);
 bool batch_writes(const struct batch *batch);
 enum batch_step batch_run(struct batch *batch);
 void batch_fetched(struct batch *batch, enum err err);
+/* ERR_OK: it ran; else why it could not be begun. */
+void batch_computed(struct batch *batch, enum err err);
+/* Frees what an item under work holds beside the arena: call it before a batch that is not done is
+ * given up. */
+void batch_drop(struct batch *batch);
 /* added_index as keystore_change_start gives it; uid: of the object made, NULL for other effects.
  */
 void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index);

@@ -54,9 +54,15 @@ struct kmip_item {
 	enum err (*check)(void *ctx, const struct object *object);
 	void *plan_result; /* what plan leaves to finish beside the above; the operation's own */
 
-	/* With ERR_AGAIN from plan: what is missing. */
+	/* With ERR_AGAIN from plan: what is missing: an object or its material, or, with `compute`,
+	 * something that takes long and is computed on another thread before plan is run again. The
+	 * function touches what plan_memory points to and nothing else; plan_memory is kept between
+	 * the runs of plan, and freed with the item. */
 	struct uid needed;
 	bool needs_material;
+	void (*compute)(void *plan_memory);
+	void *plan_memory;
+	void (*free_memory)(void *plan_memory);
 
 	/*
 	 * For finish: the effect's outcome. The subject is the object that was made or changed.

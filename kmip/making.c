@@ -92,17 +92,57 @@ out:
 	return err;
 }
 
-enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
+static enum err apply_templates(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given)
 {
 	const struct kmip_template *template;
-	enum err err;
+	enum err err = ERR_OK;
 
-	TRY(attribute_rules_make(edits, given->attributes.items, given->attributes.count));
 	for (size_t i = 0; i < given->names.count; i++) {
 		TRY(template_read(item, &given->names.items[i], &template));
 		TRY(template_apply(edits, given, template));
 	}
+out:
+	return err;
+}
+
+enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_template_attribute *given)
+{
+	enum err err;
+
+	TRY(attribute_rules_make(edits, given->attributes.items, given->attributes.count));
+	TRY(apply_templates(item, edits, given));
+out:
+	return err;
+}
+
+enum err making_more_attributes(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_template_attribute *given)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < given->attributes.count; i++) {
+		const struct kmip_attribute *attribute = &given->attributes.items[i];
+		const struct kmip_attribute_row *row = kmip_attribute_find(attribute->name);
+		bool is_single = row != NULL && row->instances == KMIP_ONE;
+
+		if (!is_single || !attribute_rules_has(edits, attribute->name))
+			TRY(attribute_rules_make(edits, attribute, 1));
+	}
+	TRY(apply_templates(item, edits, given));
+out:
+	return err;
+}
+
+enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edits)
+{
+	struct kmip_rng_parameters generator = making_generator();
+	struct kmip_value value;
+	enum err err;
+
+	TRY(kmip_value_write(&value, item->arena, &kmip_rng_parameters_table, &generator));
+	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_RANDOM_NUMBER_GENERATOR, &value));
 out:
 	return err;
 }
@@ -128,7 +168,8 @@ out:
 	return err;
 }
 
-enum err making_effect(struct kmip_item *item, struct attribute_edits *edits, struct slice digested)
+enum err making_further_effect(
+	struct kmip_item *item, struct attribute_edits *edits, struct slice digested)
 {
 	struct kmip_value algorithm = kmip_value_enum(edits->key.algorithm);
 	struct kmip_value length = kmip_value_integer(edits->key.length_bits);
@@ -140,11 +181,19 @@ enum err making_effect(struct kmip_item *item, struct attribute_edits *edits, st
 		TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &length));
 	if (digested.len > 0)
 		TRY(set_digest(item, edits, digested));
-	err = unique_name_check(item, edits);
-	TRY(err == ERR_EXISTS ? ERR_FIELD : err);
 	attribute_rules_change(edits, &item->change);
 	item->change.dates[OBJECT_DATE_INITIAL] = item->now;
 	item->effect = KMIP_EFFECT_CREATE;
+out:
+	return err;
+}
+
+enum err making_effect(struct kmip_item *item, struct attribute_edits *edits, struct slice digested)
+{
+	enum err err = unique_name_check(item, edits);
+
+	TRY(err == ERR_EXISTS ? ERR_FIELD : err);
+	TRY(making_further_effect(item, edits, digested));
 out:
 	return err;
 }

@@ -14,11 +14,19 @@ struct kmip_rng_parameters making_generator(void);
  * template has that name. ERR_AGAIN is to be handed on. */
 MUST_USE enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given);
+/* The same, behind attributes that were given before: what has one instance and is there stays. */
+MUST_USE enum err making_more_attributes(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_template_attribute *given);
+/* The attribute Random Number Generator of what the server makes. */
+MUST_USE enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edits);
 /*
  * Adds what the server sets (algorithm and length of edits->key, Digest over `digested`) and states
  * the effect. item->create has type, format and material by then. ERR_FIELD: the Name is taken.
  */
 MUST_USE enum err making_effect(
+	struct kmip_item *item, struct attribute_edits *edits, struct slice digested);
+/* The same for a further object of the item, whose names were judged by plan. */
+MUST_USE enum err making_further_effect(
 	struct kmip_item *item, struct attribute_edits *edits, struct slice digested);
 
 #endif

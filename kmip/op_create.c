@@ -4,18 +4,6 @@
 #include "kmip/making.h"
 #include "kmip/operations.h"
 
-static enum err set_generator(struct kmip_item *item, struct attribute_edits *edits)
-{
-	struct kmip_rng_parameters generator = making_generator();
-	struct kmip_value value;
-	enum err err;
-
-	TRY(kmip_value_write(&value, item->arena, &kmip_rng_parameters_table, &generator));
-	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_RANDOM_NUMBER_GENERATOR, &value));
-out:
-	return err;
-}
-
 /* A plan that is run again draws again; only the last draw is used. */
 static enum err draw_material(struct kmip_item *item, struct algorithm_key *key)
 {
@@ -46,7 +34,7 @@ enum err op_create_plan(struct kmip_item *item)
 	item->create.type = request->object_type.value;
 	TRY(making_attributes(item, &edits, request->template_attribute));
 	TRY(draw_material(item, &edits.key));
-	TRY(set_generator(item, &edits));
+	TRY(making_generator_of(item, &edits));
 	TRY(making_effect(item, &edits, item->create.material));
 out:
 	return err;

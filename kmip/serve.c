@@ -2,12 +2,14 @@
 #include "kmip/serve.h"
 #include <stdlib.h>
 #include "base/loop.h"
+#include "base/offload.h"
 #include "kmip/batch.h"
 
 struct kmip_server {
 	struct kmip_options options;
 	struct arena *arena; /* the worker's, for one request after the other */
 	struct streams *streams; /* the keeper's */
+	struct offload *offload; /* the keeper's, made when it is first needed */
 	struct kmip_pending *pendings;
 };
 
@@ -15,10 +17,16 @@ struct kmip_server {
  * What a pending request waits for. A cancelled one lives on as ABANDONED until the item
  * whose effects have begun has ended.
  *
- *	TURN -> FETCH <-> EFFECT -> (answered, freed)
- *	                  EFFECT -> ABANDONED -> (freed)
+ *	TURN -> FETCH <-> COMPUTE <-> EFFECT -> (answered, freed)
+ *	                  COMPUTE, EFFECT -> ABANDONED -> (freed)
  */
-enum pending_state { PENDING_TURN, PENDING_FETCH, PENDING_EFFECT, PENDING_ABANDONED };
+enum pending_state {
+	PENDING_TURN,
+	PENDING_FETCH,
+	PENDING_COMPUTE,
+	PENDING_EFFECT,
+	PENDING_ABANDONED
+};
 
 struct kmip_pending {
 	struct kmip_server *server;
@@ -29,6 +37,7 @@ struct kmip_pending {
 	struct slice frame;
 	struct batch batch;
 	struct loop_task task;
+	struct offload_job job;
 	struct keystore_pending *work;
 	void (*on_served)(void *ctx, const struct kmip_served *served);
 	void *ctx;
@@ -62,6 +71,7 @@ static void pending_free(struct kmip_pending *pending)
 		pending->previous->next = pending->next;
 	else if (pending->server->pendings == pending)
 		pending->server->pendings = pending->next;
+	batch_drop(&pending->batch);
 	arena_free(pending->arena);
 	free(pending);
 }
@@ -70,6 +80,7 @@ void kmip_server_free(struct kmip_server *server)
 {
 	if (server == NULL)
 		return;
+	offload_free(server->offload); /* first: what it computes for is freed below */
 	while (server->pendings != NULL) {
 		struct kmip_pending *pending = server->pendings;
 
@@ -117,6 +128,7 @@ enum err kmip_serve(struct kmip_server *server, const struct kmip_identity *iden
 	TRY(batch_encode(&batch, out));
 	*close = batch.is_broken;
 out:
+	batch_drop(&batch);
 	if (batch.view != NULL)
 		keystore_view_rest(batch.view);
 	return err;
@@ -182,6 +194,43 @@ static enum err pending_start_fetch(struct kmip_pending *pending)
 		pending_on_fetched, pending);
 }
 
+/* On the other thread: nothing of the request but what the item set apart for it. */
+static void pending_compute(void *ctx)
+{
+	struct kmip_pending *pending = ctx;
+	const struct kmip_item *item = pending->batch.item;
+
+	item->compute(item->plan_memory);
+}
+
+static void pending_on_computed(void *ctx)
+{
+	struct kmip_pending *pending = ctx;
+
+	if (pending->state == PENDING_ABANDONED) {
+		pending_free(pending);
+		return;
+	}
+	batch_computed(&pending->batch, ERR_OK);
+	pending_step(pending);
+}
+
+static enum err pending_start_compute(struct kmip_pending *pending)
+{
+	struct kmip_server *server = pending->server;
+	enum err err = ERR_OK;
+
+	if (server->offload == NULL)
+		TRY(offload_new(&server->offload, server->options.loop));
+	pending->state = PENDING_COMPUTE;
+	pending->job = (struct offload_job){
+		.work = pending_compute, .on_done = pending_on_computed, .ctx = pending
+	};
+	TRY(offload_start(server->offload, &pending->job));
+out:
+	return err;
+}
+
 static enum err pending_start_effect(struct kmip_pending *pending)
 {
 	struct kmip_item *item = pending->batch.item;
@@ -209,6 +258,33 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 			&pending->work, keystore, &change, pending_on_changed, pending);
 	return keystore_destroy_start(
 		&pending->work, keystore, &change, pending_on_changed, pending);
+}
+
+static enum err pending_start(struct kmip_pending *pending, enum batch_step step)
+{
+	switch (step) {
+	case BATCH_FETCH:
+		return pending_start_fetch(pending);
+	case BATCH_COMPUTE:
+		return pending_start_compute(pending);
+	default:
+		return pending_start_effect(pending);
+	}
+}
+
+/* A start that fails is the item's failure. */
+static void pending_failed(struct kmip_pending *pending, enum batch_step step, enum err err)
+{
+	switch (step) {
+	case BATCH_FETCH:
+		batch_fetched(&pending->batch, err);
+		break;
+	case BATCH_COMPUTE:
+		batch_computed(&pending->batch, err);
+		break;
+	default:
+		batch_failed(&pending->batch, err);
+	}
 }
 
 /* Nobody waits for the answer any more, but an item that has begun is not left half done. */
@@ -239,12 +315,9 @@ static void pending_step(struct kmip_pending *pending)
 		batch_report(&pending->batch);
 		if (step == BATCH_DONE)
 			break;
-		err = step == BATCH_FETCH ? pending_start_fetch(pending)
-					  : pending_start_effect(pending);
-		if (err != ERR_OK && step == BATCH_FETCH)
-			batch_fetched(&pending->batch, err);
-		else if (err != ERR_OK)
-			batch_failed(&pending->batch, err);
+		err = pending_start(pending, step);
+		if (err != ERR_OK)
+			pending_failed(pending, step, err);
 	}
 	if (pending->batch.view != NULL)
 		keystore_view_rest(pending->batch.view);
@@ -302,7 +375,7 @@ out:
 void kmip_cancel(struct kmip_pending *pending)
 {
 	ASSERT(pending->state != PENDING_ABANDONED);
-	if (pending->state == PENDING_EFFECT) {
+	if (pending->state == PENDING_EFFECT || pending->state == PENDING_COMPUTE) {
 		pending->state = PENDING_ABANDONED;
 		return;
 	}

@@ -15,6 +15,7 @@ if(TARGET fake_keymanager)
 			op_add_attribute
 			op_check
 			op_create
+			op_create_key_pair
 			op_crypto
 			op_delete_attribute
 			op_get

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys from their numbers, and numbers from keys: what KMIP calls transparent. */
+#include "base/pkey_private.h"
+
+/* One number: OpenSSL's name, where it is in ours, whether only private keys have it. */
+struct number_row {
+	const char *name;
+	size_t offset;
+	bool is_private;
+};
+#define NUMBER(name, member, is_private) \
+	{ \
+		name, offsetof(struct pkey_numbers, member), is_private \
+	}
+
+static const struct number_row rsa_rows[] = {
+	NUMBER(OSSL_PKEY_PARAM_RSA_N, n, false),
+	NUMBER(OSSL_PKEY_PARAM_RSA_E, e, false),
+	NUMBER(OSSL_PKEY_PARAM_RSA_D, d, true),
+	NUMBER(OSSL_PKEY_PARAM_RSA_FACTOR1, p, true),
+	NUMBER(OSSL_PKEY_PARAM_RSA_FACTOR2, q, true),
+	NUMBER(OSSL_PKEY_PARAM_RSA_EXPONENT1, dp, true),
+	NUMBER(OSSL_PKEY_PARAM_RSA_EXPONENT2, dq, true),
+	NUMBER(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, qi, true),
+};
+static const struct number_row domain_rows[] = {
+	NUMBER(OSSL_PKEY_PARAM_FFC_P, p, false),
+	NUMBER(OSSL_PKEY_PARAM_FFC_Q, q, false),
+	NUMBER(OSSL_PKEY_PARAM_FFC_G, g, false),
+	NUMBER(OSSL_PKEY_PARAM_PUB_KEY, y, false),
+	NUMBER(OSSL_PKEY_PARAM_PRIV_KEY, x, true),
+};
+static const struct number_row ec_rows[] = {
+	NUMBER(OSSL_PKEY_PARAM_PRIV_KEY, x, true),
+};
+
+struct kind {
+	const char *algorithm;
+	const struct number_row *rows;
+	size_t count;
+};
+#define KIND(algorithm, rows) \
+	{ \
+		algorithm, rows, sizeof(rows) / sizeof((rows)[0]) \
+	}
+static const struct kind kinds[] = {
+	KIND("RSA", rsa_rows),
+	KIND("EC", ec_rows),
+	KIND("DSA", domain_rows),
+	KIND("DH", domain_rows),
+	KIND("DHX", domain_rows),
+};
+
+static const struct kind *kind_of(const char *algorithm)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (algorithm != NULL &&
+			slice_equal_text(slice_text(algorithm), kinds[i].algorithm))
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static struct slice *member_of(struct pkey_numbers *numbers, const struct number_row *row)
+{
+	return (struct slice *) (void *) ((char *) numbers + row->offset);
+}
+
+/* ---- numbers of a key ---- */
+
+static enum err read_number(
+	struct slice *out, const struct pkey *key, const char *name, struct buf *memory)
+{
+	BIGNUM *number = NULL;
+	uint8_t *to;
+	int len;
+	enum err err = ERR_OK;
+
+	if (EVP_PKEY_get_bn_param(key->key, name, &number) != 1) {
+		*out = SLICE_EMPTY; /* not every private key has all of them */
+		return pkey_failed(ERR_OK);
+	}
+	len = BN_num_bytes(number);
+	TRY(buf_reserve(memory, (size_t) len, &to));
+	BN_bn2bin(number, to);
+	buf_commit(memory, (size_t) len);
+	*out = slice_of(to, (size_t) len);
+out:
+	BN_clear_free(number);
+	return err;
+}
+
+static enum err read_point(struct pkey_numbers *out, const struct pkey *key, struct buf *memory)
+{
+	size_t len = 0;
+	uint8_t *to;
+	enum err err;
+
+	if (EVP_PKEY_get_utf8_string_param(key->key, OSSL_PKEY_PARAM_GROUP_NAME, out->curve,
+		    sizeof(out->curve), NULL) != 1)
+		return pkey_failed(ERR_FEATURE);
+	if (EVP_PKEY_get_octet_string_param(
+		    key->key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0, &len) != 1)
+		return pkey_failed(ERR_OK);
+	TRY(buf_reserve(memory, len, &to));
+	if (EVP_PKEY_get_octet_string_param(
+		    key->key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, to, len, &len) != 1)
+		TRY(pkey_failed(ERR_CRYPTO));
+	buf_commit(memory, len);
+	out->y = slice_of(to, len);
+out:
+	return err;
+}
+
+enum err pkey_numbers(
+	struct pkey_numbers *out, const struct pkey *key, bool is_private, struct buf *memory)
+{
+	const struct kind *kind = kind_of(pkey_algorithm(key));
+	uint8_t *whole;
+	enum err err;
+
+	*out = (struct pkey_numbers){ 0 };
+	if (kind == NULL)
+		return ERR_FEATURE;
+	out->algorithm = kind->algorithm;
+	/* Room for all at once, so that nothing moves while the parts are read. */
+	TRY(buf_reserve(memory, PKEY_LEN_MAX, &whole));
+	for (size_t i = 0; i < kind->count; i++) {
+		const struct number_row *row = &kind->rows[i];
+
+		if (is_private || !row->is_private)
+			TRY(read_number(member_of(out, row), key, row->name, memory));
+	}
+	if (kind->rows == ec_rows)
+		TRY(read_point(out, key, memory));
+out:
+	return err;
+}
+
+/* ---- a key of numbers ---- */
+
+static enum err push_numbers(OSSL_PARAM_BLD *builder, const struct pkey_numbers *numbers,
+	const struct kind *kind, BIGNUM **held)
+{
+	for (size_t i = 0; i < kind->count; i++) {
+		const struct number_row *row = &kind->rows[i];
+		const struct slice *number = member_of((struct pkey_numbers *) numbers, row);
+
+		if (number->len == 0)
+			continue;
+		if (number->len > PKEY_LEN_MAX)
+			return ERR_INVALID;
+		held[i] = BN_bin2bn(number->data, (int) number->len, NULL);
+		if (held[i] == NULL || OSSL_PARAM_BLD_push_BN(builder, row->name, held[i]) != 1)
+			return ERR_NOMEM;
+	}
+	return ERR_OK;
+}
+
+/* A private key of a curve may come without its point: OpenSSL then has no public half. */
+static enum err push_curve(OSSL_PARAM_BLD *builder, const struct pkey_numbers *numbers)
+{
+	if (OSSL_PARAM_BLD_push_utf8_string(
+		    builder, OSSL_PKEY_PARAM_GROUP_NAME, numbers->curve, 0) != 1)
+		return ERR_NOMEM;
+	if (numbers->y.len > 0 && OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY,
+					  numbers->y.data, numbers->y.len) != 1)
+		return ERR_NOMEM;
+	return ERR_OK;
+}
+
+static enum err build_key(
+	EVP_PKEY **out, const char *algorithm, OSSL_PARAM *params, bool is_private)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
+	enum err err = context == NULL ? ERR_FEATURE : ERR_OK;
+
+	TRY(err);
+	if (EVP_PKEY_fromdata_init(context) != 1 ||
+		EVP_PKEY_fromdata(context, out, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+			params) != 1)
+		err = ERR_INVALID;
+out:
+	EVP_PKEY_CTX_free(context);
+	return pkey_failed(err);
+}
+
+enum err pkey_from_numbers(struct pkey **out, const struct pkey_numbers *numbers)
+{
+	enum { NUMBERS_MAX = sizeof(rsa_rows) / sizeof(rsa_rows[0]) };
+	const struct kind *kind = kind_of(numbers->algorithm);
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	BIGNUM *held[NUMBERS_MAX] = { NULL };
+	OSSL_PARAM *params = NULL;
+	EVP_PKEY *key = NULL;
+	bool is_private = numbers->d.len > 0 || numbers->x.len > 0;
+	enum err err = builder == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	TRY(kind == NULL ? ERR_FEATURE : ERR_OK);
+	TRY(push_numbers(builder, numbers, kind, held));
+	if (kind->rows == ec_rows)
+		TRY(push_curve(builder, numbers));
+	params = OSSL_PARAM_BLD_to_param(builder);
+	TRY(params == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(build_key(&key, kind->algorithm, params, is_private));
+	TRY(pkey_wrap(out, key));
+out:
+	for (size_t i = 0; i < NUMBERS_MAX; i++)
+		BN_clear_free(held[i]);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(builder);
+	return err;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of pkey share. */
+#ifndef BASE_PKEY_PRIVATE_H
+#define BASE_PKEY_PRIVATE_H
+
+#include "base/openssl.h"
+#include "base/pkey.h"
+
+struct pkey {
+	EVP_PKEY *key;
+};
+
+/* The key moves in, or is freed. */
+enum err pkey_wrap(struct pkey **out, EVP_PKEY *key);
+/* Clears what OpenSSL noted of a failure. */
+enum err pkey_failed(enum err err);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Public and private keys between KMIP's Key Blocks, in all their forms, and base/pkey.h. */
+#ifndef KMIP_ASYMMETRIC_H
+#define KMIP_ASYMMETRIC_H
+
+#include "base/pkey.h"
+#include "kmip/item.h"
+
+/* The key in a Key Block of that object type; ERR_INVALID: it is none; ERR_KEY_FORMAT: that form is
+ * not one of an asymmetric key. */
+MUST_USE enum err asymmetric_open(
+	struct pkey **out, uint32_t object_type, const struct kmip_key_block *block);
+/*
+ * Fills format and Key Value of the block in that form (a Key Format Type; 0: the usual one of the
+ * kind of key), bytes in the item's arena. ERR_KEY_FORMAT: this key has no such form.
+ */
+struct asymmetric_form {
+	uint32_t object_type, format;
+};
+MUST_USE enum err asymmetric_write(struct kmip_item *item, struct kmip_key_block *block,
+	const struct pkey *key, const struct asymmetric_form *form);
+
+/* The Recommended Curve's name for base/pkey.h and back; NULL and 0: not served. */
+const char *asymmetric_curve_name(uint32_t recommended_curve);
+uint32_t asymmetric_curve_of(const char *group_name);
+/* Cryptographic Algorithm of a key, as a client that gave none is told. */
+uint32_t asymmetric_algorithm(const struct pkey *key);
+/* A Big Integer's bytes (9.1.1.4: two's complement, whole eights) of an unsigned number. */
+MUST_USE enum err asymmetric_big(struct kmip_item *item, struct slice *out, struct slice number);
+
+#endif

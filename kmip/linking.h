@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links between objects (KMIP 1.4, section 3.35) that operations set. */
+#ifndef KMIP_LINKING_H
+#define KMIP_LINKING_H
+
+#include "kmip/attribute_rules.h"
+#include "kmip/item.h"
+
+/* Among the attributes of an object that is being made. */
+MUST_USE enum err linking_set(
+	struct attribute_edits *edits, uint32_t link_type, const struct uid *uid);
+/* A further effect of the item: the target gets that link, and is nobody's orphan any more. It is
+ * in the key manager before the item is answered, so that both caches can be lost. */
+MUST_USE enum err linking_effect(struct kmip_item *item, const struct uid *target,
+	uint32_t link_type, const struct uid *uid);
+/* The object that the link of that type leads to; ERR_NOT_FOUND: there is none. */
+MUST_USE enum err linking_find(
+	struct uid *out, struct arena *arena, const struct object *object, uint32_t link_type);
+
+#endif
