@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/ciphering.h"
+#include <stdlib.h>
 #include "base/rand.h"
 #include "kmip/crypto_names.h"
+#include "kmip/signing.h"
 
 enum {
 	BYTE_BITS = 8,
@@ -106,6 +108,28 @@ static enum err judge_tag(const struct ciphering *ciphering, struct cipher_optio
 	return ciphering->tag.len >= TAG_LEN_MIN ? ERR_OK : ERR_CRYPTO;
 }
 
+static enum err begin_whole(struct run *run, const struct ciphering *ciphering)
+{
+	struct run_whole *whole = calloc(1, sizeof(*whole));
+	enum err err = whole == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	run->whole = whole;
+	buf_init(&whole->in, RUN_WHOLE_LEN_MAX);
+	whole->encrypts = ciphering->encrypt;
+	TRY(signing_encryption(&whole->use, ciphering->use));
+	if (whole->use.label.len > 0)
+		TRY(secret_new(&whole->label, whole->use.label));
+	TRY(signing_key(&whole->key, ciphering->use));
+out:
+	return err;
+}
+
+static bool is_asymmetric(const struct object *object)
+{
+	return (KMIP_TO(object->type) & KMIP_TO_ASYMMETRIC) != 0;
+}
+
 enum err ciphering_begin(struct kmip_item *item, struct run *run, struct ciphering *ciphering)
 {
 	const struct using *use = ciphering->use;
@@ -121,6 +145,8 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 	struct cipher_facts facts;
 	enum err err;
 
+	if (is_asymmetric(use->object))
+		return begin_whole(run, ciphering);
 	TRY(crypto_cipher_name(name, &wanted));
 	TRY(cipher_facts(&facts, name));
 	TRY(judge_padding(use, &options.pads));

@@ -3,6 +3,7 @@
  * Get (KMIP 1.4, section 4.11). Served in every state that still has material: State tells clients
  * what they may do with it. The Key Value holds the material and no attributes.
  */
+#include "kmip/asymmetric.h"
 #include "kmip/object_attributes.h"
 #include "kmip/operations.h"
 #include "kmip/stored.h"
@@ -36,8 +37,23 @@ static enum err judge_object(const struct object *object)
 	return ERR_OK;
 }
 
-/* A plain symmetric key can be had in either of its two forms. */
-static enum err convert(struct kmip_item *item, struct kmip_key_block *block, uint32_t format)
+static enum err convert_asymmetric(
+	struct kmip_item *item, uint32_t type, struct kmip_key_block *block, uint32_t format)
+{
+	struct asymmetric_form form = { .object_type = type, .format = format };
+	struct pkey *key = NULL;
+	enum err err;
+
+	TRY(asymmetric_open(&key, type, block));
+	TRY(asymmetric_write(item, block, key, &form));
+out:
+	pkey_free(key);
+	return err == ERR_INVALID || err == ERR_FEATURE ? ERR_KEY_FORMAT : err;
+}
+
+/* A plain symmetric key can be had in either of its two forms, an asymmetric one in all of its. */
+static enum err convert(
+	struct kmip_item *item, uint32_t type, struct kmip_key_block *block, uint32_t format)
 {
 	struct kmip_key_value *value = block->value;
 
@@ -45,6 +61,8 @@ static enum err convert(struct kmip_item *item, struct kmip_key_block *block, ui
 		return ERR_OK;
 	if (value == NULL || block->wrapping_data != NULL)
 		return ERR_KEY_FORMAT;
+	if ((KMIP_TO(type) & KMIP_TO_ASYMMETRIC) != 0)
+		return convert_asymmetric(item, type, block, format);
 	if (format == KMIP_KEY_FORMAT_TYPE_RAW && value->transparent != NULL &&
 		value->transparent->key.data != NULL) {
 		*value = (struct kmip_key_value){ .material = value->transparent->key };
@@ -80,7 +98,7 @@ enum err op_get_plan(struct kmip_item *item)
 	if (request->key_format.has && block == NULL)
 		TRY(ERR_KEY_FORMAT);
 	if (request->key_format.has)
-		TRY(convert(item, block, request->key_format.value));
+		TRY(convert(item, object->type, block, request->key_format.value));
 	if (block != NULL && block->value == NULL && block->wrapped_value.data == NULL)
 		TRY(ERR_KEY_ABSENT);
 	response->object_type = KMIP_UINT(object->type);

@@ -37,6 +37,7 @@ enum err op_activate_finish(struct kmip_item *item);
 enum err op_revoke_finish(struct kmip_item *item);
 enum err op_destroy_finish(struct kmip_item *item);
 enum err op_encrypt_finish(struct kmip_item *item);
+enum err op_sign_finish(struct kmip_item *item);
 enum err op_mac_finish(struct kmip_item *item);
 
 #endif

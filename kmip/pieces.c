@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include "kmip/streams.h"
 
-enum { OUT_SLACK = 256 };
+enum { OUT_SLACK = PKEY_LEN_MAX }; /* a signature, the last block, a tag */
 
 static struct stream_owner owner_of(const struct kmip_item *item, const struct pieces *pieces)
 {
@@ -61,8 +61,6 @@ static enum err pieces_close(struct kmip_item *item, struct pieces *pieces, stru
 	enum err err;
 
 	if (pieces->is_done) {
-		if (run->expected != NULL)
-			pieces->is_valid = secret_equal(pieces->out, secret_slice(run->expected));
 		run_free(run);
 		return ERR_OK;
 	}
@@ -85,7 +83,7 @@ enum err pieces_run(struct kmip_item *item, struct pieces *pieces)
 	pieces->is_done = pieces->final || is_whole(pieces);
 	TRY(run_update(run, pieces->data, &out));
 	if (pieces->is_done)
-		TRY(run_finish(run, &out, &tag));
+		TRY(run_finish(run, &out, &tag, &pieces->is_valid));
 	/* Nothing is said of nothing, but to one who asked for all at once. */
 	if (buf_slice(&out).len > 0 || is_whole(pieces))
 		TRY(pieces_keep(item, &pieces->out, &out));

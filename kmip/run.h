@@ -8,12 +8,26 @@
 
 #include "base/cipher.h"
 #include "base/digest.h"
+#include "base/pkey.h"
 #include "base/secret.h"
 #include "keystore/ids.h"
 
+enum { RUN_WHOLE_LEN_MAX = PKEY_LEN_MAX };
+
+/* An asymmetric key takes its data at once: the pieces are gathered. */
+struct run_whole {
+	struct pkey *key;
+	struct pkey_use use;
+	struct secret *label; /* of the use */
+	bool encrypts;
+	struct buf in;
+};
+
 struct run {
-	struct cipher *cipher; /* one of the two */
+	struct run_whole *whole; /* one of the four */
+	struct cipher *cipher;
 	struct digest *digest;
+	struct pkey_signing *signing;
 	struct secret *expected; /* what is to be verified at the end, came with the first piece */
 	struct uid uid; /* the key; all zero: none */
 	bool seals; /* an AEAD that gives a tag at the end */
@@ -21,8 +35,9 @@ struct run {
 };
 
 MUST_USE enum err run_update(struct run *run, struct slice piece, struct buf *out);
-/* The tag of an AEAD goes to `tag`, or behind the data. */
-MUST_USE enum err run_finish(struct run *run, struct buf *out, struct buf *tag);
+/* A code or a signature that is expected is judged, not given out. The tag of an AEAD goes to
+ * `tag`, or behind the data. */
+MUST_USE enum err run_finish(struct run *run, struct buf *out, struct buf *tag, bool *is_valid);
 void run_free(struct run *run);
 
 #endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/signing.h"
+#include "kmip/asymmetric.h"
+#include "kmip/crypto_names.h"
+
+enum err signing_key(struct pkey **out, const struct using *use)
+{
+	const struct kmip_key_block *block = kmip_object_key_block(&use->form);
+	enum err err;
+
+	if (block == NULL)
+		return ERR_ILLEGAL;
+	err = asymmetric_open(out, use->object->type, block);
+	/* It was kept as it came, and is no key. */
+	return err == ERR_INVALID || err == ERR_KEY_FORMAT ? ERR_CRYPTO : err;
+}
+
+/* Digital Signature Algorithm (9.1.3.2.7). */
+static const struct algorithm {
+	uint32_t number;
+	const char *hash; /* NULL: the parameters' */
+	enum pkey_padding padding;
+} algorithms[] = {
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_1_WITH_RSA_ENCRYPTION, "SHA1", PKEY_PADDING_PKCS1 },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_224_WITH_RSA_ENCRYPTION, "SHA224",
+		PKEY_PADDING_PKCS1 },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_256_WITH_RSA_ENCRYPTION, "SHA256",
+		PKEY_PADDING_PKCS1 },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_384_WITH_RSA_ENCRYPTION, "SHA384",
+		PKEY_PADDING_PKCS1 },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_512_WITH_RSA_ENCRYPTION, "SHA512",
+		PKEY_PADDING_PKCS1 },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_RSASSA_PSS, NULL, PKEY_PADDING_PSS },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_DSA_WITH_SHA_1, "SHA1", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_DSA_WITH_SHA224, "SHA224", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_DSA_WITH_SHA256, "SHA256", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_ECDSA_WITH_SHA_1, "SHA1", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_ECDSA_WITH_SHA224, "SHA224", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_ECDSA_WITH_SHA256, "SHA256", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_ECDSA_WITH_SHA384, "SHA384", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_ECDSA_WITH_SHA512, "SHA512", PKEY_PADDING_NONE },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA3_256_WITH_RSA_ENCRYPTION, "SHA3-256",
+		PKEY_PADDING_PKCS1 },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA3_384_WITH_RSA_ENCRYPTION, "SHA3-384",
+		PKEY_PADDING_PKCS1 },
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA3_512_WITH_RSA_ENCRYPTION, "SHA3-512",
+		PKEY_PADDING_PKCS1 },
+};
+
+static const struct algorithm *algorithm_find(uint32_t number)
+{
+	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+		if (algorithms[i].number == number)
+			return &algorithms[i];
+	}
+	return NULL;
+}
+
+/* RSA without a word about padding is PKCS #1 for signatures, as clients of 1.2 expect. */
+static enum err padding_of(enum pkey_padding *out, const struct using *use)
+{
+	const struct kmip_uint *method = &use->parameters.padding_method;
+
+	*out = PKEY_PADDING_PKCS1;
+	if (!method->has)
+		return ERR_OK;
+	switch (method->value) {
+	case KMIP_PADDING_METHOD_NONE:
+		*out = PKEY_PADDING_NONE;
+		return ERR_OK;
+	case KMIP_PADDING_METHOD_OAEP:
+		*out = PKEY_PADDING_OAEP;
+		return ERR_OK;
+	case KMIP_PADDING_METHOD_PKCS1_V1_5:
+		return ERR_OK;
+	case KMIP_PADDING_METHOD_PSS:
+		*out = PKEY_PADDING_PSS;
+		return ERR_OK;
+	default:
+		return ERR_FEATURE;
+	}
+}
+
+static enum err judge_mask_generator(struct pkey_use *out, const struct using *use)
+{
+	const struct kmip_cryptographic_parameters *parameters = &use->parameters;
+
+	out->salt_len = parameters->salt_length.has ? parameters->salt_length.value : -1;
+	out->label = parameters->p_source;
+	if (parameters->mask_generator.has &&
+		parameters->mask_generator.value != KMIP_MASK_GENERATOR_MGF1)
+		return ERR_FEATURE;
+	if (!parameters->mask_generator_hashing_algorithm.has)
+		return ERR_OK;
+	out->mask_hash = crypto_hash_name(parameters->mask_generator_hashing_algorithm.value);
+	return out->mask_hash == NULL ? ERR_FEATURE : ERR_OK;
+}
+
+enum err signing_use(struct pkey_use *out, const struct using *use)
+{
+	const struct kmip_cryptographic_parameters *parameters = &use->parameters;
+	const struct algorithm *algorithm = NULL;
+	enum err err;
+
+	*out = (struct pkey_use){ 0 };
+	TRY(padding_of(&out->padding, use));
+	TRY(judge_mask_generator(out, use));
+	if (parameters->digital_signature_algorithm.has) {
+		algorithm = algorithm_find(parameters->digital_signature_algorithm.value);
+		TRY(algorithm == NULL ? ERR_FEATURE : ERR_OK);
+		out->padding = algorithm->padding;
+		out->hash = algorithm->hash;
+	}
+	if (out->hash == NULL && parameters->hashing_algorithm.has)
+		out->hash = crypto_hash_name(parameters->hashing_algorithm.value);
+	if (out->hash == NULL || out->padding == PKEY_PADDING_OAEP)
+		err = ERR_FIELD;
+out:
+	return err;
+}
+
+enum err signing_encryption(struct pkey_use *out, const struct using *use)
+{
+	enum err err;
+
+	*out = (struct pkey_use){ 0 };
+	TRY(padding_of(&out->padding, use));
+	TRY(judge_mask_generator(out, use));
+	TRY(out->padding == PKEY_PADDING_PSS ? ERR_FIELD : ERR_OK);
+	if (out->padding != PKEY_PADDING_OAEP)
+		return ERR_OK;
+	out->hash = use->parameters.hashing_algorithm.has
+			    ? crypto_hash_name(use->parameters.hashing_algorithm.value)
+			    : "SHA1";
+	TRY(out->hash == NULL ? ERR_FEATURE : ERR_OK);
+out:
+	return err;
+}
+
+enum err signing_begin(struct run *run, const struct using *use, bool verifies)
+{
+	struct pkey *key = NULL;
+	struct pkey_use how;
+	enum err err;
+
+	TRY(signing_use(&how, use));
+	TRY(signing_key(&key, use));
+	TRY(pkey_signing_new(&run->signing, key, &how, verifies));
+out:
+	pkey_free(key);
+	return err;
+}

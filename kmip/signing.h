@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a client's Cryptographic Parameters say that an asymmetric key is to be used. */
+#ifndef KMIP_SIGNING_H
+#define KMIP_SIGNING_H
+
+#include "base/pkey.h"
+#include "kmip/run.h"
+#include "kmip/using.h"
+
+/* The key that the use found. */
+MUST_USE enum err signing_key(struct pkey **out, const struct using *use);
+/* Hash, padding and what belongs to them, for signatures: from Digital Signature Algorithm, else
+ * from the single parameters. ERR_FIELD: nothing says how, or it contradicts the key. */
+MUST_USE enum err signing_use(struct pkey_use *out, const struct using *use);
+/* The same for encrypting with RSA. */
+MUST_USE enum err signing_encryption(struct pkey_use *out, const struct using *use);
+/* Begins a signature of data; verifies: against run->expected, at the end. */
+MUST_USE enum err signing_begin(struct run *run, const struct using *use, bool verifies);
+
+#endif
