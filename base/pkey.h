@@ -60,7 +60,7 @@ enum pkey_padding { PKEY_PADDING_NONE, PKEY_PADDING_PKCS1, PKEY_PADDING_PSS, PKE
 struct pkey_use {
 	const char *hash; /* NULL: the algorithm has its own, or none is needed */
 	enum pkey_padding padding; /* RSA only */
-	int32_t salt_len; /* PSS; negative: as long as the hash */
+	int32_t salt_len; /* PSS; negative: as long as the hash, and any that verifies */
 	const char *mask_hash; /* of MGF1; NULL: `hash` for PSS, SHA1 for OAEP */
 	struct slice label; /* OAEP's P source */
 };

@@ -14,9 +14,10 @@ static EVP_MD *md_of(const char *hash)
 	return hash == NULL ? NULL : EVP_MD_fetch(NULL, hash, NULL);
 }
 
-/* Padding and what belongs to it; curves and DSA have none. */
+/* Padding and what belongs to it; curves and DSA have none. Where no salt length is said, a
+ * signature gets as much as its hash is long, and is verified with whatever it has. */
 static enum err set_padding(
-	EVP_PKEY_CTX *context, const struct pkey *key, const struct pkey_use *use)
+	EVP_PKEY_CTX *context, const struct pkey *key, const struct pkey_use *use, int any_salt_len)
 {
 	static const int paddings[] = { [PKEY_PADDING_NONE] = RSA_NO_PADDING,
 		[PKEY_PADDING_PKCS1] = RSA_PKCS1_PADDING,
@@ -33,7 +34,7 @@ static enum err set_padding(
 		TRY(ERR_FIELD);
 	if (use->padding == PKEY_PADDING_PSS &&
 		EVP_PKEY_CTX_set_rsa_pss_saltlen(
-			context, use->salt_len < 0 ? RSA_PSS_SALTLEN_DIGEST : use->salt_len) != 1)
+			context, use->salt_len < 0 ? any_salt_len : use->salt_len) != 1)
 		TRY(ERR_FIELD);
 out:
 	EVP_MD_free(mask);
@@ -62,7 +63,8 @@ enum err pkey_signing_new(struct pkey_signing **out, const struct pkey *key,
 			: EVP_DigestSignInit_ex(signing->context, &context, use->hash, NULL, NULL,
 				  key->key, NULL);
 	TRY(good == 1 ? ERR_OK : ERR_FIELD);
-	TRY(set_padding(context, key, use));
+	TRY(set_padding(
+		context, key, use, verifies ? RSA_PSS_SALTLEN_AUTO : RSA_PSS_SALTLEN_DIGEST));
 	*out = signing;
 	signing = NULL;
 out:
@@ -119,7 +121,8 @@ static enum err digest_begin(EVP_PKEY_CTX **out, const struct pkey *key, const s
 	*out = EVP_PKEY_CTX_new_from_pkey(NULL, key->key, NULL);
 	TRY(*out == NULL ? ERR_NOMEM : ERR_OK);
 	TRY(init(*out) == 1 ? ERR_OK : ERR_ILLEGAL);
-	TRY(set_padding(*out, key, use));
+	TRY(set_padding(*out, key, use,
+		init == EVP_PKEY_verify_init ? RSA_PSS_SALTLEN_AUTO : RSA_PSS_SALTLEN_DIGEST));
 	if (md != NULL && EVP_PKEY_CTX_set_signature_md(*out, md) != 1)
 		TRY(ERR_FIELD);
 out:
@@ -210,7 +213,7 @@ static enum err crypt_with(struct buf *out, const struct pkey *key, const struct
 
 	TRY(err);
 	TRY(direction->init(context) == 1 ? ERR_OK : ERR_ILLEGAL);
-	TRY(set_padding(context, key, use));
+	TRY(set_padding(context, key, use, RSA_PSS_SALTLEN_DIGEST));
 	TRY(set_oaep(context, use));
 	TRY(direction->run(context, NULL, &len, in.data, in.len) == 1 ? ERR_OK : ERR_CRYPTO);
 	TRY(buf_reserve(out, len, &to));

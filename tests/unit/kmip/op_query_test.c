@@ -13,6 +13,15 @@ static const struct kmip_query_response *query(
 	return PAYLOAD(served, ONE(served, QUERY, query, .functions = { copy, count }), query);
 }
 
+static size_t served_in(enum kmip_version version)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; operation_at(i) != NULL; i++)
+		count += operation_at(i)->since <= version ? 1 : 0;
+	return count;
+}
+
 /* Exactly what was asked for; vCenter asks for the server alone. */
 Test(op_query, functions)
 {
@@ -26,10 +35,7 @@ Test(op_query, functions)
 	cr_assert_eq(response->operations.count, 0);
 	served.version = KMIP_1_4;
 	response = query(&served, all, 12);
-	size_t served_count = 0;
-	while (operation_at(served_count) != NULL)
-		served_count++;
-	cr_assert_eq(response->operations.count, served_count);
+	cr_assert_eq(response->operations.count, served_in(KMIP_1_4));
 	cr_assert_eq(response->object_types.count, 9);
 	cr_assert_eq(response->rngs.count, 1);
 	cr_assert_eq(response->capabilities.count, 1);
@@ -47,7 +53,8 @@ Test(op_query, oldest_version)
 	served_start(&served, false);
 	served.version = KMIP_1_0;
 	const struct kmip_query_response *response = query(&served, all, 4);
-	cr_assert_eq(response->operations.count, 14);
+	cr_assert_eq(response->operations.count, served_in(KMIP_1_0));
+	cr_assert_lt(served_in(KMIP_1_0), served_in(KMIP_1_4));
 	cr_assert_eq(response->rngs.count, 0);
 	served_stop(&served);
 }
