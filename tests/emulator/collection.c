@@ -2,7 +2,8 @@
 #include "tests/emulator/collection.h"
 
 #include <stdio.h>
-#include <strings.h>
+
+#include "tests/emulator/list.h"
 
 struct page {
 	uint64_t limit, offset;
@@ -36,8 +37,9 @@ enum refusal collection_check(struct request *request, const struct collection *
 {
 	const char *total = request_param(request, "totalCount");
 	struct page page;
+	bool value = false;
 
-	if (total != NULL && strcasecmp(total, "true") != 0 && strcasecmp(total, "false") != 0)
+	if (total != NULL && !list_parse_bool(&value, total))
 		return request_bad_param(request, "totalCount", "a boolean");
 	return page_of(&page, request, collection);
 }

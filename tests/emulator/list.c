@@ -99,11 +99,29 @@ static enum err parse_states(struct list_query *out, const char *text)
 	return ERR_OK;
 }
 
+bool list_parse_bool(bool *out, const char *text)
+{
+	static const char *const forms[2][6] = { { "0", "f", "F", "false", "False", "FALSE" },
+		{ "1", "t", "T", "true", "True", "TRUE" } };
+
+	for (size_t value = 0; value < 2; value++) {
+		for (size_t i = 0; i < 6; i++) {
+			if (strcmp(forms[value][i], text) != 0)
+				continue;
+			*out = value == 1;
+			return true;
+		}
+	}
+	return false;
+}
+
 static enum err parse_extractable(struct list_query *out, const char *text)
 {
-	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+	bool value = false;
+
+	if (!list_parse_bool(&value, text))
 		return ERR_INVALID;
-	out->extractable = strcmp(text, "true") == 0;
+	out->extractable = value;
 	return ERR_OK;
 }
 

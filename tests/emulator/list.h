@@ -49,6 +49,9 @@ struct list_texts {
 	const char *state, *extractable, *filter, *search, *sort, *limit, *offset;
 };
 
+/* As the service's own language reads a boolean (1, t, T, true, True, TRUE and their opposites):
+ * clients write each in their own way. False when it is none. */
+bool list_parse_bool(bool *out, const char *text);
 /* ERR_INVALID with the parameter's name in *bad and what it must be in *must. */
 MUST_USE enum err list_parse(struct list_query *out, const struct list_texts *texts,
 	const char **bad, const char **must);

@@ -3,10 +3,10 @@
  * from being deleted. Tests make them by the control endpoint. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "tests/emulator/collection.h"
 #include "tests/emulator/handlers.h"
+#include "tests/emulator/list.h"
 
 static const struct collection registrations = { "application/vnd.ibm.kms.registration+json", 200,
 	5000 };
@@ -15,8 +15,9 @@ enum refusal registration_check(struct request *request)
 {
 	const char *prevents = request_param(request, "preventKeyDeletion");
 
-	if (prevents != NULL && strcasecmp(prevents, "true") != 0 &&
-		strcasecmp(prevents, "false") != 0)
+	bool value = false;
+
+	if (prevents != NULL && !list_parse_bool(&value, prevents))
 		return request_bad_param(request, "preventKeyDeletion", "a boolean");
 	return collection_check(request, &registrations);
 }
@@ -37,7 +38,7 @@ static bool is_asked_for(const struct request *request, const cJSON *registratio
 	const char *prevents = request_param(request, "preventKeyDeletion");
 	bool has = cJSON_IsTrue(cJSON_GetObjectItem(registration, "preventKeyDeletion"));
 
-	if (prevents != NULL && (strcasecmp(prevents, "true") == 0) != has)
+	if (prevents != NULL && request_param_is_true(request, "preventKeyDeletion") != has)
 		return false;
 	if (crn == NULL)
 		return true;

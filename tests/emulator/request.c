@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "tests/emulator/list.h"
 
 static void request_set_correlation(struct request *request)
 {
@@ -120,14 +121,20 @@ const char *request_header(const struct request *request, const char *name)
 
 const char *request_param(const struct request *request, const char *name)
 {
-	return request->query_parsed ? evhttp_find_header(&request->query, name) : NULL;
+	const char *value =
+		request->query_parsed ? evhttp_find_header(&request->query, name) : NULL;
+
+	/* a client that was given no states asks for "state=" */
+	return value != NULL && *value != '\0' ? value : NULL;
 }
 
 bool request_param_is_true(const struct request *request, const char *name)
 {
 	const char *value = request_param(request, name);
 
-	return value != NULL && strcasecmp(value, "true") == 0;
+	bool is = false;
+
+	return value != NULL && list_parse_bool(&is, value) && is;
 }
 
 bool request_wants_representation(const struct request *request)

@@ -56,7 +56,7 @@ struct request *request_new(
 void request_free(struct request *request);
 
 const char *request_header(const struct request *request, const char *name);
-/* NULL when absent. */
+/* NULL when absent or empty. */
 const char *request_param(const struct request *request, const char *name);
 bool request_param_is_true(const struct request *request, const char *name);
 bool request_wants_representation(const struct request *request);
