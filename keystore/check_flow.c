@@ -6,7 +6,11 @@
 #include "keystore/envelope.h"
 #include "keystore/flow.h"
 
-enum { CHECK_LEN = 32, CHECK_MS = 20000 };
+enum {
+	CHECK_LEN = 32,
+	CHECK_MS = 20000,
+	CHECK_REACH_MS = 4000, /* for the first answer: who hears none by then need not wait */
+};
 
 struct check_flow {
 	struct keystore_pending flow;
@@ -95,6 +99,18 @@ static void check_on_prepared(void *ctx, const struct keymanager_done *result)
 		check_fail(check, err, "wrap", NULL);
 }
 
+/* The first call: neither IAM nor the key manager has said anything of use. */
+static void check_unreachable(struct check_flow *check, const char *why)
+{
+	const struct keymanager_options *options = &check->flow.instance->options;
+
+	snprintf(check->why, sizeof(check->why),
+		"no answer from %.50s or %.50s within %d s (%.70s): see url, iam-url, ca-file, "
+		"proxy",
+		options->url, options->iam_url, CHECK_REACH_MS / 1000, why);
+	check_finish(check, ERR_UNAVAILABLE);
+}
+
 static const char *check_root_name(const struct check_flow *check)
 {
 	return check->crk == KEYMANAGER_CRK ? "root key" : "other root key";
@@ -111,6 +127,10 @@ static void check_on_root(void *ctx, const struct keymanager_root *result)
 	check->flow.call = NULL;
 	if (err == ERR_OK && result->state != KEYMANAGER_ROOT_ENABLED)
 		err = ERR_ROOT_DISABLED;
+	if (err == ERR_UNAVAILABLE && check->crk == KEYMANAGER_CRK) {
+		check_unreachable(check, result->why);
+		return;
+	}
 	if (err != ERR_OK) {
 		check_fail(check, err, check_root_name(check), result->why);
 		return;
@@ -129,6 +149,8 @@ static void check_on_root(void *ctx, const struct keymanager_root *result)
 static void check_root(struct check_flow *check)
 {
 	struct keymanager_call call = flow_call(&check->flow, 100);
+	if (check->crk == KEYMANAGER_CRK)
+		call.deadline_ms = CHECK_REACH_MS;
 	enum err err = keymanager_root_start(&check->flow.call, check->flow.instance->keymanager,
 		check->crk, check_on_root, &call);
 

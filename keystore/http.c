@@ -1,92 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/http.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/buf.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "keystore/http_private.h"
 
 enum {
 	BACKGROUND_SLOTS = 4,
-	TOKEN_SLOTS = 1,
+	TOKEN_SLOTS = 2, /* a new API key is tried beside the one in use */
 	RETRY_AFTER_S_MAX = 3600,
 };
-
-enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DONE };
-
-struct http_call {
-	struct http *http;
-	struct http_call *next, *previous; /* in the list of its state */
-	enum call_state state;
-	enum http_lane lane;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct buf request, response;
-	CURLcode result;
-	uint32_t retry_after_s;
-	bool too_long;
-	char why[CURL_ERROR_SIZE];
-	void (*on_answer)(void *ctx, const struct http_answer *answer);
-	void *ctx;
-};
-
-struct call_list {
-	struct http_call *first, *last;
-	uint32_t count;
-};
-
-struct lane {
-	struct call_list waiting;
-	uint32_t running, slots;
-};
-
-struct http {
-	struct loop *loop;
-	CURLM *multi;
-	struct loop_timer *timer;
-	struct loop_task start_task, deliver_task;
-	struct lane lanes[HTTP_LANE_COUNT];
-	struct call_list running, done;
-	char *ca_file;
-};
-
-/* A socket that curl watches. */
-struct watch {
-	struct http *http;
-	struct loop_io *io;
-	curl_socket_t fd;
-};
-
-static void list_append(struct call_list *list, struct http_call *call)
-{
-	call->next = NULL;
-	call->previous = list->last;
-	if (list->last != NULL)
-		list->last->next = call;
-	else
-		list->first = call;
-	list->last = call;
-	list->count++;
-}
-
-static void list_remove(struct call_list *list, struct http_call *call)
-{
-	if (call->previous != NULL)
-		call->previous->next = call->next;
-	else
-		list->first = call->next;
-	if (call->next != NULL)
-		call->next->previous = call->previous;
-	else
-		list->last = call->previous;
-	call->next = NULL;
-	call->previous = NULL;
-	list->count--;
-}
 
 static struct call_list *list_of(const struct http_call *call)
 {
@@ -99,106 +27,6 @@ static struct call_list *list_of(const struct http_call *call)
 	default:
 		return &http->done;
 	}
-}
-
-/* ---- the loop under curl ---- */
-
-/* Takes finished transfers off curl; their callbacks come from deliver_task, one at a time, since a
- * callback may free everything. */
-static void collect(struct http *http)
-{
-	int left = 0;
-	CURLMsg *message = NULL;
-	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
-		struct http_call *call = NULL;
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		CURLcode result = message->data.result;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **) &call);
-		ASSERT(call != NULL && call->state == CALL_RUNNING);
-		curl_multi_remove_handle(http->multi, call->easy);
-		call->result = result;
-		list_remove(&http->running, call);
-		http->lanes[call->lane].running--;
-		call->state = CALL_DONE;
-		list_append(&http->done, call);
-		loop_defer(http->loop, &http->deliver_task);
-		loop_defer(http->loop, &http->start_task);
-	}
-}
-
-static void watch_on_ready(void *ctx, unsigned events)
-{
-	struct watch *watch = ctx;
-	struct http *http = watch->http;
-	int running = 0;
-	int select = ((events & LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
-		     ((events & LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
-	/* The watch may be gone afterwards. */
-	curl_multi_socket_action(http->multi, watch->fd, select, &running);
-	collect(http);
-}
-
-static void http_on_timer(void *ctx)
-{
-	struct http *http = ctx;
-	int running = 0;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	collect(http);
-}
-
-static void watch_free(struct http *http, struct watch *watch)
-{
-	if (watch == NULL)
-		return;
-	curl_multi_assign(http->multi, watch->fd, NULL);
-	loop_io_free(watch->io);
-	free(watch);
-}
-
-static struct watch *watch_new(struct http *http, curl_socket_t fd)
-{
-	struct watch *watch = calloc(1, sizeof(*watch));
-	if (watch == NULL)
-		return NULL;
-	watch->http = http;
-	watch->fd = fd;
-	if (loop_io_new(&watch->io, http->loop, fd, watch_on_ready, watch) != ERR_OK) {
-		free(watch);
-		return NULL;
-	}
-	curl_multi_assign(http->multi, fd, watch);
-	return watch;
-}
-
-static int http_on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
-{
-	struct http *http = ctx;
-	struct watch *watch = socket_ctx;
-	(void) easy;
-	if (what == CURL_POLL_REMOVE) {
-		watch_free(http, watch);
-		return 0;
-	}
-	if (watch == NULL)
-		watch = watch_new(http, fd);
-	if (watch == NULL)
-		return -1;
-	unsigned want = ((what & CURL_POLL_IN) != 0 ? LOOP_READ : 0U) |
-			((what & CURL_POLL_OUT) != 0 ? LOOP_WRITE : 0U);
-	loop_io_want(watch->io, want);
-	return 0;
-}
-
-static int http_on_timeout(CURLM *multi, long timeout_ms, void *ctx)
-{
-	struct http *http = ctx;
-	(void) multi;
-	if (timeout_ms < 0)
-		loop_timer_stop(http->timer);
-	else
-		loop_timer_set(http->timer, (uint64_t) timeout_ms);
-	return 0;
 }
 
 /* ---- one call ---- */
@@ -232,6 +60,11 @@ static size_t call_on_header(char *data, size_t size, size_t count, void *ctx)
 	struct http_call *call = ctx;
 	struct slice line = slice_of(data, size * count);
 	uint64_t seconds = 0;
+	call->header_len += line.len;
+	if (call->header_len > HTTP_HEADER_BYTES_MAX) {
+		call->too_long = true;
+		return 0;
+	}
 	if (line.len < sizeof(name) || strncasecmp(data, name, sizeof(name) - 1) != 0)
 		return line.len;
 	struct slice value = slice_cut(line, sizeof(name) - 1, line.len);
@@ -301,9 +134,9 @@ static enum err call_new(
 		goto out;
 	TRY(buf_append(&call->request, request->body));
 	if (!http_set_transfer(call->easy, request) ||
-		!http_set_security(call->easy, request->url, http->ca_file) ||
-		!set_callbacks(call) || !set_body(call, request->method) ||
-		!set_headers(call, request))
+		!http_set_security(call->easy, http, request->url) ||
+		!http_set_proxy(call->easy, http, request->url) || !set_callbacks(call) ||
+		!set_body(call, request->method) || !set_headers(call, request))
 		err = ERR_NOMEM;
 out:
 	if (err != ERR_OK) {
@@ -320,7 +153,26 @@ static enum http_outcome outcome_of(const struct http_call *call)
 		return HTTP_ANSWERED;
 	if (call->too_long)
 		return HTTP_TOO_LONG;
+	/* A proxy that refuses to open the way has not seen the request. */
+	long tunnel = 0;
+	curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+	if (tunnel >= 300)
+		return HTTP_NOT_SENT;
 	return http_was_sent(call) ? HTTP_LOST : HTTP_NOT_SENT;
+}
+
+/* Whoever is throttled, clients' calls slow down: polls and tokens are few, and must go on. IAM is
+ * another service: what it says is its own. */
+static void note_throttling(
+	struct http *http, const struct http_call *call, const struct http_answer *answer)
+{
+	struct throttle *throttle = &http->lanes[HTTP_LANE_CLIENT].throttle;
+	if (answer->outcome != HTTP_ANSWERED || call->lane == HTTP_LANE_TOKEN)
+		return;
+	if (answer->status == 429)
+		throttle_on_refusal(throttle, loop_now_ms(http->loop), answer->retry_after_s);
+	else if (call->lane == HTTP_LANE_CLIENT && answer->status < 500)
+		throttle_on_answer(throttle);
 }
 
 /* One finished call a turn; nothing of http is touched after the callback, which may free it. */
@@ -330,7 +182,7 @@ static void http_deliver(void *ctx)
 	struct http_call *call = http->done.first;
 	if (call == NULL)
 		return;
-	list_remove(&http->done, call);
+	http_list_remove(&http->done, call);
 	if (http->done.first != NULL)
 		loop_defer(http->loop, &http->deliver_task);
 	struct http_answer answer = {
@@ -340,22 +192,23 @@ static void http_deliver(void *ctx)
 		.why = call->why[0] != '\0' ? call->why : curl_easy_strerror(call->result),
 	};
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+	note_throttling(http, call, &answer);
 	call->on_answer(call->ctx, &answer);
 	call_free(call);
 }
 
 static void run_call(struct http *http, struct lane *lane, struct http_call *call)
 {
-	list_remove(&lane->waiting, call);
+	http_list_remove(&lane->waiting, call);
 	if (curl_multi_add_handle(http->multi, call->easy) == CURLM_OK) {
 		call->state = CALL_RUNNING;
-		list_append(&http->running, call);
+		http_list_append(&http->running, call);
 		lane->running++;
 		return;
 	}
 	call->result = CURLE_OUT_OF_MEMORY;
 	call->state = CALL_DONE;
-	list_append(&http->done, call);
+	http_list_append(&http->done, call);
 	loop_defer(http->loop, &http->deliver_task);
 }
 
@@ -364,7 +217,11 @@ static void http_poke(void *ctx)
 	struct http *http = ctx;
 	for (size_t i = 0; i < HTTP_LANE_COUNT; i++) {
 		struct lane *lane = &http->lanes[i];
-		while (lane->waiting.first != NULL && lane->running < lane->slots)
+		uint64_t wait_ms = throttle_wait_ms(&lane->throttle, loop_now_ms(http->loop));
+		if (wait_ms > 0 && lane->waiting.first != NULL)
+			loop_timer_set(http->open_timer, wait_ms);
+		while (wait_ms == 0 && lane->waiting.first != NULL &&
+			lane->running < lane->throttle.slots)
 			run_call(http, lane, lane->waiting.first);
 	}
 }
@@ -385,7 +242,7 @@ enum err http_start(struct http_call **out, struct http *http, const struct http
 	(*out)->on_answer = on_answer;
 	(*out)->ctx = ctx;
 	(*out)->state = CALL_WAITING;
-	list_append(&http->lanes[request->lane].waiting, *out);
+	http_list_append(&http->lanes[request->lane].waiting, *out);
 	loop_defer(http->loop, &http->start_task);
 out:
 	return err;
@@ -396,7 +253,7 @@ void http_cancel(struct http_call *call)
 	if (call == NULL)
 		return;
 	struct http *http = call->http;
-	list_remove(list_of(call), call);
+	http_list_remove(list_of(call), call);
 	if (call->state == CALL_RUNNING) {
 		curl_multi_remove_handle(http->multi, call->easy);
 		http->lanes[call->lane].running--;
@@ -414,6 +271,23 @@ bool http_was_sent(const struct http_call *call)
 	return sent > 0;
 }
 
+bool http_is_running(const struct http_call *call)
+{
+	return call->state == CALL_RUNNING;
+}
+
+uint64_t http_wait_ms(const struct http *http)
+{
+	return throttle_wait_ms(&http->lanes[HTTP_LANE_CLIENT].throttle, loop_now_ms(http->loop));
+}
+
+void http_throttling(const struct http *http, uint32_t *slots, uint64_t *throttled)
+{
+	const struct throttle *throttle = &http->lanes[HTTP_LANE_CLIENT].throttle;
+	*slots = throttle->slots;
+	*throttled = throttle->throttled;
+}
+
 void http_count(const struct http *http, uint32_t *running, uint32_t *queued)
 {
 	*running = http->running.count;
@@ -422,17 +296,20 @@ void http_count(const struct http *http, uint32_t *running, uint32_t *queued)
 		*queued += http->lanes[i].waiting.count;
 }
 
-static bool set_multi(struct http *http, long connections)
+static enum err set_proxy(struct http *http, const char *proxy, char why[HTTP_WHY_MAX])
 {
-	CURLM *multi = http->multi;
-	return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, http_on_socket) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, http_on_timeout) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections) == CURLM_OK;
+	if (proxy == NULL)
+		return ERR_OK;
+	if (strcmp(proxy, "none") != 0 && http_check_proxy(proxy) != ERR_OK) {
+		snprintf(why, HTTP_WHY_MAX,
+			"proxy: expected none, or http://HOST:PORT or https://HOST:PORT");
+		return ERR_CONFIG;
+	}
+	http->proxy = strdup(strcmp(proxy, "none") == 0 ? "" : proxy);
+	return http->proxy != NULL ? ERR_OK : ERR_NOMEM;
 }
 
-enum err http_new(struct http **out, const struct http_options *options)
+enum err http_new(struct http **out, const struct http_options *options, char why[HTTP_WHY_MAX])
 {
 	enum err err = ERR_NOMEM;
 	struct http *http = calloc(1, sizeof(*http));
@@ -440,18 +317,19 @@ enum err http_new(struct http **out, const struct http_options *options)
 	if (http == NULL)
 		return ERR_NOMEM;
 	http->loop = options->loop;
-	http->lanes[HTTP_LANE_CLIENT].slots = options->client_slots;
-	http->lanes[HTTP_LANE_BACKGROUND].slots = BACKGROUND_SLOTS;
-	http->lanes[HTTP_LANE_TOKEN].slots = TOKEN_SLOTS;
+	throttle_init(&http->lanes[HTTP_LANE_CLIENT].throttle, options->client_slots);
+	throttle_init(&http->lanes[HTTP_LANE_BACKGROUND].throttle, BACKGROUND_SLOTS);
+	throttle_init(&http->lanes[HTTP_LANE_TOKEN].throttle, TOKEN_SLOTS);
+	buf_init(&http->ca, HTTP_CA_LEN_MAX);
 	loop_task_init(&http->start_task, http_poke, http);
 	loop_task_init(&http->deliver_task, http_deliver, http);
-	TRY(loop_timer_new(&http->timer, http->loop, http_on_timer, http));
-	if (options->ca_file != NULL)
+	TRY(set_proxy(http, options->proxy, why));
+	if (options->ca_file != NULL) {
 		http->ca_file = strdup(options->ca_file);
-	http->multi = curl_multi_init();
-	if (http->multi == NULL || (options->ca_file != NULL && http->ca_file == NULL) ||
-		!set_multi(http, (long) options->client_slots + BACKGROUND_SLOTS + TOKEN_SLOTS))
-		err = ERR_NOMEM;
+		TRY(http->ca_file == NULL ? ERR_NOMEM : http_reload(http, why));
+	}
+	TRY(loop_timer_new(&http->open_timer, http->loop, http_poke, http));
+	TRY(http_loop_new(http, (long) options->client_slots + BACKGROUND_SLOTS + TOKEN_SLOTS));
 out:
 	if (err != ERR_OK) {
 		http_free(http);
@@ -475,11 +353,12 @@ void http_free(struct http *http)
 	cancel_all(&http->done);
 	for (size_t i = 0; i < HTTP_LANE_COUNT; i++)
 		cancel_all(&http->lanes[i].waiting);
-	/* Closes kept connections and with them their watches. */
-	curl_multi_cleanup(http->multi);
+	http_loop_free(http);
 	loop_task_cancel(&http->start_task);
 	loop_task_cancel(&http->deliver_task);
-	loop_timer_free(http->timer);
+	loop_timer_free(http->open_timer);
+	buf_free(&http->ca);
 	free(http->ca_file);
+	free(http->proxy);
 	free(http);
 }

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keystore/iam.h"
-
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "keystore/iam_private.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	URL_MAX = 512,
-	FETCH_TIMEOUT_MS = 10000,
-	LIFE_S_MAX = 86400,
 	REFRESH_PERCENT = 80,
 	/* Before its end a token is no longer used, for it may end on the way. */
 	END_MARGIN_MS = 10000,
@@ -22,25 +17,6 @@ enum {
 	SPACING_MS_MAX = 5000,
 	/* A service that answers 401 to every token does not make us fetch one for each call. */
 	FORCED_SPACING_MS = 1000,
-	/* IAM has denied to know valid keys for a moment. */
-	UNKNOWN_KEY_LIMIT = 3,
-};
-
-struct iam {
-	struct loop *loop;
-	struct http *http;
-	char url[URL_MAX];
-	char *api_key_file;
-	struct secret *api_key;
-	struct secret *token;
-	uint64_t generation, fetched_ms, refresh_ms, end_ms;
-	struct http_call *fetch;
-	struct iam_waiter *first, *last;
-	struct loop_task answer_task;
-	enum err answer; /* for all who wait now */
-	char why[IAM_WHY_MAX];
-	uint32_t failures, unknown_keys;
-	uint64_t not_before_ms;
 };
 
 static void list_remove(struct iam *iam, struct iam_waiter *waiter)
@@ -79,7 +55,7 @@ static void drop_token(struct iam *iam)
 	iam->token = NULL;
 }
 
-static void settle(struct iam *iam, enum err err, const char *why)
+void iam_settle(struct iam *iam, enum err err, const char *why)
 {
 	uint64_t now_ms = loop_now_ms(iam->loop);
 	iam->answer = err;
@@ -95,38 +71,13 @@ static void settle(struct iam *iam, enum err err, const char *why)
 		spacing_ms = SPACING_MS_MAX;
 	iam->failures++;
 	iam->not_before_ms = now_ms + spacing_ms;
-	log_warning("token-refused", "url=%s err=%s why=%s", iam->url, err_name(err),
+	log_warning("token-refused", "instance=%s url=%s err=%s why=%s",
+		log_quoted(slice_text(iam->name)), iam->url, err_name(err),
 		log_quoted(slice_text(iam->why)));
 }
 
-/* ---- the answer ---- */
-
-static void wipe_member(cJSON *json, const char *name)
+void iam_take_token(struct iam *iam, struct secret *token, uint64_t life_ms)
 {
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(json, name);
-	if (cJSON_IsString(member))
-		secret_wipe(member->valuestring, strlen(member->valuestring));
-}
-
-static enum err take_token(struct iam *iam, const cJSON *json)
-{
-	struct secret *token = NULL;
-	const cJSON *text = cJSON_GetObjectItemCaseSensitive(json, "access_token");
-	const cJSON *life = cJSON_GetObjectItemCaseSensitive(json, "expires_in");
-	if (!cJSON_IsString(text) || !cJSON_IsNumber(life) || !(life->valuedouble >= 1) ||
-		!(life->valuedouble <= LIFE_S_MAX))
-		return ERR_INVALID;
-	struct slice bytes = slice_text(text->valuestring);
-	if (bytes.len == 0 || bytes.len > IAM_TOKEN_LEN_MAX)
-		return ERR_INVALID;
-	/* It becomes part of a header line. */
-	for (size_t i = 0; i < bytes.len; i++)
-		if (bytes.data[i] <= ' ' || bytes.data[i] > '~')
-			return ERR_INVALID;
-	enum err err = secret_new(&token, bytes);
-	if (err != ERR_OK)
-		return err;
-	uint64_t life_ms = (uint64_t) life->valuedouble * 1000;
 	drop_token(iam);
 	iam->token = token;
 	iam->generation++;
@@ -134,105 +85,39 @@ static enum err take_token(struct iam *iam, const cJSON *json)
 	iam->refresh_ms = iam->fetched_ms + life_ms * REFRESH_PERCENT / 100;
 	iam->end_ms =
 		iam->fetched_ms + (life_ms > 2 * END_MARGIN_MS ? life_ms - END_MARGIN_MS : life_ms);
-	return ERR_OK;
-}
-
-static void fetch_succeeded(struct iam *iam, const struct http_answer *answer)
-{
-	cJSON *json = cJSON_ParseWithLength((const char *) answer->body.data, answer->body.len);
-	enum err err = json != NULL ? take_token(iam, json) : ERR_INVALID;
-	wipe_member(json, "access_token");
-	wipe_member(json, "refresh_token");
-	cJSON_Delete(json);
-	if (err == ERR_OK)
-		settle(iam, ERR_OK, "");
-	else
-		settle(iam, ERR_UNAVAILABLE, "IAM's answer holds no token");
-}
-
-static void fetch_failed(struct iam *iam, const struct http_answer *answer)
-{
-	char why[IAM_WHY_MAX];
-	enum err err = ERR_UNAVAILABLE;
-	cJSON *json = cJSON_ParseWithLength((const char *) answer->body.data, answer->body.len);
-	const cJSON *code = cJSON_GetObjectItemCaseSensitive(json, "errorCode");
-	const char *text = cJSON_IsString(code) ? code->valuestring : "";
-	bool refused = answer->status >= 400 && answer->status < 500 && answer->status != 408 &&
-		       answer->status != 429;
-	if (strcmp(text, "BXNIM0415E") == 0) {
-		iam->unknown_keys++;
-		refused = iam->unknown_keys > UNKNOWN_KEY_LIMIT;
-	}
-	if (refused)
-		err = ERR_REFUSED;
-	snprintf(why, sizeof(why), "IAM answered %ld %.40s", answer->status, text);
-	cJSON_Delete(json);
-	settle(iam, err, why);
 }
 
 static void fetch_on_answer(void *ctx, const struct http_answer *answer)
 {
 	struct iam *iam = ctx;
-	char why[IAM_WHY_MAX];
+	struct iam_said said;
 	iam->fetch = NULL;
-	if (answer->outcome != HTTP_ANSWERED) {
-		snprintf(why, sizeof(why), "IAM: %s", answer->why);
-		settle(iam, ERR_UNAVAILABLE, why);
-	} else if (answer->status == 200) {
-		fetch_succeeded(iam, answer);
-	} else {
-		fetch_failed(iam, answer);
-	}
+	iam_hear(&said, answer);
+	if (said.err == ERR_OK)
+		iam_take_token(iam, said.token, said.life_ms);
+	else if (said.unknown_key && ++iam->unknown_keys <= IAM_UNKNOWN_KEY_LIMIT)
+		said.err = ERR_UNAVAILABLE;
+	iam_settle(iam, said.err, said.why);
 }
 
-/* ---- the question ---- */
-
-static enum err append_form(struct buf *out, struct slice api_key)
+static bool has_token(const struct iam *iam)
 {
-	enum err err;
-	static const char grant[] = "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey"
-				    "&response_type=cloud_iam&apikey=";
-	TRY(buf_append(out, SLICE_LITERAL(grant)));
-	for (size_t i = 0; i < api_key.len; i++)
-		TRY(buf_printf(out, "%%%02X", (unsigned) api_key.data[i]));
-out:
-	return err;
-}
-
-static enum err start_fetch(struct iam *iam)
-{
-	enum err err;
-	struct buf form;
-	buf_init(&form, 8 * (size_t) IAM_API_KEY_LEN_MAX);
-	TRY(append_form(&form, secret_slice(iam->api_key)));
-	struct http_request request = {
-		.method = "POST",
-		.url = iam->url,
-		.headers = { "Content-Type: application/x-www-form-urlencoded",
-			"Accept: application/json" },
-		.header_count = 2,
-		.body = buf_slice(&form),
-		.lane = HTTP_LANE_TOKEN,
-		.timeout_ms = FETCH_TIMEOUT_MS,
-	};
-	TRY(http_start(&iam->fetch, iam->http, &request, fetch_on_answer, iam));
-out:
-	buf_free(&form);
-	return err;
+	return iam->token != NULL && loop_now_ms(iam->loop) < iam->end_ms;
 }
 
 static void poke(struct iam *iam)
 {
-	if (iam->fetch != NULL)
+	/* Without a token to serve with, those who wait hear what becomes of the trial. */
+	if (iam->fetch != NULL || (iam->trial.api_key != NULL && !has_token(iam)))
 		return;
 	if (loop_now_ms(iam->loop) < iam->not_before_ms) {
 		/* Too soon after a failure: its answer holds, or the token that we still have. */
 		loop_defer(iam->loop, &iam->answer_task);
 		return;
 	}
-	enum err err = start_fetch(iam);
+	enum err err = iam_ask(&iam->fetch, iam, iam->api_key, fetch_on_answer);
 	if (err != ERR_OK)
-		settle(iam, ERR_UNAVAILABLE, err_text(err));
+		iam_settle(iam, ERR_UNAVAILABLE, err_text(err));
 }
 
 void iam_wait(struct iam *iam, struct iam_waiter *waiter)
@@ -258,7 +143,7 @@ void iam_leave(struct iam_waiter *waiter)
 struct slice iam_token(struct iam *iam, uint64_t *generation)
 {
 	uint64_t now_ms = loop_now_ms(iam->loop);
-	if (iam->token == NULL || now_ms >= iam->end_ms)
+	if (!has_token(iam))
 		return SLICE_EMPTY;
 	if (now_ms >= iam->refresh_ms && now_ms >= iam->not_before_ms)
 		poke(iam);
@@ -276,7 +161,7 @@ void iam_reject(struct iam *iam, uint64_t generation)
 
 /* ---- making and reading ---- */
 
-static enum err read_api_key(struct secret **out, const char *path, char why[IAM_WHY_MAX])
+enum err iam_read_api_key(struct secret **out, const char *path, char why[IAM_WHY_MAX])
 {
 	enum err err;
 	struct buf content;
@@ -302,24 +187,13 @@ out:
 	return err;
 }
 
-enum err iam_reload(struct iam *iam, char why[IAM_WHY_MAX])
+void iam_start_over(struct iam *iam)
 {
-	enum err err;
-	struct secret *fresh = NULL;
-	TRY(read_api_key(&fresh, iam->api_key_file, why));
-	secret_free(iam->api_key);
-	iam->api_key = fresh;
-	drop_token(iam);
 	iam->failures = 0;
 	iam->unknown_keys = 0;
 	iam->not_before_ms = 0;
-	/* A fetch with the old key would bring the old key's token. */
-	http_cancel(iam->fetch);
-	iam->fetch = NULL;
 	if (iam->first != NULL)
 		poke(iam);
-out:
-	return err;
 }
 
 static enum err set_url(struct iam *iam, const char *url, char why[IAM_WHY_MAX])
@@ -347,10 +221,14 @@ enum err iam_new(struct iam **out, const struct iam_options *options, char why[I
 	iam->http = options->http;
 	loop_task_init(&iam->answer_task, iam_answer, iam);
 	TRY(set_url(iam, options->url, why));
+	iam->name = strdup(options->name);
 	iam->api_key_file = strdup(options->api_key_file);
-	err = iam->api_key_file != NULL ? ERR_OK : ERR_NOMEM;
-	if (err == ERR_OK)
-		err = read_api_key(&iam->api_key, iam->api_key_file, why);
+	iam->proof_url = strdup(options->proof_url);
+	iam->proof_header = strdup(options->proof_header);
+	if (iam->name == NULL || iam->api_key_file == NULL || iam->proof_url == NULL ||
+		iam->proof_header == NULL)
+		TRY(ERR_NOMEM);
+	TRY(iam_read_api_key(&iam->api_key, iam->api_key_file, why));
 out:
 	if (err != ERR_OK) {
 		iam_free(iam);
@@ -366,10 +244,14 @@ void iam_free(struct iam *iam)
 		return;
 	while (iam->first != NULL)
 		list_remove(iam, iam->first);
+	iam_trial_end(iam);
 	http_cancel(iam->fetch);
 	loop_task_cancel(&iam->answer_task);
 	secret_free(iam->api_key);
 	drop_token(iam);
+	free(iam->name);
 	free(iam->api_key_file);
+	free(iam->proof_url);
+	free(iam->proof_header);
 	free(iam);
 }

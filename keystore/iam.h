@@ -16,16 +16,23 @@ enum { IAM_WHY_MAX = 240, IAM_TOKEN_LEN_MAX = 16384, IAM_API_KEY_LEN_MAX = 1024 
 struct iam_options {
 	struct loop *loop;
 	struct http *http; /* borrowed */
-	const char *url; /* without path; copied, like the next */
+	const char *url; /* without path; copied, like the next ones */
 	const char *api_key_file;
+	const char *name; /* of the instance, for the log */
+	/* Where a token of an API key that is new is shown to the service before it is used: a GET
+	 * with this header beside it. */
+	const char *proof_url, *proof_header;
 };
 /* Reads the API key; ERR_CONFIG, or why the file could not be read. */
 MUST_USE enum err iam_new(
 	struct iam **out, const struct iam_options *options, char why[IAM_WHY_MAX]);
 /* Waiters are forgotten: nothing is called. */
 void iam_free(struct iam *iam);
-/* Reads the API key again and drops the token; on an error the old key stays. */
+/* Reads the API key again. Another one than that in use is tried in the background: key and token
+ * in use serve on until IAM and the service take the new one, and for good when they refuse it. */
 MUST_USE enum err iam_reload(struct iam *iam, char why[IAM_WHY_MAX]);
+/* What became of the last reload: empty when the key in use is the file's. */
+const char *iam_trial_outcome(const struct iam *iam);
 
 /*
  * Embedded by the caller. After iam_wait on_ready comes once, later, or iam_leave. ERR_OK:

@@ -37,6 +37,7 @@ static enum err instance_keep_options(
 	TRY(instance_keep(instance, &kept->url));
 	TRY(instance_keep(instance, &kept->iam_url));
 	TRY(instance_keep(instance, &kept->ca_file));
+	TRY(instance_keep(instance, &kept->proxy));
 	TRY(instance_keep(instance, &kept->service_instance));
 	TRY(instance_keep(instance, &kept->api_key_file));
 	TRY(instance_keep(instance, &kept->key_ring));

@@ -101,6 +101,8 @@ static enum err key_protect_new(struct keymanager **out, const struct keymanager
 	char why[KEYMANAGER_WHY_MAX])
 {
 	enum err err;
+	char proof_url[KEY_PROTECT_URL_MAX];
+	char proof_header[KEY_PROTECT_TEXT_MAX + 24];
 	struct key_protect *km = calloc(1, sizeof(*km));
 	if (km == NULL)
 		return ERR_NOMEM;
@@ -110,15 +112,22 @@ static enum err key_protect_new(struct keymanager **out, const struct keymanager
 	struct http_options http = {
 		.loop = options->loop,
 		.ca_file = options->ca_file,
+		.proxy = options->proxy,
 		.client_slots = slots_of(options),
 	};
-	TRY(http_new(&km->http, &http));
+	TRY(http_new(&km->http, &http, why));
+	circuit_init(&km->circuit, km->name);
 	struct iam_options iam = {
 		.loop = options->loop,
 		.http = km->http,
 		.url = options->iam_url,
 		.api_key_file = options->api_key_file,
+		.name = km->name,
+		.proof_header = proof_header,
+		.proof_url = proof_url,
 	};
+	key_protect_root_url(proof_url, km, "metadata");
+	snprintf(proof_header, sizeof(proof_header), "Bluemix-Instance: %s", km->service_instance);
 	TRY(iam_new(&km->iam, &iam, why));
 	*out = &km->base;
 out:
@@ -129,7 +138,9 @@ out:
 
 static enum err key_protect_reload(struct keymanager *keymanager, char why[KEYMANAGER_WHY_MAX])
 {
-	return iam_reload(key_protect_of(keymanager)->iam, why);
+	struct key_protect *km = key_protect_of(keymanager);
+	enum err err = http_reload(km->http, why);
+	return err == ERR_OK ? iam_reload(km->iam, why) : err;
 }
 
 static enum err make_call(
@@ -191,6 +202,9 @@ static void key_protect_health(const struct keymanager *keymanager, struct keyma
 	uint32_t queued = 0;
 	*out = km->health;
 	http_count(km->http, &out->running, &queued);
+	http_throttling(km->http, &out->slots, &out->throttled);
+	out->circuit = sm_state_name(&km->circuit.sm);
+	snprintf(out->credential, sizeof(out->credential), "%s", iam_trial_outcome(km->iam));
 	/* Calls that wait for a token, a slot or their next attempt. */
 	out->queued = km->call_count > out->running ? km->call_count - out->running : 0;
 }

@@ -70,22 +70,39 @@ static bool is_outage(enum err err)
 	       err == ERR_THROTTLED || err == ERR_NOMEM;
 }
 
-static void note_health(struct call *call, enum err err)
+/* Each call that fails leaves one line with the id by which the service's own log knows it. A key
+ * that is not there is an answer; what the open circuit refuses was told when it opened. */
+static void log_failure(const struct call *call, enum err err)
 {
-	struct keymanager_health *health = &call->km->health;
-	health->calls++;
-	if (!is_outage(err)) {
-		health->reachable = true;
-		health->last_good_ms = loop_now_ms(call->km->loop);
+	bool quiet = err == ERR_NOT_FOUND || err == ERR_DESTROYED || !call->admitted;
+	enum log_level level = quiet ? LOG_DEBUG : LOG_WARNING;
+	if (level > log_get_level())
 		return;
-	}
-	health->failures++;
-	health->reachable = err == ERR_REFUSED || err == ERR_THROTTLED;
-	snprintf(health->last_error, sizeof(health->last_error), "%s", call->why);
-	log_warning("keymanager-call-failed",
+	log_event(level, "keymanager-call-failed",
 		"instance=%s err=%s method=%s status=%ld attempts=%u correlation=%s why=%s",
 		call->km->name, err_name(err), call->method, call->status, call->attempts,
 		call->correlation, log_quoted(slice_text(call->why)));
+}
+
+static void note_health(struct call *call, enum err err)
+{
+	struct keymanager_health *health = &call->km->health;
+	uint64_t now_ms = loop_now_ms(call->km->loop);
+	health->calls++;
+	if (err != ERR_OK)
+		log_failure(call, err);
+	if (!is_outage(err)) {
+		health->reachable = true;
+		health->last_good_ms = now_ms;
+		return;
+	}
+	health->failures++;
+	if (call->service_failed)
+		circuit_on_failure(&call->km->circuit, now_ms);
+	if (!call->admitted)
+		return;
+	health->reachable = err == ERR_REFUSED || err == ERR_THROTTLED;
+	snprintf(health->last_error, sizeof(health->last_error), "%s", call->why);
 }
 
 /* The end. The client may be gone after the callback: only the call itself is touched then. */
@@ -207,6 +224,10 @@ static void call_on_answer(void *ctx, const struct http_answer *answer)
 	struct call *call = ctx;
 	call->http = NULL;
 	call->status = answer->status;
+	call->service_failed =
+		answer->outcome != HTTP_ANSWERED || answer->status >= 500 || answer->status == 408;
+	if (!call->service_failed)
+		circuit_on_answer(&call->km->circuit, loop_now_ms(call->km->loop));
 	switch (answer->outcome) {
 	case HTTP_ANSWERED:
 		if (answer->status >= 200 && answer->status < 300)
@@ -268,9 +289,33 @@ out:
 	return err;
 }
 
+/* Client traffic only: polls are what tells that the service is back, and are never held up. */
+static enum err may_begin(struct call *call)
+{
+	struct key_protect *km = call->km;
+	uint64_t now_ms = loop_now_ms(km->loop);
+	call->admitted = call->admitted || call->background || circuit_admits(&km->circuit, now_ms);
+	if (!call->admitted) {
+		snprintf(call->why, sizeof(call->why),
+			"not tried, for nothing answered lately: %.180s", km->health.last_error);
+		return ERR_UNAVAILABLE;
+	}
+	if (!call->background && http_wait_ms(km->http) >= left_ms(call)) {
+		snprintf(call->why, sizeof(call->why),
+			"the key manager asked to wait for longer than there is time");
+		return ERR_THROTTLED;
+	}
+	return ERR_OK;
+}
+
 void call_begin(void *ctx)
 {
 	struct call *call = ctx;
+	enum err may = may_begin(call);
+	if (may != ERR_OK) {
+		finish(call, may);
+		return;
+	}
 	struct slice token = iam_token(call->km->iam, &call->token_generation);
 	if (token.len == 0) {
 		iam_wait(call->km->iam, &call->waiter);
@@ -305,6 +350,8 @@ void call_on_timer(void *ctx)
 		call_begin(call);
 		return;
 	}
+	if (call->http != NULL && http_is_running(call->http))
+		call->service_failed = true;
 	bool unknown = call_is_once(call) && call->http != NULL && http_was_sent(call->http);
 	enum err err = call->last_err != ERR_OK ? call->last_err : ERR_UNAVAILABLE;
 	if (unknown || call->last_err == ERR_OK)

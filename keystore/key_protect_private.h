@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "keystore/circuit.h"
 #include "keystore/http.h"
 #include "keystore/iam.h"
 #include "keystore/keymanager_ops.h"
@@ -29,6 +30,7 @@ struct key_protect {
 	struct loop *loop;
 	struct http *http;
 	struct iam *iam;
+	struct circuit circuit;
 	struct call *calls; /* not yet delivered */
 	uint32_t call_count;
 	struct keymanager_health health;
@@ -82,6 +84,8 @@ struct call {
 	struct http_call *http;
 	uint32_t attempts;
 	bool delivering;
+	bool admitted; /* by the circuit */
+	bool service_failed; /* the last attempt had no answer, or 5xx */
 	long status;
 	enum err last_err;
 	char why[KEYMANAGER_WHY_MAX];
@@ -89,6 +93,10 @@ struct call {
 };
 
 /* key_protect_verb.c */
+
+/* Of something about the root key that wraps. */
+void key_protect_root_url(
+	char url[KEY_PROTECT_URL_MAX], const struct key_protect *km, const char *what);
 
 /* Fills method, url, body. */
 MUST_USE enum err call_prepare(struct call *call, const struct keymanager_order *order);

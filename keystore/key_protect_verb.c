@@ -40,6 +40,15 @@ static void set_root_request(struct call *call, const char *method, const char *
 	set_request(call, method, path);
 }
 
+void key_protect_root_url(
+	char url[KEY_PROTECT_URL_MAX], const struct key_protect *km, const char *what)
+{
+	char root[3 * KEY_PROTECT_TEXT_MAX];
+	escape(root, sizeof(root), km->root_keys[KEYMANAGER_CRK]);
+	int len = snprintf(url, KEY_PROTECT_URL_MAX, "%s/api/v2/keys/%s/%s", km->url, root, what);
+	ASSERT(len > 0 && len < KEY_PROTECT_URL_MAX);
+}
+
 static void set_key_request(struct call *call, const char *method)
 {
 	char id[UUID_TEXT_LEN + 1];

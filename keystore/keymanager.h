@@ -41,7 +41,8 @@ struct keymanager_options {
 	const char *kind; /* "key-protect" (Standard and Dedicated) or "hpcs": endpoint form only */
 	const char *url; /* "https://eu-de.kms.cloud.ibm.com" */
 	const char *iam_url; /* "https://iam.cloud.ibm.com" */
-	const char *ca_file; /* NULL: the system's */
+	const char *ca_file; /* NULL: the system's; read at start and by keymanager_reload */
+	const char *proxy; /* NULL: as the environment says; "none" */
 	const char *service_instance; /* GUID: Bluemix-Instance */
 	const char *api_key_file; /* read at start and by keymanager_reload */
 	const char *key_ring; /* "default" or the instance's own */
@@ -55,7 +56,8 @@ MUST_USE enum err keymanager_new(struct keymanager **out, const struct keymanage
 	char why[KEYMANAGER_WHY_MAX]);
 /* Cancels everything. */
 void keymanager_free(struct keymanager *keymanager);
-/* Reads the API key again. */
+/* Reads the CA file and the API key again. A new API key is tried in the background before it is
+ * used; health and log tell what became of it. */
 MUST_USE enum err keymanager_reload(struct keymanager *keymanager, char why[KEYMANAGER_WHY_MAX]);
 /* Other root keys from now on; calls under way keep those that they began with. */
 MUST_USE enum err keymanager_set_roots(struct keymanager *keymanager, const char *root_key,
@@ -208,6 +210,10 @@ struct keymanager_health {
 	uint64_t calls, failures;
 	uint32_t running, queued;
 	char last_error[KEYMANAGER_WHY_MAX];
+	const char *circuit; /* closed, open or probing: whether clients' calls are tried */
+	uint32_t slots; /* clients' calls that may run at once: fewer after 429 */
+	uint64_t throttled; /* 429s */
+	char credential[KEYMANAGER_WHY_MAX]; /* of the last reload's API key; empty: in use */
 };
 void keymanager_health(const struct keymanager *keymanager, struct keymanager_health *out);
 

@@ -67,6 +67,10 @@ static cJSON *instance_json(const struct keystore_instance_status *status)
 	admin_add_number(object, "calls", status->health.calls);
 	admin_add_number(object, "failures", status->health.failures);
 	cJSON_AddStringToObject(object, "last_error", status->health.last_error);
+	cJSON_AddStringToObject(object, "circuit", status->health.circuit);
+	admin_add_number(object, "calls_at_once", status->health.slots);
+	admin_add_number(object, "throttled", status->health.throttled);
+	cJSON_AddStringToObject(object, "credential", status->health.credential);
 	admin_add_ms_ago(object, "last_poll_ms_ago", clock_boot_ms(), status->poll_good_ms);
 	admin_add_ms_ago(object, "outage_for_ms", clock_boot_ms(), status->outage_since_ms);
 	cJSON_AddBoolToObject(object, "refused", status->refused);

@@ -27,6 +27,7 @@ enum err instances_for_keystore(struct keystore_instance_options **out, const st
 			.url = from->url,
 			.iam_url = from->iam_url,
 			.ca_file = from->ca_file,
+			.proxy = from->proxy,
 			.service_instance = from->service_instance,
 			.api_key_file = from->api_key_file,
 			.key_ring = from->key_ring,

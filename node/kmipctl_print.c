@@ -173,6 +173,14 @@ static void print_serving(const cJSON *instance)
 		print_duration(member_number(instance, "outage_for_ms"));
 		printf(": keys unwrapped before are served until outage-grace\n");
 	}
+	const char *circuit = member_text(instance, "circuit", cell);
+	if (strcmp(circuit, "closed") != 0)
+		printf("  warning     few calls of clients are tried until the key manager answers "
+		       "again (circuit %s)\n",
+			circuit);
+	const char *credential = member_text(instance, "credential", cell);
+	if (credential[0] != '\0')
+		printf("  warning     %s\n", credential);
 	if (member_true(instance, "refused"))
 		printf("  warning     the key manager refuses our credentials: no key is served "
 		       "for "

@@ -36,12 +36,13 @@ class Pki:
                           "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"))
         return self.made.get(name) or self._identity(name)
 
-    def server(self, name, host="127.0.0.1"):
-        """A certificate of the CA for an address of this machine."""
+    def server(self, name, host="127.0.0.1", *others):
+        """A certificate of the CA for an address of this machine, and for these names."""
         if name not in self.made:
             extensions = self.path(name + ".ext")
             with open(extensions, "w", encoding="ascii") as file:
-                file.write(f"subjectAltName=IP:{host},DNS:localhost\n")
+                file.write(",".join([f"subjectAltName=IP:{host},DNS:localhost", *("DNS:" + other for other in others)])
+                           + "\n")
             self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                           "/CN=" + name, "-keyout", self.path(name + ".key"), "-out", self.path(name + ".csr"))
             self._openssl("x509", "-req", "-in", self.path(name + ".csr"), "-CA", self.ca, "-CAkey",

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,8 +121,11 @@ static void start_emulator(struct world *world)
 	if (world->emulator == 0) {
 		dup2(out[1], STDOUT_FILENO);
 		close(out[0]);
+		/* a test that fails leaves no emulator behind */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execl(binary, binary, "--data", world->folder, "--listen", "127.0.0.1:0", "--http",
-			(char *) NULL);
+			"--api-key", "dev-manager-key=Manager", "--api-key", "second-key=Manager",
+			"--api-key", "purge-only-key=KeyPurge", (char *) NULL);
 		_exit(127);
 	}
 	close(out[1]);
@@ -553,6 +557,88 @@ Test(keymanager, gives_up_an_unknown_api_key)
 		file_write_atomic(world.key_file, slice_text("dev-manager-key"), 0600), ERR_OK);
 	cr_assert_eq(keymanager_reload(world.keymanager, why), ERR_OK);
 	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
+	world_stop(&world);
+}
+
+static void reload_with(struct world *world, const char *api_key)
+{
+	char why[KEYMANAGER_WHY_MAX];
+	cr_assert_eq(file_write_atomic(world->key_file, slice_text(api_key), 0600), ERR_OK);
+	cr_assert_eq(keymanager_reload(world->keymanager, why), ERR_OK);
+}
+
+/* Wraps until the last reload's API key has been judged; every one of them must succeed. */
+static void wrap_until_judged(struct world *world, const char *outcome_start)
+{
+	struct keymanager_health health;
+	uint64_t limit_ms = clock_boot_ms() + LOOP_LIMIT_MS;
+	do {
+		cr_assert_eq(wrap(world, DEADLINE_MS), ERR_OK, "the key in use serves on");
+		keymanager_health(world->keymanager, &health);
+		cr_assert_lt(clock_boot_ms(), limit_ms);
+	} while (strncmp(health.credential, "new API key is", 14) == 0 ||
+		 strncmp(health.credential, "new API key not", 15) == 0);
+	cr_assert(strncmp(health.credential, outcome_start, strlen(outcome_start)) == 0 &&
+			  (health.credential[0] == '\0') == (outcome_start[0] == '\0'),
+		"%s", health.credential);
+}
+
+/* A wrong new API key is refused, also one that IAM knows and the service does not let in; calls
+ * go on with the one in use. A right one is taken. */
+Test(keymanager, tries_a_new_api_key_before_it_is_used)
+{
+	struct world world;
+	world_start(&world, "dev-manager-key");
+	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
+	reload_with(&world, "no-such-key");
+	wrap_until_judged(&world, "new API key refused: IAM answered 400 BXNIM0415E");
+	reload_with(&world, "purge-only-key");
+	wrap_until_judged(&world, "new API key refused: the key manager answered 401");
+	reload_with(&world, "dev-manager-key");
+	wrap_until_judged(&world, "");
+	reload_with(&world, "second-key");
+	wrap_until_judged(&world, "");
+	world_stop(&world);
+}
+
+/* With IAM away a new API key waits; what is in use serves on. */
+Test(keymanager, a_new_api_key_waits_for_iam)
+{
+	struct world world;
+	struct keymanager_health health;
+	world_start(&world, "dev-manager-key");
+	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
+	control(&world, "mode", "{\"iam_down\":true}");
+	reload_with(&world, "second-key");
+	do {
+		cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
+		keymanager_health(world.keymanager, &health);
+	} while (strncmp(health.credential, "new API key not tried yet", 25) != 0);
+	control(&world, "mode", "{\"iam_down\":false}");
+	wrap_until_judged(&world, "");
+	world_stop(&world);
+}
+
+/* After failures in a row calls are refused at once; a poll that is answered, or the one call that
+ * goes to see, ends that. Polls are never refused. */
+Test(keymanager, opens_its_circuit_and_closes_it)
+{
+	struct world world;
+	struct keymanager_health health;
+	world_start(&world, "dev-manager-key");
+	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_OK);
+	control(&world, "mode", "{\"down\":true}");
+	do {
+		cr_assert_eq(wrap(&world, 300), ERR_UNAVAILABLE);
+		keymanager_health(world.keymanager, &health);
+	} while (strcmp(health.circuit, "open") != 0);
+	cr_assert_eq(wrap(&world, DEADLINE_MS), ERR_UNAVAILABLE, "at once, without a retry");
+	control(&world, "mode", "{\"down\":false}");
+	uint64_t limit_ms = clock_boot_ms() + LOOP_LIMIT_MS;
+	while (wrap(&world, DEADLINE_MS) != ERR_OK)
+		cr_assert_lt(clock_boot_ms(), limit_ms);
+	keymanager_health(world.keymanager, &health);
+	cr_assert_str_eq(health.circuit, "closed");
 	world_stop(&world);
 }
 

@@ -10,6 +10,8 @@ unit_test(keystore/stamp_test keystore)
 unit_test(keystore/object_test keystore)
 unit_test(keystore/kek_table_test keystore)
 unit_test(keystore/commit_test keystore)
+unit_test(keystore/circuit_test keystore)
+unit_test(keystore/throttle_test keystore)
 unit_test(keystore/keymanager_test keystore)
 add_dependencies(keystore_keymanager_test key-protect-emulator)
 
