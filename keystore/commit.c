@@ -17,6 +17,7 @@ struct commit {
 	struct loop_task task;
 	struct job_list queue; /* not yet written */
 	struct job_list done; /* written, to be called back */
+	size_t gathered; /* jobs that waited in the last turn, for more like them */
 	bool busy; /* writing or calling back */
 };
 
@@ -163,12 +164,31 @@ static void commit_poke(struct commit *commit)
 		loop_defer(commit->options.loop, &commit->task);
 }
 
+/* What a peer sends in bulk comes in pieces, a few in each turn: they gather while every turn
+ * brings more, there is room for it, and nobody else waits. */
+static bool batch_grows(struct commit *commit)
+{
+	bool grew = commit->queue.count > commit->gathered;
+	size_t record_count = 0;
+
+	for (struct commit_job *job = commit->queue.first;
+		job != NULL && record_count < COMMIT_RECORDS_MAX; job = job->next) {
+		if (job->record_count < COMMIT_BULK_MIN)
+			return false;
+		record_count += job->record_count;
+	}
+	commit->gathered = commit->queue.count;
+	return grew && record_count < COMMIT_RECORDS_MAX && commit->queue.count < COMMIT_JOBS_MAX;
+}
+
 static void commit_on_turn(void *ctx)
 {
 	struct commit *commit = ctx;
 
-	if (commit->queue.count > 0)
+	if (commit->queue.count > 0 && !batch_grows(commit)) {
 		(void) batch_run(commit);
+		commit->gathered = 0;
+	}
 	commit_poke(commit);
 }
 

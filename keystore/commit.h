@@ -2,8 +2,10 @@
 /*
  * Group commit of the keeper (design D4): what becomes ready within one turn of the loop, at most
  * 64 jobs, goes into one LMDB transaction in the next turn. While one is being made durable the
- * next ones gather by themselves, so nobody waits for a timer. After the commit, each job's
- * on_committed runs, in order, from the loop. A commit error ends the process (design D3).
+ * next ones gather by themselves, so nobody waits for a timer. Jobs of many records gather over
+ * several turns, for as long as each turn brings more and no other job waits. After the commit,
+ * each job's on_committed runs, in order, from the loop. A commit error ends the process (design
+ * D3).
  */
 #ifndef KEYSTORE_COMMIT_H
 #define KEYSTORE_COMMIT_H
@@ -18,7 +20,9 @@ enum {
 	COMMIT_JOBS_MAX = 64,
 	/* Beyond, the next job waits for the next transaction: a peer's snapshot must not keep the
 	 * loop from its heartbeats. */
-	COMMIT_RECORDS_MAX = 256,
+	COMMIT_RECORDS_MAX = 1024,
+	COMMIT_BULK_MIN =
+		64, /* a job of so many records is one of a row, and may wait for the next */
 	COMMIT_QUEUE_MAX = 4096,
 	COMMIT_ARENA_MAX = 16 << 20, /* memory of one job */
 	COMMIT_EXIT_CODE = 70, /* EX_SOFTWARE: the service manager restarts the node */

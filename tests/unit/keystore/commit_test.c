@@ -127,6 +127,39 @@ Test(commit, heavy_jobs_take_turns)
 	cr_assert_eq(logged_times, 7);
 }
 
+struct piece {
+	struct loop_task task;
+	size_t left;
+};
+
+static void piece_start(void *ctx)
+{
+	struct piece *piece = ctx;
+
+	start(--piece->left)->job.record_count = COMMIT_BULK_MIN;
+	works[piece->left].is_last = piece->left == 0;
+	if (piece->left > 0)
+		loop_defer(loop, &piece->task);
+}
+
+/* A row of jobs of many records, one in each turn, goes into one commit; one that comes alone, or
+ * beside a small one, does not wait. */
+Test(commit, bulk_gathers)
+{
+	struct piece piece = { .left = 5 };
+
+	loop_task_init(&piece.task, piece_start, &piece);
+	loop_defer(loop, &piece.task);
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	cr_assert_eq(heard, 5);
+	cr_assert_eq(logged_times, 1);
+	start(5)->job.record_count = COMMIT_BULK_MIN;
+	start(6)->is_last = true;
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	cr_assert_eq(heard, 7);
+	cr_assert_eq(logged_times, 2);
+}
+
 /* Nothing happens inside the start; then all jobs are written in as few commits as the maximum
  * allows, and called back in order. */
 Test(commit, gathers)
