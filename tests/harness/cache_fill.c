@@ -1,18 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fills a node's cache with tombstones, which nobody reads again from the key manager: for tests of
- * what a large cache costs. cache-fill FOLDER MAP_MIB INSTANCE COUNT, while the node is stopped. */
+/*
+ * Fills a node's cache while the node is stopped: cache-fill FOLDER MAP_MIB INSTANCE COUNT [keys].
+ * With tombstones, which nobody reads again from the key manager, for tests of what a large cache
+ * costs; or with keys as vSphere makes them, for benchmarks, while the key manager is away, since
+ * it does not have them.
+ */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "keystore/cache.h"
 #include "base/clock.h"
 #include "base/crypt.h"
 #include "base/log.h"
+#include "base/rand.h"
 #include "base/text.h"
 
-enum { RECORDS_OF_WRITE = 4096, ARENA_MAX = 1 << 20 };
+enum {
+	RECORDS_OF_WRITE = 4096,
+	ARENA_MAX = 1 << 20,
+	CIPHERTEXT_LEN = 320, /* what Key Protect answers to a wrap of 64 bytes */
+	KEY_ATTRIBUTES = 6,
+};
 
-static enum err put(struct cache_write *write, struct arena *arena, struct instance_id instance,
+static const char *const key_attributes[KEY_ATTRIBUTES][2] = { { "x-Component", "Virtual Machine" },
+	{ "x-Identifier", "502d8a70-9a4e-4c21" }, { "x-Name", "a-virtual-machine-of-usual-name" },
+	{ "x-Product", "VMware vSphere" }, { "x-Product_Version", "8.0.1 build-21560480" },
+	{ "x-Vendor", "VMware, Inc." } };
+
+struct filling {
+	struct instance_id instance;
+	unsigned long count;
+	bool keys;
+};
+
+static void make_tombstone(struct object *object)
+{
+	object->unclaimed = true;
+	object->dead = true;
+	object->dates[OBJECT_DATE_DESTROYED] = clock_wall_seconds();
+	object->dead_epoch = 2 * (uint64_t) object->dates[OBJECT_DATE_DESTROYED];
+}
+
+/* Ids ascend, so that the tree grows at its end: at random, a million takes minutes. */
+static enum err make_key(struct object *object, struct arena *arena, unsigned long number)
+{
+	struct object_attribute *list =
+		arena_alloc(arena, KEY_ATTRIBUTES * sizeof(struct object_attribute));
+	uint8_t *ciphertext = arena_alloc(arena, CIPHERTEXT_LEN);
+
+	if (list == NULL || ciphertext == NULL)
+		return ERR_NOMEM;
+	be64_put(object->uid.bytes, number);
+	object->key_id = object->uid;
+	object->has_material = true;
+	rand_bytes(object->envelope_hash, sizeof(object->envelope_hash));
+	rand_bytes(ciphertext, CIPHERTEXT_LEN);
+	object->wrapped.ciphertext = slice_of(ciphertext, CIPHERTEXT_LEN);
+	for (size_t i = 0; i < KEY_ATTRIBUTES; i++)
+		list[i] = (struct object_attribute){ .name = slice_text(key_attributes[i][0]),
+			.value = slice_text(key_attributes[i][1]),
+			.written = { .time = 1, .node = 1 } };
+	object->attributes = list;
+	object->attribute_count = KEY_ATTRIBUTES;
+	return ERR_OK;
+}
+
+static enum err put(struct cache_write *write, struct arena *arena, const struct filling *filling,
 	unsigned long number)
 {
 	struct record record = { .kind = RECORD_OBJECT };
@@ -24,28 +78,28 @@ static enum err put(struct cache_write *write, struct arena *arena, struct insta
 	TRY(crypt_sha256(hash, slice_of(&number, sizeof(number))));
 	bytes_copy(object->uid.bytes, hash, sizeof(object->uid.bytes));
 	object->key_id = object->uid;
-	object->instance = instance;
-	object->unclaimed = true;
-	object->dead = true;
-	object->dates[OBJECT_DATE_DESTROYED] = clock_wall_seconds();
-	object->dead_epoch = 2 * (uint64_t) object->dates[OBJECT_DATE_DESTROYED];
+	object->instance = filling->instance;
+	if (filling->keys)
+		TRY(make_key(object, arena, number));
+	else
+		make_tombstone(object);
 	TRY(cache_merge(write, arena, &one));
 out:
 	arena_reset(arena);
 	return err;
 }
 
-static enum err fill(struct cache *cache, struct instance_id instance, unsigned long count)
+static enum err fill(struct cache *cache, const struct filling *filling)
 {
 	struct cache_write *write = NULL;
 	struct arena *arena = NULL;
 	enum err err;
 
 	TRY(arena_new(&arena, ARENA_MAX));
-	for (unsigned long i = 0; i < count;) {
+	for (unsigned long i = 0; i < filling->count;) {
 		TRY(cache_write_begin(&write, cache));
-		for (unsigned n = 0; n < RECORDS_OF_WRITE && i < count; n++, i++)
-			TRY(put(write, arena, instance, i));
+		for (unsigned n = 0; n < RECORDS_OF_WRITE && i < filling->count; n++, i++)
+			TRY(put(write, arena, filling, i));
 		err = cache_commit(write);
 		write = NULL;
 		TRY(err);
@@ -61,19 +115,21 @@ int main(int argc, char **argv)
 {
 	char why[CACHE_WHY_MAX] = "";
 	struct cache_options options = { 0 };
-	struct instance_id instance = { 0 };
+	struct filling filling = { 0 };
 	struct cache *cache = NULL;
 	enum err err;
 
 	log_start(STDERR_FILENO, "cache-fill");
-	if (argc != 5)
+	if (argc != 5 && (argc != 6 || strcmp(argv[5], "keys") != 0))
 		return 2;
 	options.folder = argv[1];
 	options.map_bytes = (size_t) strtoul(argv[2], NULL, 10) << 20;
-	TRY(text_copy(instance.text, sizeof(instance.text), slice_text(argv[3])));
+	TRY(text_copy(filling.instance.text, sizeof(filling.instance.text), slice_text(argv[3])));
+	filling.count = strtoul(argv[4], NULL, 10);
+	filling.keys = argc == 6;
 	TRY(crypt_start());
 	TRY(cache_open(&cache, &options, why));
-	TRY(fill(cache, instance, strtoul(argv[4], NULL, 10)));
+	TRY(fill(cache, &filling));
 out:
 	cache_close(cache);
 	if (err != ERR_OK)
