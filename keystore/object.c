@@ -380,6 +380,9 @@ static void apply_flags(struct object *object, const struct object_change *chang
 			object->dates[i] = change->dates[i];
 	if (change->now > object->last_change)
 		object->last_change = change->now;
+	/* By the key manager's clock, which is what a rebuilt cache knows it by. */
+	if (change->destroy && object->dates[OBJECT_DATE_DESTROYED] > object->last_change)
+		object->last_change = object->dates[OBJECT_DATE_DESTROYED];
 }
 
 enum err object_apply(struct object *object, struct arena *arena,

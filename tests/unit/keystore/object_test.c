@@ -120,6 +120,17 @@ Test(object, destroy_sets_the_epoch)
 	cr_assert(object_epoch_is_dead(object.dead_epoch));
 }
 
+/* A deletion that the key manager dates later than our own clock is the last change: a rebuilt
+ * cache knows no other. */
+Test(object, destroyed_by_the_key_managers_clock)
+{
+	struct object_change destroy = { .destroy = true, .now = 70 };
+
+	destroy.dates[OBJECT_DATE_DESTROYED] = 72;
+	cr_assert_eq(object_apply(&object, arena, &destroy, (struct stamp){ 1, 1 }, NULL), ERR_OK);
+	cr_assert_eq(object.last_change, 72);
+}
+
 /* ---- attributes ---- */
 
 /* A single-instance attribute is set and set again in place, with the zero identity. */
