@@ -44,6 +44,17 @@ static void ledger_schedule(struct ledger *ledger, uint64_t delay_ms)
 		loop_timer_set(ledger->timer, delay_ms);
 }
 
+/* What waits fills a record: nothing more would share it. */
+static bool ledger_is_full(const struct ledger *ledger)
+{
+	size_t len = 0;
+
+	for (const struct ledger_wait *wait = ledger->waits;
+		wait != NULL && len <= LEDGER_PLAIN_LEN_MAX; wait = wait->next)
+		len += wait->record.len;
+	return len > LEDGER_PLAIN_LEN_MAX;
+}
+
 enum err ledger_add(struct ledger *ledger, struct ledger_wait *wait)
 {
 	struct ledger_wait **place = &ledger->waits;
@@ -61,6 +72,8 @@ enum err ledger_add(struct ledger *ledger, struct ledger_wait *wait)
 	if (ledger->writing == NULL && ledger->backoff_ms > 0)
 		loop_timer_stop(ledger->timer);
 	ledger_schedule(ledger, LEDGER_GATHER_MS);
+	if (ledger->writing == NULL && ledger->backoff_ms == 0 && ledger_is_full(ledger))
+		loop_timer_set(ledger->timer, 0);
 	return ERR_OK;
 }
 
@@ -133,7 +146,7 @@ void ledger_written(struct ledger_write *write, enum err err)
 	ledger->writing = NULL;
 	flow_end(&write->flow);
 	if (ledger->waits != NULL)
-		ledger_schedule(ledger, LEDGER_GATHER_MS);
+		ledger_schedule(ledger, ledger_is_full(ledger) ? 0 : LEDGER_GATHER_MS);
 	else if (ledger->has_intents)
 		ledger_schedule(ledger, delay_ms);
 }

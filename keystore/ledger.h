@@ -13,7 +13,7 @@
 struct ledger;
 
 enum {
-	LEDGER_GATHER_MS = 200,
+	LEDGER_GATHER_MS = 200, /* for others to share a record, unless it is full already */
 	LEDGER_PLAIN_LEN_MAX = 6300, /* an object's longest attribute fits; leaves 1,100 bytes of an
 					envelope for the wrapped one-time key */
 	LEDGER_RECORD_LEN_MAX = LEDGER_PLAIN_LEN_MAX - 4, /* one record behind its length */
