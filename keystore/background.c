@@ -59,6 +59,7 @@ struct background {
 	bool was_rebuilt; /* in an earlier life: what is new now was made since */
 	int64_t swept; /* when the listing under way began */
 	uint64_t full_due_ms;
+	uint64_t begun_ms;
 	uint64_t backoff_ms;
 };
 
@@ -249,10 +250,35 @@ static void background_on_resolved(void *ctx, enum err err)
 
 /* ---- one state after the other ---- */
 
+/* An empty cache is filled by the peer where there is one: it has more than the key manager, and
+ * costs no call for each key. */
+static bool background_waits_for_peer(const struct background *background)
+{
+	uint64_t waited_ms = clock_boot_ms() - background->begun_ms;
+
+	switch (background->instance->keystore->peer) {
+	case KEYSTORE_PEER_EXPECTED:
+		return !background->was_rebuilt && waited_ms < BACKGROUND_PEER_MS;
+	case KEYSTORE_PEER_BRINGS:
+		return !background->was_rebuilt && waited_ms < BACKGROUND_PEER_MS_MAX;
+	default:
+		return false;
+	}
+}
+
+static enum err background_rebuild(struct background *background)
+{
+	struct sweep_options rebuild = { .what = "rebuild", .objects = true };
+
+	if (!background_waits_for_peer(background))
+		return background_sweep(background, rebuild);
+	loop_timer_set(background->timer, BACKGROUND_PEER_TICK_MS);
+	return ERR_OK;
+}
+
 static enum err background_enter(struct background *background)
 {
 	struct sweep_options ledger = { .what = "ledger" };
-	struct sweep_options rebuild = { .what = "rebuild", .objects = true };
 	struct sweep_options listing = { .what = "ring", .objects = true };
 
 	switch (background->sm.state) {
@@ -264,7 +290,7 @@ static enum err background_enter(struct background *background)
 	case BACKGROUND_LEDGER:
 		return background_sweep(background, ledger);
 	case BACKGROUND_REBUILDING:
-		return background_sweep(background, rebuild);
+		return background_rebuild(background);
 	default:
 		ASSERT(background->sm.state == BACKGROUND_LISTING);
 		return background_sweep(background, listing);
@@ -285,7 +311,8 @@ static void background_on_timer(void *ctx)
 
 	if (background->sm.state == BACKGROUND_RESTING)
 		sm_move(&background->sm, BACKGROUND_RESOLVING, "time");
-	else
+	else if (background->sm.state == BACKGROUND_BACKING_OFF ||
+		 background->sm.state == BACKGROUND_IDLE)
 		sm_move(&background->sm, BACKGROUND_PREPARING, "time");
 	background_go(background);
 }
@@ -297,6 +324,7 @@ enum err background_new(struct background **out, struct instance *instance)
 
 	TRY(err);
 	background->instance = instance;
+	background->begun_ms = clock_boot_ms();
 	sm_init(&background->sm, background_states, BACKGROUND_STATE_COUNT, "instance",
 		instance->id.text);
 	background->sm.quiet = true;

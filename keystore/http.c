@@ -11,7 +11,7 @@
 #include "keystore/http_private.h"
 
 enum {
-	BACKGROUND_SLOTS = 4,
+	BACKGROUND_SLOTS = 12, /* a rebuild takes eight (sweep.h); polls go beside it */
 	TOKEN_SLOTS = 2, /* a new API key is tried beside the one in use */
 	RETRY_AFTER_S_MAX = 3600,
 };

@@ -229,6 +229,11 @@ void keystore_set_gate(struct keystore *keystore, const struct keystore_gate *ga
 	keystore->gate = gate == NULL ? (struct keystore_gate){ 0 } : *gate;
 }
 
+void keystore_set_peer(struct keystore *keystore, enum keystore_peer peer)
+{
+	keystore->peer = peer;
+}
+
 void keystore_set_on_logged(
 	struct keystore *keystore, void (*on_logged)(void *ctx, uint64_t last_seq), void *ctx)
 {

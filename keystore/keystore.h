@@ -88,6 +88,16 @@ MUST_USE enum err keystore_new(
 void keystore_free(struct keystore *keystore);
 /* NULL: without a gate, answers are released at once (a node without a peer, or one that stops). */
 void keystore_set_gate(struct keystore *keystore, const struct keystore_gate *gate);
+/*
+ * What can be expected of the peer while an instance rebuilds an empty cache (design D11): as long
+ * as it brings its own, the keys are not read from the key manager one by one.
+ */
+enum keystore_peer {
+	KEYSTORE_PEER_NONE, /* or it has brought everything */
+	KEYSTORE_PEER_EXPECTED, /* it may turn up */
+	KEYSTORE_PEER_BRINGS,
+};
+void keystore_set_peer(struct keystore *keystore, enum keystore_peer peer);
 /* Called after every commit that logged own changes; last_seq is the last of them. */
 void keystore_set_on_logged(
 	struct keystore *keystore, void (*on_logged)(void *ctx, uint64_t last_seq), void *ctx);

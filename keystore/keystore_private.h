@@ -25,6 +25,7 @@ struct keystore {
 	void *on_logged_ctx;
 	struct keystore_meter meter;
 	struct keystore_lookups *lookups; /* may be NULL */
+	enum keystore_peer peer;
 	uint64_t last_seq; /* of the log of own changes */
 	uint32_t broken_chain; /* of the peer's merges: this one and all before; 0: none */
 

@@ -76,6 +76,9 @@ static cJSON *instance_json(const struct keystore_instance_status *status)
 	cJSON_AddBoolToObject(object, "refused", status->refused);
 	cJSON_AddStringToObject(object, "gets", keeper_gets_name(status));
 	cJSON_AddBoolToObject(object, "listed", status->listed);
+	cJSON_AddBoolToObject(object, "rebuilt", status->rebuilt);
+	admin_add_number(object, "listing_listed", status->listing_listed);
+	admin_add_number(object, "listing_read", status->listing_read);
 	admin_add_number(object, "objects_seen", status->objects_seen);
 	admin_add_number(object, "unclaimed", status->unclaimed);
 	admin_add_number(object, "missing", status->missing);

@@ -228,6 +228,10 @@ static void print_instance(const cJSON *instance)
 	print_serving(instance);
 	printf("  listing     %s since start",
 		member_true(instance, "listed") ? "complete" : "not yet complete");
+	if (!member_true(instance, "rebuilt"))
+		printf("; rebuilding the cache: %.0f keys listed, %.0f read",
+			member_number(instance, "listing_listed"),
+			member_number(instance, "listing_read"));
 	if (member_number(instance, "unclaimed") > 0)
 		printf("; %.0f unclaimed keys (kmipctl key list --unclaimed)",
 			member_number(instance, "unclaimed"));

@@ -185,6 +185,7 @@ enum err replication_start(struct replication *replication, char why[REPLICATION
 	replication->started = true;
 	replication_tell_leased(replication, NULL, 0);
 	keystore_set_gate(replication->options.keystore, &gate);
+	keystore_set_peer(replication->options.keystore, KEYSTORE_PEER_EXPECTED);
 	keystore_set_on_logged(replication->options.keystore, replication_on_logged, replication);
 	return link_start(replication->link, why);
 }

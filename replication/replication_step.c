@@ -88,6 +88,19 @@ static void log_compared(uint64_t differing)
 			(unsigned long long) differing, WIRE_BUCKETS);
 }
 
+static enum keystore_peer expected_of(enum core_state state)
+{
+	switch (state) {
+	case CORE_STREAMING:
+	case CORE_REFUSED:
+		return KEYSTORE_PEER_NONE;
+	case CORE_CATCHING_UP:
+		return KEYSTORE_PEER_BRINGS;
+	default:
+		return KEYSTORE_PEER_EXPECTED;
+	}
+}
+
 static void perform(struct replication *replication, const struct core_action *action)
 {
 	switch (action->kind) {
@@ -95,6 +108,7 @@ static void perform(struct replication *replication, const struct core_action *a
 		sm_move(&replication->sm, (int) action->move.state, action->move.why);
 		if (action->move.state == CORE_STREAMING)
 			link_settle(replication->link);
+		keystore_set_peer(replication->options.keystore, expected_of(action->move.state));
 		break;
 	case CORE_ACTION_SEND:
 		perform_send(replication, &action->frame);

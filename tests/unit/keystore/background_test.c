@@ -65,6 +65,35 @@ static bool is_rebuilt(struct world *in)
 	return err == ERR_OK;
 }
 
+static bool waits_for_peer(struct world *in)
+{
+	struct keystore_instance_status status;
+
+	keystore_instance_status(in->keystore, 0, &status);
+	return status.listed;
+}
+
+/* Shows that an empty cache is left to the peer while that brings its own, and is rebuilt from the
+ * key manager when it does not; a key that a client asks for is read meanwhile. */
+Test(background, leaves_an_empty_cache_to_the_peer)
+{
+	world_start(&world);
+	for (size_t i = 0; i < KEYS; i++)
+		cr_assert_eq(world_create(&world, material), ERR_OK);
+	world_lose_cache(&world);
+	world_open(&world);
+	keystore_set_peer(world.keystore, KEYSTORE_PEER_BRINGS);
+	keystore_start(world.keystore, NULL, NULL);
+	world_until(&world, waits_for_peer);
+	world.service.calls[FAKE_GET] = 0;
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+	cr_assert_eq(world.service.calls[FAKE_GET], 1);
+	keystore_set_peer(world.keystore, KEYSTORE_PEER_NONE);
+	wanted_objects = KEYS;
+	world_until(&world, has_objects);
+	cr_assert_eq(world.service.calls[FAKE_GET], KEYS);
+}
+
 /* Shows that a key of ours that this cluster did not announce is adopted as unclaimed. */
 Test(background, adopts_the_keys_of_others)
 {

@@ -179,8 +179,10 @@ Test(pair, snapshot_then_streaming)
 		(void) store_install(&nodes[0].store, 1, n);
 	(void) store_install(&nodes[1].store, 2, other);
 	node_start(1, "eu-de");
+	cr_assert_eq(nodes[1].store.peer, KEYSTORE_PEER_EXPECTED);
 	node_start(0, "eu-de");
 	cr_assert(wait_for(both_are, "streaming"));
+	cr_assert_eq(nodes[1].store.peer, KEYSTORE_PEER_NONE, "it has brought everything");
 	for (unsigned n = 0; n <= last; n++)
 		cr_assert(both_have(&n), "%u", n);
 	cr_assert(both_have(&other));

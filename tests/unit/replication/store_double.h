@@ -20,6 +20,7 @@ struct keystore {
 	struct keystore_gate gate;
 	void (*on_logged)(void *ctx, uint64_t last_seq);
 	void *logged_ctx;
+	enum keystore_peer peer;
 };
 
 struct keystore_pending {
@@ -130,6 +131,11 @@ void keystore_set_on_logged(
 {
 	keystore->on_logged = on_logged;
 	keystore->logged_ctx = ctx;
+}
+
+void keystore_set_peer(struct keystore *keystore, enum keystore_peer peer)
+{
+	keystore->peer = peer;
 }
 
 static void store_open(struct keystore *keystore, struct loop *loop)
