@@ -35,6 +35,7 @@ struct old_keys {
 	struct cache_read *read;
 	struct arena *arena;
 	const struct instance_id *instance;
+	bool finished; /* the keys of the uids are gone */
 	struct keystore_old_key *out;
 	size_t max;
 	uint64_t count;
@@ -58,17 +59,23 @@ static enum err old_keys_visit(void *ctx, const struct uid *key_id, const struct
 	if (cache_get_object(keys->read, keys->arena, uid, &object) != ERR_OK || object->dead ||
 		!instance_id_equal(&object->instance, keys->instance))
 		return ERR_OK;
-	old_keys_add(keys, uid, uid_equal(&object->key_id, key_id) ? uid : key_id);
+	if (!uid_equal(&object->key_id, key_id))
+		old_keys_add(keys, uid, key_id);
+	else if (!keys->finished)
+		old_keys_add(keys, uid, uid);
 	return ERR_OK;
 }
 
 enum err keystore_old_keys(struct keystore *keystore, const struct instance_id *instance,
 	struct keystore_old_key *out, size_t max, uint64_t *count)
 {
+	struct instance *found = keystore_instance_of(keystore, instance);
 	struct old_keys keys = { .instance = instance, .out = out, .max = max };
-	enum err err;
+	enum err err = found == NULL ? ERR_NOT_FOUND : ERR_OK;
 
 	*count = 0;
+	TRY(err);
+	keys.finished = migration_is_finished(found->migration);
 	TRY(arena_new(&keys.arena, FLOW_ARENA_LEN_MAX));
 	TRY(cache_read_begin(&keys.read, keystore->cache));
 	TRY(alias_walk(keys.read, NULL, old_keys_visit, &keys));

@@ -315,6 +315,11 @@ void migration_stop(struct migration *migration)
 	migration_end(migration, ERR_CANCELLED, "by operator");
 }
 
+bool migration_is_finished(const struct migration *migration)
+{
+	return migration->memory.stage == MIGRATION_STAGE_FINISHED;
+}
+
 void migration_status(const struct migration *migration, struct keystore_migration_status *out)
 {
 	static const char *const stages[] = { [MIGRATION_STAGE_NONE] = "none",

@@ -27,6 +27,8 @@ MUST_USE enum err migration_start(
 void migration_stop(struct migration *migration);
 /* The whole ring was seen: what an earlier life had begun goes on. */
 void migration_resume(struct migration *migration);
+/* The old keys are deleted, as far as this node knows. */
+bool migration_is_finished(const struct migration *migration);
 void migration_status(const struct migration *migration, struct keystore_migration_status *out);
 
 #endif

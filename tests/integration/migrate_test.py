@@ -290,7 +290,7 @@ class Migrate(FreshPairCase):
             node.options["instances"][0]["other-root-key"] = self.old_root
         self.pair.start()
         self.expect_all(materials)
-        self.assertEqual({state for state, _ in self.pair.a.keys().values()}, {"PreActive"})
+        self.assertEqual({state for state, _ in self.pair.a.keys().values()}, {"Pre-Active"})
 
     def test_either_root_key_is_disabled(self):
         """What it wraps is Permission Denied within the poll, what the other one wraps is served; enabled, it comes back."""

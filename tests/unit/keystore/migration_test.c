@@ -112,6 +112,16 @@ static size_t live_keys(void)
 	return fake_service_count(&world.service, "kmip-instance-one-");
 }
 
+static uint64_t old_keys(void)
+{
+	struct keystore_old_key keys[2];
+	uint64_t count;
+
+	cr_assert_eq(
+		keystore_old_keys(world.keystore, &world.instances[0].id, keys, 2, &count), ERR_OK);
+	return count;
+}
+
 static struct object object_of(const struct uid *uid)
 {
 	struct object object;
@@ -150,6 +160,7 @@ Test(migration, moves_everything)
 	cr_assert_eq(status_now().moved, KEYS);
 	cr_assert_eq(status_now().failed, 0);
 	cr_assert_eq(live_keys(), 2 * KEYS, "the old ones are there");
+	cr_assert_eq(old_keys(), KEYS);
 	for (size_t i = 0; i < KEYS; i++) {
 		struct object after = object_of(&uids[i]);
 
@@ -164,6 +175,7 @@ Test(migration, moves_everything)
 	}
 	migrate(true);
 	cr_assert_str_eq(status_now().stage, "finished");
+	cr_assert_eq(old_keys(), 0);
 	cr_assert_eq(status_now().deleted, KEYS);
 	cr_assert_eq(live_keys(), KEYS);
 	world.service.root = KEYMANAGER_ROOT_DISABLED;
