@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes wrong between us and the service: lost answers, outages, refusals, limits, cancels. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "keystore/http.h"
 #include "tests/unit/keystore/scripted_service.h"
 
 static const char wrap[] = "POST " SERVICE_ROOT "/actions/wrap";
@@ -181,6 +183,26 @@ Test(keymanager_faults, broken_answers)
 		cr_assert_eq(service.err, ERR_UNAVAILABLE, "%zu: %s", i, err_name(service.err));
 		service_stop(&service);
 	}
+}
+
+/* Headers without an end are not read to their end, good as the body may be. */
+Test(keymanager_faults, endless_headers)
+{
+	enum { LINES = 1000, LINE_LEN = 100 };
+	static char headers[LINES * LINE_LEN + 1];
+	struct line line = good;
+	struct service service;
+
+	for (size_t i = 0; i < LINES; i++)
+		snprintf(headers + i * LINE_LEN, LINE_LEN + 1, "X-%093zu: 1\r\n", i);
+	cr_assert_gt(strlen(headers), (size_t) HTTP_HEADER_BYTES_MAX);
+	line.headers = headers;
+	service_start(&service);
+	line_wrap(&service, 0, line);
+	wrap_within(&service, 1500);
+	cr_assert_eq(service.err, ERR_UNAVAILABLE, "%s", err_name(service.err));
+	cr_assert_not_null(strstr(service.why, "too long"));
+	service_stop(&service);
 }
 
 /* A 401 makes one more try, with a fresh token unless this one is brand-new; then it is a refusal.
