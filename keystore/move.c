@@ -333,7 +333,7 @@ static void move_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 	TRY(flow_commit(&move->flow, move_write_intent, move_on_intent));
 out:
 	if (err == ERR_ROOT_DISABLED)
-		instance_close_root(move->flow.instance, KEYMANAGER_CRK, KEYMANAGER_ROOT_DISABLED);
+		instance_doubt_root(move->flow.instance, KEYMANAGER_CRK);
 	if (err != ERR_OK)
 		move_fail(move, err);
 }

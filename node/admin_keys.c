@@ -154,6 +154,9 @@ static void add_details(cJSON *json, const struct object *object)
 
 static bool key_is_wanted(const struct key_page *page, const struct object *object)
 {
+	/* Of which only the ledger told: its key may be long gone. */
+	if (!object->has_material && !object->dead)
+		return false;
 	if (page->instance != NULL && strcmp(page->instance, object->instance.text) != 0)
 		return false;
 	if (page->unclaimed_only && !object->unclaimed)

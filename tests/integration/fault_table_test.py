@@ -59,7 +59,6 @@ class FaultTable(PairCase):
         episode = FaultEpisode(self.pair, self.everything)
         truth = episode.manager_keys()
         alive = {uid for uid, state in truth.items() if state != 5}
-        purged = self.everything.keys() - truth.keys()  # of these the ledger may tell, as far as they were revoked
         for node, client in ((self.pair.a, self.on_a), (self.pair.b, self.on_b)):
             for uid, material in self.everything.items():
                 item = self.answer_of(client, vsphere.get(uid))
@@ -67,7 +66,7 @@ class FaultTable(PairCase):
                     self.assertEqual(item.ok and item.material, material, (node.name, uid))
                 else:
                     self.assertEqual(word_of(item), "gone", (node.name, uid))
-            wait_until(lambda: alive == {uid for uid, (state, _) in node.keys().items() if state not in DEAD} - purged,
+            wait_until(lambda: alive == {uid for uid, (state, _) in node.keys().items() if state not in DEAD},
                        f"{node.name} lists what the key manager has")
         self.pair.wait_same()
 

@@ -192,6 +192,8 @@ class Expired(PairCase):
         cls.doomed = cls.on_a.create()
         cls.on_b.material(cls.uid)
         cls.pair.manager.advance(cls.LIFE_S + 60)
+        for client in (cls.on_a, cls.on_b):  # a token that is seconds old is not given up for one 401
+            wait_until(lambda: word_of(cls.answer_of(cls, client, vsphere.create())) == "denied", "new tokens are there")
 
     def test_served_on(self):
         """Creates are denied, again and again; no key is taken away by that: warm ones stay in memory, cold ones unwrap, and
