@@ -10,6 +10,8 @@
 #include "node/instances.h"
 #include "node/server_tls.h"
 
+enum { CERTIFICATE_WARN_DAYS = 30 };
+
 enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
@@ -100,6 +102,16 @@ out:
 	return err;
 }
 
+static void keeper_tell_end(const char *file, const struct tls_peer *leaf)
+{
+	int64_t left = leaf->not_after - clock_wall_seconds();
+	if (left < 0)
+		log_error("certificate-expired", "file=%s", file);
+	else if (left < CERTIFICATE_WARN_DAYS * 86400)
+		log_warning(
+			"certificate-expires-soon", "file=%s days=%d", file, (int) (left / 86400));
+}
+
 enum err keeper_judge_certificate(
 	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
 {
@@ -113,12 +125,9 @@ enum err keeper_judge_certificate(
 			tls_leaf_of_file(&keeper->peer_leaf, config->peer.peer_certificate) !=
 				ERR_OK))
 		log_warning("link-certificate-unread", "file=%s", config->peer.certificate);
-	int64_t left = keeper->leaf.not_after - clock_wall_seconds();
-	if (left < 0)
-		log_error("certificate-expired", "file=%s", config->kmip.certificate);
-	else if (left < 30 * 86400)
-		log_warning("certificate-expires-soon", "file=%s days=%d", config->kmip.certificate,
-			(int) (left / 86400));
+	keeper_tell_end(config->kmip.certificate, &keeper->leaf);
+	if (config->has_peer)
+		keeper_tell_end(config->peer.certificate, &keeper->link_leaf);
 out:
 	tls_context_free(tls);
 	return err;

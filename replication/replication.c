@@ -194,6 +194,7 @@ void replication_stop(struct replication *replication, void (*on_stopped)(void *
 {
 	bool has_link = link_is_up(replication->link);
 
+	replication->stopped = true;
 	replication->on_stopped = on_stopped;
 	replication->stopped_ctx = ctx;
 	replication_step_kind(replication, CORE_EVENT_STOP);
@@ -298,6 +299,7 @@ enum err replication_fence(struct replication *replication)
 
 void replication_resume(struct replication *replication)
 {
+	replication->stopped = false;
 	replication_step_kind(replication, CORE_EVENT_RESUME);
 	link_cut(replication->link, false);
 }
@@ -341,7 +343,7 @@ void replication_status(const struct replication *replication, struct replicatio
 		.snapshot_sent = snapshot_of(&status.snapshot_sent),
 		.snapshot_received = snapshot_of(&status.snapshot_received),
 		.fenced_ms = status.fenced_ms,
-		.cut = link_is_cut(replication->link),
+		.cut = link_is_cut(replication->link) && !replication->stopped,
 	};
 	const char *failure = link_failure(replication->link);
 	(void) snprintf(

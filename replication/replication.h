@@ -112,7 +112,7 @@ struct replication_status {
 	} waits; /* of answers at the gate, since start */
 	struct replication_snapshot snapshot_sent, snapshot_received; /* the last ones */
 	uint64_t fenced_ms; /* boot time, 0: not fenced */
-	bool cut; /* by replication_cut or replication_stop */
+	bool cut; /* by replication_cut */
 };
 void replication_status(const struct replication *replication, struct replication_status *out);
 

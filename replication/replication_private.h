@@ -24,6 +24,7 @@ struct replication {
 	char name[24]; /* "node-2" */
 	char fact[READER_FACT_MAX];
 	bool started;
+	bool stopped; /* by replication_stop */
 	struct buf instances;
 	struct core *core;
 	struct link *link;

@@ -121,6 +121,17 @@ class Renewal(FreshPairCase):
                 self.own[node] = new
                 self.pair.wait_streaming()
 
+    def test_the_end_of_a_link_certificate_is_told(self):
+        """A month before its end a warning names the file; the link works on."""
+        soon = self.pair.pki.self_signed("link-a-soon", days=20)
+        mark = self.pair.a.log_mark()
+        self.pin(self.pair.b, self.own[self.pair.a], soon)
+        write(self.pair.a.options["peer"]["certificate"], soon.certificate)
+        write(self.pair.a.options["peer"]["key"], soon.key)
+        self.pair.a.ctl("reload")
+        self.pair.a.wait_log(r"certificate-expires-soon file=.*a-link-certificate days=(19|20)\b", mark)
+        self.pair.wait_streaming()
+
     def test_wrong_files_change_nothing(self):
         """No certificate, somebody else's key, a file cut short: refused with a sentence, by --check too, and the pair goes
         on; so does everything else that the reload would have changed."""
