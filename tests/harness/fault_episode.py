@@ -215,6 +215,15 @@ class FaultEpisode:
         cached = {uid for uid, (state, _) in a.items() if state not in DEAD} - self.missing()
         if cached != alive:
             return f"nodes and key manager differ: {cached ^ alive}"
+        return None if self.rebuilt else self.claims_disagree(alive)
+
+    def claims_disagree(self, alive):
+        """None once each node lists as unclaimed what nobody was told of. A creation may end after its client's answer."""
+        orphans = alive - self.told.keys() - self.everything.keys()
+        for node in self.pair.nodes:
+            unclaimed = {key["uid"] for key in node.ctl("key", "list", "--unclaimed") if key["state"] not in DEAD}
+            if unclaimed != orphans:
+                return f"{node.name}: unclaimed {unclaimed}, told to nobody {orphans}"
         return None
 
     def missing(self):
@@ -225,15 +234,6 @@ class FaultEpisode:
             wait_until(lambda: self.disagreement() is None, "agreement", SETTLED_S)
         except AssertionError:
             self.broken.append((None, self.disagreement()))
-            return
-        if self.rebuilt:
-            return
-        truth = self.manager_keys()
-        orphans = {uid for uid, state in truth.items() if state != 5} - self.told.keys() - self.everything.keys()
-        for node in self.pair.nodes:
-            unclaimed = {key["uid"] for key in node.ctl("key", "list", "--unclaimed") if key["state"] not in DEAD}
-            if unclaimed != orphans:
-                self.broken.append(("create", f"{node.name}: unclaimed {unclaimed}, told to nobody {orphans}"))
 
     def operation_of(self, uid):
         return {self.cold: "get cold", self.hot: "get warm", self.doomed: "destroy", self.lowered: "revoke",
