@@ -289,7 +289,7 @@ static enum err make_one(struct attribute_edits *edits, const struct kmip_attrib
 		return make_key(edits, id, &attribute->value);
 	if (!may_make(edits, row, attribute->name))
 		TRY(ERR_FIELD);
-	/* Fresh would change with each Get; it is not kept. */
+	/* What is made is fresh, whoever says so. */
 	if (id == KMIP_ATTRIBUTE_FRESH)
 		return ERR_OK;
 	if (row->instances == KMIP_ONE) {

@@ -146,6 +146,30 @@ static bool compute_never_extractable(const struct object_attributes *list, stru
 	return compute_default(list, KMIP_ATTRIBUTE_NEVER_EXTRACTABLE, out);
 }
 
+static bool is_of(const struct object_attributes *list, enum kmip_attribute_id id)
+{
+	return (kmip_attribute_row(id)->applies_to & KMIP_TO(list->object->type)) != 0;
+}
+
+static bool compute_lease(const struct object_attributes *list, struct kmip_value *out)
+{
+	*out = kmip_value_interval(OBJECT_ATTRIBUTES_LEASE_S);
+	return is_of(list, KMIP_ATTRIBUTE_LEASE_TIME);
+}
+
+bool object_attributes_is_fresh(const struct object *object)
+{
+	struct kmip_value value;
+
+	return !object_attributes_stored(object, KMIP_ATTRIBUTE_FRESH, &value) || value.boolean;
+}
+
+static bool compute_fresh(const struct object_attributes *list, struct kmip_value *out)
+{
+	*out = kmip_value_boolean(object_attributes_is_fresh(list->object));
+	return is_of(list, KMIP_ATTRIBUTE_FRESH);
+}
+
 static compute *const computed[KMIP_ATTRIBUTE_COUNT] = {
 	[KMIP_ATTRIBUTE_UNIQUE_IDENTIFIER] = compute_uid,
 	[KMIP_ATTRIBUTE_OBJECT_TYPE] = compute_object_type,
@@ -158,6 +182,8 @@ static compute *const computed[KMIP_ATTRIBUTE_COUNT] = {
 	[KMIP_ATTRIBUTE_COMPROMISE_OCCURRENCE_DATE] = compute_occurrence,
 	[KMIP_ATTRIBUTE_LAST_CHANGE_DATE] = compute_last_change,
 	[KMIP_ATTRIBUTE_ORIGINAL_CREATION_DATE] = compute_original,
+	[KMIP_ATTRIBUTE_LEASE_TIME] = compute_lease,
+	[KMIP_ATTRIBUTE_FRESH] = compute_fresh,
 	[KMIP_ATTRIBUTE_SENSITIVE] = compute_sensitive,
 	[KMIP_ATTRIBUTE_ALWAYS_SENSITIVE] = compute_always_sensitive,
 	[KMIP_ATTRIBUTE_EXTRACTABLE] = compute_extractable,

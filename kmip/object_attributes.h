@@ -10,6 +10,10 @@
 #include "keystore/object.h"
 #include "kmip/attribute.h"
 
+/* Lease Time of every key, which Obtain Lease gives (4.17). A client that keeps to it asks again
+ * within the hour, as vSphere's hosts do when they start. */
+enum { OBJECT_ATTRIBUTES_LEASE_S = 3600 };
+
 /* Embedded by the caller; set object, arena, version and now, leave the rest zero. */
 struct object_attributes {
 	const struct object *object;
@@ -37,5 +41,8 @@ bool object_attributes_stored(
 /* What the client sees in the single-instance attribute; false when it has no value. */
 bool object_attributes_value(
 	const struct object_attributes *list, enum kmip_attribute_id id, struct kmip_value *out);
+/* Not yet given out by Get (3.34). Kept for members of an Object Group; others stay fresh, so that
+ * their first Get changes nothing. */
+bool object_attributes_is_fresh(const struct object *object);
 
 #endif

@@ -4,6 +4,7 @@
  * what they may do with it. The Key Value holds the material and no attributes.
  */
 #include "kmip/asymmetric.h"
+#include "kmip/changing.h"
 #include "kmip/object_attributes.h"
 #include "kmip/operations.h"
 #include "kmip/stored.h"
@@ -82,6 +83,36 @@ static enum err convert(
 	return ERR_OK;
 }
 
+/* A member of a group is handed out once as a fresh one (3.34). */
+static enum err mark_check(void *ctx, const struct object *object)
+{
+	(void) ctx;
+	return object->dead ? ERR_STATE : ERR_OK;
+}
+
+static enum err mark_given(struct kmip_item *item, const struct object *object)
+{
+	const char *group = kmip_attribute_row(KMIP_ATTRIBUTE_OBJECT_GROUP)->name;
+	struct attribute_edits edits = changing_edits(item, object);
+	struct kmip_value no = kmip_value_boolean(false);
+	enum err err;
+
+	if (object_attribute_find(object, slice_text(group), 0) == NULL ||
+		!object_attributes_is_fresh(object))
+		return ERR_OK;
+	TRY(attribute_rules_set(&edits, KMIP_ATTRIBUTE_FRESH, &no));
+	TRY(changing_effect(item, &edits, mark_check));
+out:
+	return err;
+}
+
+/* The answer was filled by plan. */
+enum err op_get_finish(struct kmip_item *item)
+{
+	(void) item;
+	return ERR_OK;
+}
+
 enum err op_get_plan(struct kmip_item *item)
 {
 	const struct kmip_get_request *request = item->request;
@@ -103,6 +134,7 @@ enum err op_get_plan(struct kmip_item *item)
 		TRY(ERR_KEY_ABSENT);
 	response->object_type = KMIP_UINT(object->type);
 	TRY(item_uid_text(item, &response->unique_identifier));
+	TRY(mark_given(item, object));
 out:
 	return err;
 }

@@ -54,7 +54,7 @@ static enum err candidates_add(void *ctx, const struct uid *uid)
 struct scan {
 	struct kmip_item *item;
 	const struct locate_filters *filters;
-	bool needs_group;
+	bool needs_group, needs_fresh;
 	struct arena *arena;
 	struct keystore_view *view;
 };
@@ -109,6 +109,8 @@ static enum err scan_match(struct scan *scan, struct candidate *candidate, bool 
 		return ERR_OK;
 	TRY(err);
 	if (object->dead || (scan->needs_group && !is_member(object)))
+		return ERR_OK;
+	if (scan->needs_fresh && !object_attributes_is_fresh(object))
 		return ERR_OK;
 	seen.object = object;
 	candidate->initial_date = object->dates[OBJECT_DATE_INITIAL];
@@ -165,9 +167,6 @@ static enum err judge_request(struct kmip_item *item, struct locate_filters *fil
 	codec.flags = CODEC_PARTIAL;
 	if (request->items_max.value < 0 || request->offset_items.value < 0)
 		TRY(ERR_FIELD);
-	/* Freshness is not kept: a key in use must not be handed out as a fresh one. */
-	if (request->object_group_member.value == KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH)
-		TRY(ERR_FEATURE);
 	TRY(locate_filters_add(
 		filters, &codec, request->attributes.items, request->attributes.count));
 	if (request->template_attribute == NULL)
@@ -185,9 +184,11 @@ static enum err find(
 {
 	const struct kmip_locate_request *request = item->request;
 	const struct locate_filter *indexed = locate_filters_index(filters);
-	struct scan scan = {
-		.item = item, .filters = filters, .needs_group = request->object_group_member.has
-	};
+	struct scan scan = { .item = item,
+		.filters = filters,
+		.needs_group = request->object_group_member.has,
+		.needs_fresh = request->object_group_member.value ==
+			       KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH };
 	enum err err = ERR_OK;
 
 	/* Nothing is ever archived. */

@@ -40,7 +40,7 @@ static enum err sign_digest(struct kmip_item *item)
 
 	buf_init(&out, PKEY_LEN_MAX);
 	TRY(use_key(&use, item));
-	TRY(signing_use(&how, &use));
+	TRY(signing_use_of_digest(&how, &use));
 	TRY(signing_key(&key, &use));
 	TRY(pkey_sign_digest(&out, key, &how, request->digested_data));
 	response->signature_data = arena_copy(item->arena, buf_slice(&out));

@@ -47,7 +47,7 @@ static enum err verify_digest(struct kmip_item *item)
 	enum err err;
 
 	TRY(use_key(&use, item));
-	TRY(signing_use(&how, &use));
+	TRY(signing_use_of_digest(&how, &use));
 	TRY(signing_key(&key, &use));
 	TRY(pkey_verify_digest(&is_valid, key, &how, &what));
 	tell(response, is_valid);

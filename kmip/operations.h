@@ -29,6 +29,8 @@ const struct operation *operation_at(size_t i);
 #undef SERVED
 enum err op_create_finish(struct kmip_item *item);
 enum err op_create_key_pair_finish(struct kmip_item *item);
+enum err op_get_finish(struct kmip_item *item);
+enum err op_get_usage_allocation_finish(struct kmip_item *item);
 enum err op_register_finish(struct kmip_item *item);
 enum err op_add_attribute_finish(struct kmip_item *item);
 enum err op_modify_attribute_finish(struct kmip_item *item);

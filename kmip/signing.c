@@ -96,7 +96,7 @@ static enum err judge_mask_generator(struct pkey_use *out, const struct using *u
 	return out->mask_hash == NULL ? ERR_FEATURE : ERR_OK;
 }
 
-enum err signing_use(struct pkey_use *out, const struct using *use)
+enum err signing_use_of_digest(struct pkey_use *out, const struct using *use)
 {
 	const struct kmip_cryptographic_parameters *parameters = &use->parameters;
 	const struct algorithm *algorithm = NULL;
@@ -113,10 +113,17 @@ enum err signing_use(struct pkey_use *out, const struct using *use)
 	}
 	if (out->hash == NULL && parameters->hashing_algorithm.has)
 		out->hash = crypto_hash_name(parameters->hashing_algorithm.value);
-	if (out->hash == NULL || out->padding == PKEY_PADDING_OAEP)
+	if (out->padding == PKEY_PADDING_OAEP)
 		err = ERR_FIELD;
 out:
 	return err;
+}
+
+enum err signing_use(struct pkey_use *out, const struct using *use)
+{
+	enum err err = signing_use_of_digest(out, use);
+
+	return err == ERR_OK && out->hash == NULL ? ERR_FIELD : err;
 }
 
 enum err signing_encryption(struct pkey_use *out, const struct using *use)

@@ -12,6 +12,8 @@ MUST_USE enum err signing_key(struct pkey **out, const struct using *use);
 /* Hash, padding and what belongs to them, for signatures: from Digital Signature Algorithm, else
  * from the single parameters. ERR_FIELD: nothing says how, or it contradicts the key. */
 MUST_USE enum err signing_use(struct pkey_use *out, const struct using *use);
+/* The same for a digest, whose hash need not be said. */
+MUST_USE enum err signing_use_of_digest(struct pkey_use *out, const struct using *use);
 /* The same for encrypting with RSA. */
 MUST_USE enum err signing_encryption(struct pkey_use *out, const struct using *use);
 /* Begins a signature of data; verifies: against run->expected, at the end. */

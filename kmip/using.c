@@ -159,26 +159,50 @@ out:
 	return err;
 }
 
-enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes)
+static enum err read_limits(struct kmip_usage_limits *out, struct kmip_item *item,
+	const struct object *object, bool *has)
 {
 	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
+	struct kmip_value value;
+
+	*has = object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value);
+	return *has ? kmip_value_read(out, &codec, &kmip_usage_limits_table, &value) : ERR_OK;
+}
+
+enum err using_charge_units(struct kmip_item *item, const struct object *object, int64_t units)
+{
 	struct slice *seen = ARENA_NEW(item->arena, struct slice);
 	struct kmip_usage_limits limits;
 	struct kmip_value value;
-	int64_t units;
-	enum err err = ERR_OK;
+	bool has;
+	enum err err = seen == NULL ? ERR_NOMEM : ERR_OK;
 
-	if (!object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value))
+	TRY(err);
+	TRY(read_limits(&limits, item, object, &has));
+	if (!has)
 		return ERR_OK;
-	TRY(seen == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(kmip_value_write(&value, item->arena, &kmip_usage_limits_table, &limits));
 	TRY(kmip_value_encode(seen, item->arena, &value));
 	item->plan_result = seen;
-	TRY(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, &value));
-	units = limits.unit.value == KMIP_USAGE_LIMITS_UNIT_BYTE ? (int64_t) bytes : 1;
 	if (units > limits.count.value)
 		TRY(ERR_DENIED);
 	limits.count.value -= units;
 	TRY(charge_edit(item, &limits));
+out:
+	return err;
+}
+
+enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes)
+{
+	struct kmip_usage_limits limits;
+	bool has, counts_bytes;
+	enum err err;
+
+	TRY(read_limits(&limits, item, object, &has));
+	if (!has)
+		return ERR_OK;
+	counts_bytes = limits.unit.value == KMIP_USAGE_LIMITS_UNIT_BYTE;
+	TRY(using_charge_units(item, object, counts_bytes ? (int64_t) bytes : 1));
 out:
 	return err;
 }

@@ -35,5 +35,8 @@ MUST_USE enum err using_begin(
  * effect, and the operation's finish finds the response filled. ERR_DENIED: not so much is left.
  */
 MUST_USE enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes);
+/* The same for an amount in the limits' own unit. */
+MUST_USE enum err using_charge_units(
+	struct kmip_item *item, const struct object *object, int64_t units);
 
 #endif

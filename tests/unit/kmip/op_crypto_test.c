@@ -269,3 +269,36 @@ Test(op_crypto, random)
 	cr_assert_eq(PAYLOAD(served, item, rng_seed)->data_len.value, 32);
 	served_stop(served);
 }
+
+/* A client that uses the key itself takes its share; leases are for keys that may be used. */
+Test(op_crypto, allocation_and_lease)
+{
+	struct served *served = start();
+	struct slice uid = served_key(served);
+	struct kmip_usage_limits limits = { .total = KMIP_LONG(40),
+		.unit = KMIP_UINT(KMIP_USAGE_LIMITS_UNIT_OBJECT) };
+	const struct kmip_response_item *item;
+	struct kmip_value value;
+
+	cr_assert_eq(
+		kmip_value_write(&value, served->arena, &kmip_usage_limits_table, &limits), ERR_OK);
+	assert_success(served_activate(served, uid));
+	assert_reason(ONE(served, GET_USAGE_ALLOCATION, get_usage_allocation,
+			      .unique_identifier = uid, .count = KMIP_LONG(1)),
+		ILLEGAL_OPERATION);
+	uid = served_key(served);
+	assert_success(served_add(served, uid, attribute_of("Usage Limits", value)));
+	assert_success(served_activate(served, uid));
+	assert_success(ONE(served, GET_USAGE_ALLOCATION, get_usage_allocation,
+		.unique_identifier = uid, .count = KMIP_LONG(30)));
+	assert_reason(ONE(served, GET_USAGE_ALLOCATION, get_usage_allocation,
+			      .unique_identifier = uid, .count = KMIP_LONG(11)),
+		PERMISSION_DENIED);
+
+	item = ONE(served, OBTAIN_LEASE, obtain_lease, .unique_identifier = uid);
+	cr_assert_gt(PAYLOAD(served, item, obtain_lease)->lease_time.value, 0);
+	assert_success(served_revoke(served, uid, KMIP_REVOCATION_REASON_CODE_KEY_COMPROMISE));
+	assert_reason(ONE(served, OBTAIN_LEASE, obtain_lease, .unique_identifier = uid),
+		PERMISSION_DENIED);
+	served_stop(served);
+}

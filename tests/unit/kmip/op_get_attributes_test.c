@@ -51,8 +51,8 @@ Test(op_get_attributes, all)
 	cr_assert_geq(count_1_0, 9);
 	served.version = KMIP_1_4;
 	response = PAYLOAD(&served, ask_names(&served, uid, NULL, 0), get_attributes);
-	/* Original Creation Date, Random Number Generator, and the four of 1.4. */
-	cr_assert_eq(response->attributes.count, count_1_0 + 6);
+	/* Fresh, Original Creation Date, Random Number Generator, and the four of 1.4. */
+	cr_assert_eq(response->attributes.count, count_1_0 + 7);
 	served_stop(&served);
 }
 

@@ -121,7 +121,7 @@ Test(op_locate, oddities)
 	served_start(&served, false);
 	name = name_of(&served, "one");
 	served_key_with(&served, &name, 1);
-	served_key_with(&served, &group, 1);
+	struct slice member = served_key_with(&served, &group, 1);
 	struct kmip_template_attribute template = { .attributes = { &name, 1 } };
 	const struct kmip_response_item *item =
 		ONE(&served, LOCATE, locate, .template_attribute = &template);
@@ -131,7 +131,12 @@ Test(op_locate, oddities)
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 0);
 	item = ONE(&served, LOCATE, locate,
 		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH));
-	assert_reason(item, FEATURE_NOT_SUPPORTED);
+	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 1);
+	/* A member is fresh until it was fetched. */
+	assert_success(served_get(&served, member));
+	item = ONE(&served, LOCATE, locate,
+		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH));
+	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 0);
 	item = ONE(&served, LOCATE, locate,
 		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_DEFAULT));
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 1);
