@@ -336,7 +336,7 @@ static void become(uint16_t node)
 	world_stop(&world);
 	if (folder_of_a[0] == '\0')
 		snprintf(folder_of_a, sizeof(folder_of_a), "%s", world.folder);
-	snprintf(world.folder, sizeof(world.folder), "%s%s", folder_of_a, node == 1 ? "" : "-b");
+	snprintf(world.folder, sizeof(world.folder), "%.70s%s", folder_of_a, node == 1 ? "" : "-b");
 	world.node = node;
 	start_again();
 }
