@@ -434,7 +434,8 @@ static void release_holds(struct core *core)
 {
 	struct gate_pass pass = {
 		.now_ms = core->now_ms,
-		.acked_seq = core_is_up(core) ? core->feed.acked_seq : 0,
+		.acked = core_is_up(core) && core->feed.has_base,
+		.acked_seq = core->feed.acked_seq,
 		.creates = !core_is_up(core),
 		.changes = MUTANT(released_when_down) && !core_is_up(core),
 	};

@@ -26,6 +26,8 @@ struct feed {
 	struct wire_position sent; /* last entry given to the link */
 	struct wire_position base; /* of the snapshot under way: the stream goes on behind it */
 	struct core_cursor cursor;
+	bool has_base; /* what no entry of the log stands for, as after a new incarnation, is with
+			  the peer, too */
 	uint64_t acked_seq;
 	bool grant_owed;
 	bool granted; /* once on this link */

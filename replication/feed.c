@@ -5,6 +5,7 @@
 
 static void start_snapshot(struct feed *feed)
 {
+	feed->has_base = false;
 	feed->mode = FEED_SNAPSHOT;
 	feed->snapshot_begun = false;
 	/* Registrations first: they are few, and without them nobody is served. */
@@ -34,6 +35,7 @@ void feed_start(struct core *core, const struct core_event *event)
 	feed->grant_owed = false;
 	feed->granted = false;
 	feed->acked_seq = 0;
+	feed->has_base = false;
 	feed->dirty = true;
 	if (!may_resume(core, event)) {
 		start_snapshot(feed);
@@ -43,6 +45,7 @@ void feed_start(struct core *core, const struct core_event *event)
 	feed->sent = *applied;
 	/* Applied is durable there: as good as an acknowledgement. */
 	feed->acked_seq = applied->seq;
+	feed->has_base = true;
 	lag_on_acked(core, applied->seq);
 }
 
@@ -114,6 +117,7 @@ void feed_on_ack(struct core *core, const struct wire_position *position)
 	}
 	if (position->seq > feed->acked_seq)
 		feed->acked_seq = position->seq;
+	feed->has_base |= position->seq >= feed->base.seq;
 	lag_on_acked(core, position->seq);
 }
 

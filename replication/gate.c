@@ -50,18 +50,23 @@ void gate_cancel(struct gate *gate, struct keystore_hold *hold)
 	hold->held = false;
 }
 
+static bool is_acked(const struct gate_pass *pass, const struct keystore_hold *hold)
+{
+	return pass->acked && hold->seq <= pass->acked_seq;
+}
+
 static bool may_pass(const struct gate_pass *pass, const struct keystore_hold *hold)
 {
 	bool all = hold->class == KEYSTORE_GATE_CREATE ? pass->creates : pass->changes;
 
-	return all || hold->seq <= pass->acked_seq || hold->deadline_ms <= pass->now_ms;
+	return all || is_acked(pass, hold) || hold->deadline_ms <= pass->now_ms;
 }
 
 static void note_wait(
 	struct gate_waits *waits, const struct gate_pass *pass, const struct keystore_hold *hold)
 {
 	waits->count++;
-	waits->unacknowledged += hold->seq > pass->acked_seq ? 1 : 0;
+	waits->unacknowledged += is_acked(pass, hold) ? 0 : 1;
 	waits->last_ms = pass->now_ms - hold->since_ms;
 	if (waits->last_ms > waits->max_ms)
 		waits->max_ms = waits->last_ms;

@@ -35,6 +35,7 @@ void gate_cancel(struct gate *gate, struct keystore_hold *hold);
 /* What lets holds go, whichever comes first. */
 struct gate_pass {
 	uint64_t now_ms;
+	bool acked; /* the peer has all that there was before the log, and the log up to: */
 	uint64_t acked_seq;
 	bool creates; /* all of class KEYSTORE_GATE_CREATE: the link is known to be down */
 	bool changes; /* all of class KEYSTORE_GATE_CHANGE: the peer has stopped serving */

@@ -387,6 +387,31 @@ Test(core, gate_without_peer)
 	cr_assert_null(core_take_released(core));
 }
 
+/* After a new incarnation the log is empty, and a change that is in no log is with the peer only
+ * when the full exchange is acknowledged; with the link down it waits for the lease as any other.
+ */
+Test(core, gate_before_the_log)
+{
+	struct wire_frame hello = peer_hello(), ack = { .type = WIRE_ACK, .position = place(1, 0) };
+	struct core_event greeted = frame_of(&hello), acked = frame_of(&ack);
+	struct core_event read = { .kind = CORE_EVENT_SNAPSHOT_READ };
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+	struct keystore_hold change = { .class = KEYSTORE_GATE_CHANGE };
+	struct core_event event = { .kind = CORE_EVENT_HOLD, .hold = &change };
+
+	EXPECT(&event, "");
+	link_up();
+	greeted.frame.own = place(1, 0);
+	EXPECT(&greeted, "catching-up PING:0 snapshot:2 ");
+	read.snapshot.own = place(1, 0);
+	read.snapshot.end = true;
+	EXPECT(&read, "BEGIN:0 END:0 log:1 ");
+	log.log.own = place(1, 0);
+	EXPECT(&log, "");
+	EXPECT(&acked, "release ");
+	cr_assert_eq(core_take_released(core), &change);
+}
+
 /* With the peer there: an acknowledgement, or ack-wait for a Create. */
 Test(core, gate_with_peer)
 {
