@@ -41,6 +41,12 @@ static bool is_missing(const struct world_node *node, size_t slot)
 	return (node->disk.missing & model_bit(slot)) != 0;
 }
 
+static void fetch_from_cache(struct world_node *node, struct world_flow *flow)
+{
+	flow->fetch.by_cache = true;
+	fetch_done(node, flow, ERR_OK);
+}
+
 void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *done)
 {
 	struct world_fetch *fetch = &flow->fetch;
@@ -64,7 +70,7 @@ void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *do
 		 (!node_is_vouched(node, flow->slot) && !MUTANT(vouch_not_read)))
 		fetch_get(node, flow);
 	else if (is_fresh(node, flow->slot))
-		fetch_done(node, flow, ERR_OK);
+		fetch_from_cache(node, flow);
 	else
 		fetch_unwrap(node, flow);
 }

@@ -61,6 +61,8 @@ static void end_get(struct world_node *node, const struct world_flow *flow, enum
 	if (err == ERR_OK && flow->seen.gone && key->gone && !outage &&
 		!(key->lost && flow->vouched))
 		world_fail(world, "a destroyed key was served");
+	if (err == ERR_OK && flow->fetch.by_cache && !node_is_vouched(node, flow->slot))
+		world_fail(world, "served from the cache without a lease");
 	if (err == ERR_NOT_FOUND && flow->seen.created && !world->keys[flow->slot].purged)
 		world_fail(world, "Item Not Found for a key that the key manager holds");
 	if (err == ERR_DESTROYED && world->keys[flow->slot].deletions == 0)
@@ -282,10 +284,21 @@ static const char *judge_manager(
 							       : NULL;
 }
 
+/* Nobody has more of a node's changes than it has made. */
+static const char *judge_positions(struct world *world, unsigned i)
+{
+	const struct wire_position *applied = &world->nodes[i].disk.applied.position;
+	const struct wire_position own = disk_position(&world->nodes[1 - i].disk);
+
+	if (!wire_incarnation_equal(applied, &own))
+		return "a position of another incarnation was kept";
+	return applied->seq > own.seq ? "more was applied than was ever sent" : NULL;
+}
+
 static const char *judge_node(struct world *world, const struct world_node *node)
 {
 	const struct model *model = &world->model;
-	const char *violation = NULL;
+	const char *violation = judge_positions(world, node->number - 1);
 
 	for (size_t i = 0; i < MODEL_OBJECTS && violation == NULL; i++) {
 		violation = judge_manager(&world->keys[i], &node->disk.slots[i].view,

@@ -2,6 +2,7 @@
 /* The shell around a core: clock, connection, reads, the keeper's commits. Mirrors
  * replication/replication_step.c, replication_store.c and keystore/commit.c. */
 #include <stdlib.h>
+#include "replication/lease.h"
 #include "tests/simulation/world.h"
 
 enum { NODE_ARENA_LEN = 8 * 1048576, NODE_GAP_MS = 250, NODE_COMPARE_MS = 4000 };
@@ -42,6 +43,48 @@ struct world_node *node_peer(struct world_node *node)
 }
 
 /* ---- the link ---- */
+
+/* Changes leave one by one, as they were logged (a grant behind them all, as far as they were
+ * sent). */
+static void note_sent(struct world_node *from, const struct wire_frame *frame)
+{
+	struct world_node *to = node_peer(from);
+	const struct world_disk *disk = &from->disk;
+	const struct wire_data *data = &frame->data;
+
+	if (frame->type == WIRE_HELLO) {
+		from->sent = (struct wire_position){ 0 };
+	} else if (frame->type == WIRE_SNAP_END) {
+		from->sent = frame->position;
+	} else if (frame->type == WIRE_GRANT) {
+		to->grants[to->grant_next++ % WORLD_GRANTS] =
+			(struct world_grant){ frame->grant.asked_ms, from->sent };
+	} else if (frame->type == WIRE_DATA) {
+		if (data->seq > disk->seq ||
+			(from->sent.seq != 0 && data->seq != from->sent.seq + 1) ||
+			!slice_equal(
+				slice_of(data->hash, 32), slice_of(disk->log_hash[data->seq], 32)))
+			world_fail(from->world,
+				"a change was sent that is not in the log, or out of turn");
+		from->sent = disk_position(disk);
+		from->sent.seq = data->seq;
+	}
+}
+
+/* A lease is taken when what was sent before its grant is durable. */
+static void check_lease(struct world_node *node, uint64_t until_ms)
+{
+	const struct wire_position *reached = &node->disk.reached;
+
+	for (size_t i = 0; i < WORLD_GRANTS; i++) {
+		const struct world_grant *grant = &node->grants[i];
+
+		if (grant->asked_ms + LEASE_LENGTH_MS == until_ms &&
+			wire_incarnation_equal(reached, &grant->sent) &&
+			reached->seq < grant->sent.seq)
+			world_fail(node->world, "a lease was taken before what came ahead of it");
+	}
+}
 
 /* As a release to come may: a HELLO is longer, and known only in its beginning. */
 static void append_later_fields(struct world *world, struct buf *bytes)
@@ -152,6 +195,7 @@ static void perform_send(struct world_node *node, const struct wire_frame *frame
 {
 	const struct wire_position *durable = &node->disk.reached;
 
+	note_sent(node, frame);
 	if (frame->type == WIRE_ACK && (!wire_incarnation_equal(&frame->position, durable) ||
 					       frame->position.seq > durable->seq))
 		world_fail(node->world, "acknowledged what is not durable");
@@ -198,6 +242,7 @@ static void perform_vouch(struct world_node *node, uint64_t until_ms)
 {
 	if (!MUTANT(stop_keeps_vouch) || until_ms != 0)
 		node->vouch_until = until_ms;
+	check_lease(node, until_ms);
 	if (until_ms != 0)
 		node->disk.met = (int64_t) (node_wall_ms(node) / 1000);
 }
@@ -666,6 +711,7 @@ void node_crash(struct world_node *node)
 	node->resume_at = 0;
 	node->wake = 0;
 	bytes_zero(node->leased, sizeof(node->leased));
+	bytes_zero(node->grants, sizeof(node->grants));
 	bytes_zero(node->resident, sizeof(node->resident));
 	if (node->conn != 0 && world_random(world, 2) == 0)
 		frame_push(node, NULL);

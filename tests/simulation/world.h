@@ -126,7 +126,7 @@ struct manager_key {
 };
 
 struct world_fetch {
-	bool background, unclaimed, has_fresh, restored, unwrapped, by_outage;
+	bool background, unclaimed, has_fresh, restored, unwrapped, by_outage, by_cache;
 	struct world_view cached;
 	uint64_t epoch;
 	flow_next *done;
@@ -186,6 +186,13 @@ struct world_frame {
 	size_t len;
 };
 
+/* What was sent before a grant left. */
+struct world_grant {
+	uint64_t asked_ms;
+	struct wire_position sent;
+};
+enum { WORLD_GRANTS = 16 };
+
 struct world_node {
 	struct world *world;
 	unsigned number; /* 1 or 2 */
@@ -220,6 +227,9 @@ struct world_node {
 	uint64_t settled; /* listings that came to their end in this life */
 	uint64_t outage_until, slow_until; /* the disk is slow */
 	/* bytes on their way to this node */
+	struct world_grant grants[WORLD_GRANTS]; /* the last ones */
+	size_t grant_next;
+	struct wire_position sent; /* the last change given to this connection */
 	struct world_frame in[WORLD_FRAMES];
 	size_t in_first, in_count, in_bytes;
 	uint64_t conn; /* 0: none */
