@@ -265,13 +265,15 @@ void disk_note_grave(struct cache_grave *out, const struct world_slot *stored, s
 	ASSERT(crypt_sha256(out->hash, slice_of(stored->bytes, stored->len)) == ERR_OK);
 }
 
-/* No tombstone goes while the other node could still bring the key back. */
+/* No tombstone goes while the other node could still bring the key back (a key that its owner has
+ * restored unseen may be read anew there). */
 static void check_trim(struct world_node *node, size_t slot)
 {
 	const struct world_view *other = &node_peer(node)->disk.slots[slot].view;
 	const struct world_view *own = &node->disk.slots[slot].view;
 
-	if (other->exists && !other->dead && other->epoch <= own->epoch)
+	if (other->exists && !other->dead && other->epoch <= own->epoch &&
+		node->world->keys[slot].dead)
 		world_fail(node->world, "a tombstone was trimmed that the peer does not have");
 	if (own->destroyed > manager_seconds(node->world) - WORLD_PURGE_S)
 		world_fail(node->world, "a tombstone was trimmed too young");
