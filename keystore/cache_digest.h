@@ -16,7 +16,7 @@ enum {
 	CACHE_GRAVE_AGE_S = 97 * 86400,
 	CACHE_BUCKETS = 4096,
 	CACHE_DIGEST_BUCKETS_MAX = 256, /* of one read */
-	CACHE_DIGEST_RECORDS = 4096, /* after so many a read ends with the bucket: some 3 ms */
+	CACHE_DIGEST_RECORDS = 2048, /* after so many a read ends with the bucket: some 2 ms */
 	CACHE_GRAVES_MAX = 64, /* of one read; the others come next time */
 };
 

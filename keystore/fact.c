@@ -30,13 +30,14 @@ static void fact_on_committed(void *ctx, enum err err)
 	flow_end(&fact->flow);
 }
 
-static void fact_begin(struct instance *instance, const struct fact *what)
+static void fact_begin(
+	struct keystore *keystore, struct instance *instance, const struct fact *what)
 {
 	struct keystore_pending *flow = NULL;
 	struct fact *fact;
 	enum err err;
 
-	TRY(flow_new(&flow, sizeof(*fact), instance->keystore, instance));
+	TRY(flow_new(&flow, sizeof(*fact), keystore, instance));
 	fact = (struct fact *) flow;
 	bytes_copy(fact->name, what->name, sizeof(fact->name));
 	bytes_copy(fact->value, what->value, sizeof(fact->value));
@@ -50,13 +51,24 @@ out:
 		flow_end(flow);
 }
 
-void fact_put(struct instance *instance, const char *name, const char *value)
+static void fact_put_of(
+	struct keystore *keystore, struct instance *instance, const char *name, const char *value)
 {
 	struct fact fact = { .gone = false };
 
 	snprintf(fact.name, sizeof(fact.name), "%s", name);
 	snprintf(fact.value, sizeof(fact.value), "%s", value);
-	fact_begin(instance, &fact);
+	fact_begin(keystore, instance, &fact);
+}
+
+void fact_put(struct instance *instance, const char *name, const char *value)
+{
+	fact_put_of(instance->keystore, instance, name, value);
+}
+
+void fact_put_alone(struct keystore *keystore, const char *name, const char *value)
+{
+	fact_put_of(keystore, NULL, name, value);
 }
 
 void fact_delete(struct instance *instance, const char *name)
@@ -64,7 +76,7 @@ void fact_delete(struct instance *instance, const char *name)
 	struct fact fact = { .gone = true };
 
 	snprintf(fact.name, sizeof(fact.name), "%s", name);
-	fact_begin(instance, &fact);
+	fact_begin(instance->keystore, instance, &fact);
 }
 
 enum err fact_get(const struct keystore *keystore, const char *name, char out[FACT_VALUE_LEN])

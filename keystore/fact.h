@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Facts of an instance that outlive the process (keystore/cache.h), written beside other work. One
+/* Facts that outlive the process (keystore/cache.h), written beside other work. One
  * that is not written costs work after the next start, no more. */
 #ifndef KEYSTORE_FACT_H
 #define KEYSTORE_FACT_H
@@ -9,6 +9,8 @@
 enum { FACT_NAME_LEN = 64, FACT_VALUE_LEN = 64 };
 
 void fact_put(struct instance *instance, const char *name, const char *value);
+/* One of no instance. */
+void fact_put_alone(struct keystore *keystore, const char *name, const char *value);
 void fact_delete(struct instance *instance, const char *name);
 /* ERR_MISS. The text is cut to fit. */
 MUST_USE enum err fact_get(

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keystore/background.h"
+#include "keystore/contact.h"
 #include "keystore/flow.h"
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
@@ -281,6 +282,7 @@ void keystore_start(struct keystore *keystore, void (*on_open)(void *ctx), void 
 	keystore->started = true;
 	keystore->on_open = on_open;
 	keystore->on_open_ctx = ctx;
+	contact_start(keystore);
 	for (size_t i = 0; i < keystore->instance_count; i++) {
 		struct instance *instance = keystore->instances[i];
 		enum err err = background_new(&instance->background, instance);

@@ -258,6 +258,9 @@ MUST_USE enum err keystore_merge_start(struct keystore_pending **out, struct key
 MUST_USE enum err keystore_new_incarnation_start(struct keystore_pending **out,
 	struct keystore *keystore, void (*on_done)(void *ctx, enum err err), void *ctx);
 
+/* The cache is in step with the peer's now (keystore/contact.h). Cheap to repeat. */
+void keystore_note_contact(struct keystore *keystore);
+
 /* Removes what two nodes agree on and nobody asks for any more (keystore/cache_digest.h). Copied.
  */
 struct cache_grave;

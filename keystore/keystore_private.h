@@ -27,6 +27,7 @@ struct keystore {
 	struct keystore_lookups *lookups; /* may be NULL */
 	enum keystore_peer peer;
 	uint64_t last_seq; /* of the log of own changes */
+	uint64_t contact_ms; /* boot time when contact.c last noted one; 0: not in this life */
 	uint32_t broken_chain; /* of the peer's merges: this one and all before; 0: none */
 
 	struct keystore_pending *flows;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keystore/commit.h"
+#include "keystore/contact.h"
 
 extern char **environ;
 
@@ -169,6 +170,19 @@ void cache_guard_tick(struct cache_guard *guard, struct cache *cache)
 
 /* ---- opening ---- */
 
+/* Nobody remembers any more what was destroyed since (design D20). */
+static enum err guard_judge_age(struct cache *cache, char why[CONFIG_WHY_MAX])
+{
+	int64_t age_s;
+	enum err err = contact_age(&age_s, cache);
+	if (err != ERR_OK || age_s <= CONTACT_AGE_MAX_S)
+		return err;
+	snprintf(why, CONFIG_WHY_MAX,
+		"neither peer nor key manager was heard for %lld days, by this machine's clock",
+		(long long) (age_s / 86400));
+	return ERR_CORRUPT;
+}
+
 static enum err guard_open_proved(struct cache **out, const char *config_path,
 	const struct config *config, char why[CONFIG_WHY_MAX])
 {
@@ -176,7 +190,12 @@ static enum err guard_open_proved(struct cache **out, const char *config_path,
 	struct cache_options options = guard_options(config);
 	TRY(guard_prove(config_path, why));
 	TRY(cache_open(out, &options, why));
+	TRY(guard_judge_age(*out, why));
 out:
+	if (err != ERR_OK) {
+		cache_close(*out);
+		*out = NULL;
+	}
 	return err;
 }
 

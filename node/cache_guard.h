@@ -11,10 +11,10 @@
 #include "node/config.h"
 
 /*
- * Opened for writing. A file that is damaged, or of another format, is moved aside whole and begun
- * anew: a single record that is read again from the key manager alone could have lost a revocation
- * that the peer still knows. ERR_FULL, ERR_DENIED: the disk cannot take what this node would have
- * to keep, so that it must not run; `why` says what to do.
+ * Opened for writing. A file that is damaged, of another format, or older than tombstones are kept,
+ * is moved aside whole and begun anew: a single record that is read again from the key manager
+ * alone could have lost a revocation that the peer still knows. ERR_FULL, ERR_DENIED: the disk
+ * cannot take what this node would have to keep, so that it must not run; `why` says what to do.
  */
 MUST_USE enum err cache_guard_open(struct cache **out, const char *config_path,
 	const struct config *config, char why[CONFIG_WHY_MAX]);

@@ -47,6 +47,8 @@ static void keeper_on_vouch(void *ctx, uint64_t until_ms)
 {
 	struct keeper *keeper = ctx;
 	kek_table_set_vouch(keeper->table, until_ms);
+	if (until_ms != 0)
+		keystore_note_contact(keeper->keystore);
 }
 
 /* A lease that is not known to speak for an instance must not speak for it. */

@@ -27,3 +27,12 @@ target_compile_definitions(pair_sim_mutant PRIVATE PAIR_MUTANTS)
 target_link_libraries(pair_sim_mutant PRIVATE keystore)
 set_target_properties(pair_sim pair_sim_mutant PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/simulation)
 add_test(NAME pair_sim COMMAND pair_sim --seeds 200)
+
+add_executable(merge_laws ${CMAKE_SOURCE_DIR}/tests/simulation/merge_laws.c)
+target_link_libraries(merge_laws PRIVATE keystore)
+set_target_properties(merge_laws PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/simulation)
+add_test(NAME merge_laws COMMAND merge_laws --cases 100000)
+
+add_executable(cache_fill ${CMAKE_SOURCE_DIR}/tests/bench/cache_fill.c)
+target_link_libraries(cache_fill PRIVATE keystore)
+set_target_properties(cache_fill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
