@@ -125,8 +125,9 @@ static void on_link_up(struct core *core, const struct core_event *event)
 	core_move(core, CORE_HELLO,
 		core->fenced_ms != 0 ? "connected; the fence is over" : "connected");
 	core->fenced_ms = 0;
-	if (core->incarnation_pending || core->stopping) {
-		core_close(core, core->stopping ? "stopping" : "a new incarnation is being made");
+	if (core->incarnation_pending || core->intake.forget_due || core->stopping) {
+		core_close(core, core->stopping ? "stopping" : "a full exchange is being prepared");
+		intake_forget(core);
 		return;
 	}
 	if (core->full_wanted)
@@ -196,15 +197,15 @@ static void on_hello(struct core *core, const struct core_event *event)
 		return;
 	}
 	if (was_rolled_back(event)) {
-		core->full_wanted = true;
-		core->incarnation_pending = true;
 		core_close(core, "this node was rolled back: the peer knows later changes of it");
+		intake_want_all(core);
+		core->incarnation_pending = true;
 		core_add(core, CORE_ACTION_NEW_INCARNATION);
 		return;
 	}
 	if (is_unproven(core, event)) {
-		core->full_wanted = true;
 		core_close(core, "the log does not reach back: a full exchange is due");
+		intake_want_all(core);
 		return;
 	}
 	(void) snprintf(core->peer_software, sizeof(core->peer_software), "%.*s",

@@ -34,7 +34,7 @@ enum {
 	CORE_LOG_ENTRIES_MAX = 64, /* of one read */
 	CORE_CHUNK_BYTES_MAX = 262144, /* of one read of log or snapshot, the last record aside */
 	CORE_UNSENT_MAX = 524288, /* beyond, log and snapshot are not read */
-	CORE_MERGES_MAX = 64, /* under way; beyond, the link is not read */
+	CORE_MERGES_MAX = 64, /* under way, and one of no link; beyond, the link is not read */
 	CORE_COMPARE_MS = 300000, /* from one comparison of all buckets to the next */
 	CORE_COMPARE_FIRST = 30, /* the first one on a link comes after so small a part of that */
 	CORE_COMPARE_AGAIN_MAX = 3, /* rounds so soon, while buckets differ */
@@ -166,7 +166,7 @@ enum core_action_kind {
 };
 
 struct core_merge {
-	uint32_t link;
+	uint32_t link; /* 0: of none */
 	const struct slice *records;
 	size_t record_count;
 	bool has_position;

@@ -67,6 +67,8 @@ struct intake {
 	struct wire_position received; /* last entry given to the store */
 	struct wire_position merged; /* last entry durable here */
 	uint64_t started, done; /* merges, over all links: they end in the order of their start */
+	bool forget_due; /* the stored position is to be taken back */
+	bool forgetting; /* it is being: as one more merge */
 	unsigned acks_due;
 	bool paused;
 	struct core_snapshot snapshot; /* the last one */
@@ -188,6 +190,11 @@ bool pace_is_full(const struct core *core);
 bool pace_wants_answer(const struct core *core);
 
 void intake_start(struct core *core, const struct wire_position *applied);
+/* A full exchange is due: also after a crash on the way to it, when the peer may have got what
+ * makes it look proven. */
+void intake_want_all(struct core *core);
+/* Takes the stored position back, if that is due: no link is used until it is durable. */
+void intake_forget(struct core *core);
 /* At the limit of merges the link is not read; of earlier links' merges, too. */
 void intake_pause_if_full(struct core *core);
 void intake_on_data(struct core *core, const struct core_event *event);

@@ -10,6 +10,8 @@ void intake_start(struct core *core, const struct wire_position *applied)
 	*intake = (struct intake){
 		.started = intake->started,
 		.done = intake->done,
+		.forget_due = intake->forget_due,
+		.forgetting = intake->forgetting,
 		.snapshot = intake->snapshot,
 		.received = *applied,
 		.merged = *applied,
@@ -29,6 +31,27 @@ static void start_merge(struct core *core, size_t record_count, bool has_positio
 		bytes_copy(merge->applied.scope, core->scope, sizeof(core->scope));
 	}
 	core->intake.started++;
+}
+
+void intake_want_all(struct core *core)
+{
+	core->full_wanted = true;
+	core->intake.forget_due = true;
+	intake_forget(core);
+}
+
+/* Of no link, so that a merge that failed on one does not fail this. */
+void intake_forget(struct core *core)
+{
+	struct core_merge *merge;
+
+	if (!core->intake.forget_due || core->intake.forgetting)
+		return;
+	merge = &core_add(core, CORE_ACTION_MERGE)->merge;
+	merge->records = core->record_bytes;
+	merge->has_position = true;
+	core->intake.started++;
+	core->intake.forgetting = true;
 }
 
 /* The records that both nodes serve, into core->record_bytes; an instance that differs is left out
@@ -186,6 +209,11 @@ void intake_on_merged(struct core *core, const struct core_event *event)
 
 	ASSERT(intake->done < intake->started);
 	intake->done++;
+	if (event->merged.link == 0) {
+		intake->forgetting = false;
+		intake->forget_due = !event->merged.ok;
+		return;
+	}
 	if (!event->merged.ok) {
 		/* Later merges under way may move the stored position past this one. */
 		core->full_wanted = true;

@@ -8,6 +8,8 @@
 #include "replication/reader.h"
 #include "base/sm.h"
 
+enum { REPLICATION_MERGES_MAX = CORE_MERGES_MAX + 1 };
+
 /* A merge under way in the keystore. */
 struct merge_job {
 	struct replication *replication;
@@ -34,7 +36,7 @@ struct replication {
 	struct loop_timer *timer, *stop_timer;
 	struct loop_task read_task, release_task, failed_task, stopped_task;
 	struct core_action read; /* what read_task reads */
-	struct merge_job merges[CORE_MERGES_MAX];
+	struct merge_job merges[REPLICATION_MERGES_MAX];
 	struct keystore_pending *incarnation, *trim;
 	void (*on_stopped)(void *ctx);
 	void *stopped_ctx;

@@ -31,7 +31,7 @@ void replication_store_end_failed(void *ctx)
 {
 	struct replication *replication = ctx;
 
-	for (size_t i = 0; i < CORE_MERGES_MAX; i++)
+	for (size_t i = 0; i < REPLICATION_MERGES_MAX; i++)
 		if (replication->merges[i].in_use && replication->merges[i].pending == NULL)
 			merge_done(&replication->merges[i], false);
 }
@@ -41,9 +41,9 @@ static struct merge_job *job_take(struct replication *replication)
 {
 	size_t i = 0;
 
-	while (i < CORE_MERGES_MAX && replication->merges[i].in_use)
+	while (i < REPLICATION_MERGES_MAX && replication->merges[i].in_use)
 		i++;
-	ASSERT(i < CORE_MERGES_MAX);
+	ASSERT(i < REPLICATION_MERGES_MAX);
 	return &replication->merges[i];
 }
 
@@ -181,7 +181,7 @@ void replication_store_read(void *ctx)
 
 void replication_store_cancel(struct replication *replication)
 {
-	for (size_t i = 0; i < CORE_MERGES_MAX; i++)
+	for (size_t i = 0; i < REPLICATION_MERGES_MAX; i++)
 		if (replication->merges[i].pending != NULL)
 			keystore_cancel(replication->merges[i].pending);
 	if (replication->incarnation != NULL)

@@ -222,6 +222,8 @@ static void drop_absent(struct world_node *node, const struct world_job *job)
 static void note_applied(struct world_disk *disk, const struct wire_applied *applied)
 {
 	disk->applied = *applied;
+	if (applied->position.incarnation[0] == 0)
+		return;
 	if (!wire_incarnation_equal(&disk->reached, &applied->position) ||
 		disk->reached.seq < applied->position.seq)
 		disk->reached = applied->position;

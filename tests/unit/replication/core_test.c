@@ -240,6 +240,15 @@ Test(core, hello_comes_first_and_once)
 	EXPECT(&event, "down close:0 ");
 }
 
+static struct core_event merged_of_no_link(bool good)
+{
+	struct core_event event = { .kind = CORE_EVENT_MERGED };
+
+	event.merged.ok = good;
+	event.merged.has_position = true;
+	return event;
+}
+
 /* The peer knows later changes of ours: a new incarnation, and a full exchange both ways. */
 Test(core, rollback)
 {
@@ -247,10 +256,15 @@ Test(core, rollback)
 	struct core_event event = frame_of(&frame);
 	struct core_event up = { .kind = CORE_EVENT_LINK_UP };
 	struct core_event renewed = { .kind = CORE_EVENT_INCARNATION };
+	struct core_event forgotten = merged_of_no_link(true);
 
 	link_up();
 	frame.hello.applied.position = place(1, 11);
-	EXPECT(&event, "down close:0 renew ");
+	EXPECT(&event, "down close:0 merge:0 renew ");
+	cr_assert_eq(actions.items[2].merge.applied.position.seq, 0);
+	cr_assert_eq(actions.items[2].merge.link, 0);
+	EXPECT(&up, "hello down close:0 ");
+	EXPECT(&forgotten, "");
 	EXPECT(&up, "hello down close:0 ");
 	renewed.incarnation = place(9, 0);
 	EXPECT(&renewed, "");
@@ -270,7 +284,7 @@ Test(core, rollback_by_hash)
 	link_up();
 	frame.hello.applied.position = place(1, 7);
 	event.frame.hash_at = other;
-	EXPECT(&event, "down close:0 renew ");
+	EXPECT(&event, "down close:0 merge:0 renew ");
 }
 
 /* The peer knows changes of another incarnation of ours, perhaps a later one than our disk's: this
@@ -280,11 +294,18 @@ Test(core, rollback_to_another_incarnation)
 	struct wire_frame frame = peer_hello();
 	struct core_event event = frame_of(&frame);
 	struct core_event up = { .kind = CORE_EVENT_LINK_UP };
+	struct core_event failed = merged_of_no_link(false), forgotten = merged_of_no_link(true);
 
 	link_up();
 	frame.hello.applied.position = place(9, 3);
 	event.frame.hash_at = NULL;
-	EXPECT(&event, "down close:0 ");
+	EXPECT(&event, "down close:0 merge:0 ");
+	/* No link before it is durable that nothing was applied; after a failure the next one tries
+	 * again. */
+	EXPECT(&up, "hello down close:0 ");
+	EXPECT(&failed, "");
+	EXPECT(&up, "hello down close:0 merge:0 ");
+	EXPECT(&forgotten, "");
 	up.up.own = place(1, 10);
 	up.up.applied.position = place(2, 20);
 	EXPECT(&up, "hello HELLO:0 ");
