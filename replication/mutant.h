@@ -39,7 +39,8 @@
 	X(vouch_not_read, 100, "a node without a lease asks the key manager") \
 	X(digest_not_compared, 100, "caches are compared, and what differs is repaired") \
 	X(repair_not_sent, 400, "both nodes send what differs") \
-	X(trimmed_alone, 2000, "a tombstone goes only where both nodes hold it") \
+	X(damage_kept, 100, "a damaged record gives way to the peer's") \
+	X(trimmed_alone, 4000, "a tombstone goes only where both nodes hold it") \
 	X(trimmed_young, 100, "a tombstone goes only when the key manager cannot restore its key") \
 	X(old_disk_kept, 4000, "a disk older than the tombstones that are kept is not used") \
 	X(version_ignored, 200, "a peer is sent only what its version knows") \

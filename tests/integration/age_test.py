@@ -16,7 +16,7 @@ class Age(FreshPairCase):
     def restart_aged(self, days):
         """Node A was off for so long."""
         self.pair.a.stop()
-        subprocess.run([program("cache_fill"), "--folder", self.pair.a.data, "--aged", str(days), "--instance", FIRST,
+        subprocess.run([program("cache-bench"), "--folder", self.pair.a.data, "--aged", str(days), "--instance", FIRST,
                         "--map-mib", "256"], check=True, timeout=60)
         self.pair.a.start()
 

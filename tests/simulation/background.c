@@ -228,12 +228,19 @@ static bool has_intent(const struct world_node *node, uint64_t nonce)
 	return false;
 }
 
+void background_again(struct world_node *node, struct world_flow *flow)
+{
+	back_off(node, flow);
+}
+
 static bool asks_for_more(const struct world_node *node, const struct world_flow *flow)
 {
 	const struct manager_key *key = &node->listing[flow->at];
 	const struct world_view *view = &node->disk.slots[flow->at].view;
 	int64_t now = (int64_t) (node_wall_ms(node) / 1000);
 
+	if (node->disk.slots[flow->at].damaged)
+		return false;
 	if (key->purged)
 		return view->exists && !view->dead;
 	if (view->exists)

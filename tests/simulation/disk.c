@@ -140,6 +140,14 @@ static void check_move(
 
 /* ---- records ---- */
 
+bool disk_is_sound(const struct world_slot *stored)
+{
+	struct record record;
+
+	return stored->len == 0 ||
+	       record_glance(&record, slice_of(stored->bytes, stored->len)) == ERR_OK;
+}
+
 enum err disk_get(struct world_node *node, size_t slot, struct record *out)
 {
 	const struct world_slot *stored = &node->disk.slots[slot];
@@ -155,14 +163,16 @@ static bool is_left_out(const struct world_slot *stored, const struct record *re
 	       record->kind == RECORD_OBJECT && record->object.dead;
 }
 
-static enum err join(struct world_node *node, struct record *after, const struct record *record)
+/* A damaged record gives way to the peer's. */
+static enum err join(
+	struct world_node *node, struct record *after, const struct record *record, bool heals)
 {
 	size_t slot = disk_slot_of(record);
 	struct record before;
 	enum err err = disk_get(node, slot, &before);
 
 	*after = *record;
-	if (err == ERR_MISS)
+	if (err == ERR_MISS || (err == ERR_CORRUPT && heals))
 		return ERR_OK;
 	TRY(err);
 	TRY(record_merge(after, node->arena, &before, record));
@@ -181,10 +191,10 @@ enum err disk_put(struct world_node *node, const struct record *record, bool log
 	enum err err = ERR_OK;
 
 	*seq = 0;
-	if (is_left_out(stored, record, logged))
+	if (is_left_out(stored, record, logged) || (MUTANT(damage_kept) && stored->damaged))
 		return ERR_OK;
 	buf_init(&buf, WORLD_RECORD_LEN_MAX);
-	TRY(join(node, &after, record));
+	TRY(join(node, &after, record, !logged));
 	TRY(record_encode(&buf, &after));
 	bytes = buf_slice(&buf);
 	if (slice_equal(bytes, slice_of(stored->bytes, stored->len)))
@@ -193,7 +203,9 @@ enum err disk_put(struct world_node *node, const struct record *record, bool log
 	stored->view = view_of(&after);
 	bytes_copy(stored->bytes, bytes.data, bytes.len);
 	stored->len = (uint16_t) bytes.len;
-	check_move(node, &before, &stored->view);
+	if (!stored->damaged)
+		check_move(node, &before, &stored->view);
+	stored->damaged = false;
 	node->unjudged |= model_bit(slot);
 	if (logged) {
 		disk_log(&node->disk, slot);
@@ -268,14 +280,15 @@ void disk_note_grave(struct cache_grave *out, const struct world_slot *stored, s
 }
 
 /* No tombstone goes while the other node could still bring the key back (a key that its owner has
- * restored unseen may be read anew there). */
+ * restored unseen may be read anew there, and one that fell back since starts with an older disk).
+ */
 static void check_trim(struct world_node *node, size_t slot)
 {
 	const struct world_view *other = &node_peer(node)->disk.slots[slot].view;
 	const struct world_view *own = &node->disk.slots[slot].view;
 
 	if (other->exists && !other->dead && other->epoch <= own->epoch &&
-		node->world->keys[slot].dead)
+		node->world->keys[slot].dead && node_peer(node)->core != NULL)
 		world_fail(node->world, "a tombstone was trimmed that the peer does not have");
 	if (own->destroyed > manager_seconds(node->world) - WORLD_PURGE_S)
 		world_fail(node->world, "a tombstone was trimmed too young");

@@ -120,13 +120,20 @@ static void shorten_log(struct world_node *node)
 		node->disk.log_base = node->disk.seq - world_random(node->world, 3);
 }
 
+/* Also where tombstones are trimmed: one that the peer has lost must not go. */
+static bool diverges(struct world *world)
+{
+	return world->kind == WORLD_DIVERGING ||
+	       (world->kind == WORLD_OLD_DISKS && world_random(world, 4) == 0);
+}
+
 /* One record turns into an older one of itself, or none, and no log tells. */
 static void diverge(struct world_node *node)
 {
 	size_t slot = world_random(node->world, MODEL_SLOTS);
 	struct world_slot before = node->disk.slots[slot];
 
-	if (node->world->kind != WORLD_DIVERGING || before.len == 0)
+	if (!diverges(node->world) || before.len == 0)
 		return;
 	node->disk.slots[slot] = world_random(node->world, 3) == 0 ? (struct world_slot){ 0 }
 								   : node->backup.slots[slot];
@@ -134,6 +141,22 @@ static void diverge(struct world_node *node)
 	node->unjudged |= model_bit(slot);
 	node->world->counts.divergences++;
 	world_say(node->world, node, "slot %zu turns into what it was", slot);
+}
+
+/* A bit turns in a record that the other node has, too. */
+static void rot(struct world_node *node)
+{
+	size_t slot = world_random(node->world, MODEL_SLOTS);
+	struct world_slot *stored = &node->disk.slots[slot];
+
+	if (node->world->kind != WORLD_DIVERGING || stored->len == 0 ||
+		node_peer(node)->disk.slots[slot].len == 0)
+		return;
+	stored->bytes[world_random(node->world, stored->len)] ^= 1;
+	stored->damaged = !disk_is_sound(stored);
+	model_on_damage(node->world, slot);
+	node->world->counts.damages++;
+	world_say(node->world, node, "slot %zu is damaged", slot);
 }
 
 /* ---- key manager ---- */
@@ -208,7 +231,8 @@ static const struct {
 	{ jump_clock, 9 },
 	{ slow_down, 12 },
 	{ world_connect, 3 },
-	{ diverge, 40 },
+	{ diverge, 30 },
+	{ rot, 20 },
 	{ reconfigure, 12 },
 	{ change_release, 12 },
 };
@@ -235,6 +259,27 @@ void faults_cause(struct world *world)
 	world->nodes[0].wake = world->nodes[1].wake = 0;
 	world->fault_at =
 		world->now + 1 + world_random(world, soon ? FAULT_CLUSTER_MS : 2 * FAULT_MEAN_MS);
+}
+
+/* The peer cannot repair it. */
+static bool needs_start(const struct world_node *node, const struct world_node *peer)
+{
+	for (size_t i = 0; i < MODEL_SLOTS; i++)
+		if (node->disk.slots[i].damaged &&
+			(peer->disk.slots[i].len == 0 || peer->disk.slots[i].damaged))
+			return true;
+	return false;
+}
+
+/* The operator was told, and starts it again: what cannot be read is found then. */
+void faults_care(struct world *world)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct world_node *node = &world->nodes[i];
+
+		if (node->core != NULL && needs_start(node, node_peer(node)))
+			node_crash(node);
+	}
 }
 
 void faults_end(struct world *world)

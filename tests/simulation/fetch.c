@@ -55,6 +55,11 @@ void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *do
 	*fetch = (struct world_fetch){
 		.background = background, .unclaimed = unclaimed, .done = done
 	};
+	if (flow->slot < MODEL_OBJECTS && node->disk.slots[flow->slot].damaged) {
+		flow->troubled = true;
+		fetch_done(node, flow, ERR_UNAVAILABLE);
+		return;
+	}
 	fetch->cached = look(node, flow->slot);
 	if (!fetch->cached.exists) {
 		if (MUTANT(absence_is_not_found) && !background &&

@@ -63,6 +63,8 @@ static void end_get(struct world_node *node, const struct world_flow *flow, enum
 		world_fail(world, "a destroyed key was served");
 	if (err == ERR_OK && flow->fetch.by_cache && !node_is_vouched(node, flow->slot))
 		world_fail(world, "served from the cache without a lease");
+	if (err == ERR_OK && flow->fetch.by_cache && node->disk.slots[flow->slot].damaged)
+		world_fail(world, "a damaged record was served");
 	if (err == ERR_NOT_FOUND && flow->seen.created && !world->keys[flow->slot].purged)
 		world_fail(world, "Item Not Found for a key that the key manager holds");
 	if (err == ERR_DESTROYED && world->keys[flow->slot].deletions == 0)
@@ -170,6 +172,11 @@ void model_on_slot_lost(struct world_node *node, size_t slot, const struct world
 		lose(&node->world->model, slot);
 }
 
+void model_on_damage(struct world *world, size_t slot)
+{
+	lose(&world->model, slot);
+}
+
 /* With ages in seconds a tombstone may go before the restoration of its key was noticed; with
  * months between them it does not. */
 void model_on_trim(struct world *world, size_t slot)
@@ -229,7 +236,7 @@ static const char *judge_slot(struct world_node *node, size_t slot)
 	const struct world_view *view = &node->disk.slots[slot].view;
 	const char *violation = NULL;
 
-	if ((node->disk.missing & model_bit(slot)) != 0)
+	if ((node->disk.missing & model_bit(slot)) != 0 || node->disk.slots[slot].damaged)
 		return NULL;
 	if (is_object(slot) && !model->keys[slot].lost)
 		violation = judge_key(node->world, slot, view);

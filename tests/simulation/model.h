@@ -62,6 +62,7 @@ struct world_slot;
 void model_on_loss(struct world_node *node, const struct world_disk *then);
 void model_on_slot_lost(struct world_node *node, size_t slot, const struct world_slot *before);
 void model_on_trim(struct world *world, size_t slot);
+void model_on_damage(struct world *world, size_t slot);
 /* At every tick: what could be served under a lease, as far as it or its promises changed. */
 void model_check(struct world_node *node);
 uint64_t model_bit(size_t slot);

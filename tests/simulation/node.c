@@ -44,6 +44,19 @@ struct world_node *node_peer(struct world_node *node)
 
 /* ---- the link ---- */
 
+static bool is_bulk(const struct wire_frame *frame)
+{
+	return frame->type == WIRE_SNAP || frame->type == WIRE_REPAIR;
+}
+
+static void check_sent(struct world_node *from, struct slice bytes)
+{
+	struct record record;
+
+	if (record_glance(&record, bytes) != ERR_OK)
+		world_fail(from->world, "a damaged record was sent");
+}
+
 /* Changes leave one by one, as they were logged (a grant behind them all, as far as they were
  * sent). */
 static void note_sent(struct world_node *from, const struct wire_frame *frame)
@@ -52,6 +65,10 @@ static void note_sent(struct world_node *from, const struct wire_frame *frame)
 	const struct world_disk *disk = &from->disk;
 	const struct wire_data *data = &frame->data;
 
+	if (frame->type == WIRE_DATA && data->record.len > 0)
+		check_sent(from, data->record);
+	for (size_t i = 0; is_bulk(frame) && i < frame->snap.record_count; i++)
+		check_sent(from, frame->snap.records[i]);
 	if (frame->type == WIRE_HELLO) {
 		from->sent = (struct wire_position){ 0 };
 	} else if (frame->type == WIRE_SNAP_END) {
@@ -359,14 +376,27 @@ static void finish_renewal(struct world_node *node)
 	node_step(node, &event);
 }
 
-static void finish_flow(struct world_node *node, struct world_flow *flow, bool logged)
+/* Nothing but a damaged record stops a write. */
+static void fail_flow(struct world_node *node, struct world_flow *flow, enum err err)
+{
+	ASSERT(err == ERR_CORRUPT);
+	flow->troubled = true;
+	if (flow->kind == FLOW_BACKGROUND)
+		background_again(node, flow);
+	else
+		flow_end(node, flow, ERR_UNAVAILABLE);
+}
+
+static void finish_flow(struct world_node *node, struct world_flow *flow, enum err err, bool logged)
 {
 	struct core_event event = { .kind = CORE_EVENT_COMMITTED, .committed_seq = node->disk.seq };
 	bool first = world_random(node->world, 2) == 0;
 
 	if (logged && first)
 		node_step(node, &event);
-	if (!node->dying)
+	if (!node->dying && err != ERR_OK)
+		fail_flow(node, flow, err);
+	else if (!node->dying)
 		flow_on_job(node, flow);
 	if (logged && !first && !node->dying)
 		node_step(node, &event);
@@ -376,6 +406,7 @@ static void finish_flow(struct world_node *node, struct world_flow *flow, bool l
 static void run_job(struct world_node *node, struct world_job *job)
 {
 	uint64_t seq = node->disk.seq;
+	enum err err = ERR_OK;
 
 	arena_reset(node->arena);
 	if (job->link != 0 && job->link <= node->broken_chain && !MUTANT(chain_not_broken))
@@ -390,7 +421,7 @@ static void run_job(struct world_node *node, struct world_job *job)
 	else if (job->is_trim)
 		disk_trim(node, job);
 	else if (job->flow != NULL)
-		ASSERT(job->flow->apply(node, job->flow) == ERR_OK);
+		err = job->flow->apply(node, job->flow);
 	else if (!job->fails)
 		ASSERT(disk_merge(node, job) == ERR_OK);
 	if (!job->is_renewal && node->disk.seq != seq)
@@ -403,7 +434,7 @@ static void run_job(struct world_node *node, struct world_job *job)
 	else if (job->is_trim)
 		node->trimming = false;
 	else if (job->flow != NULL)
-		finish_flow(node, job->flow, node->disk.seq != seq);
+		finish_flow(node, job->flow, err, node->disk.seq != seq);
 	else
 		finish_merge(node, job);
 }
@@ -640,6 +671,14 @@ static bool is_too_old(const struct world_node *node)
 	       age > WORLD_DISK_AGE_S && !MUTANT(old_disk_kept);
 }
 
+static bool is_damaged(const struct world_disk *disk)
+{
+	for (size_t i = 0; i < MODEL_SLOTS; i++)
+		if (disk->slots[i].damaged)
+			return true;
+	return false;
+}
+
 static void discard(struct world_node *node)
 {
 	static const struct world_disk empty;
@@ -673,7 +712,7 @@ void node_start(struct world_node *node)
 
 	if (node->arena == NULL)
 		ASSERT(arena_new(&node->arena, NODE_ARENA_LEN) == ERR_OK);
-	if (is_too_old(node))
+	if (is_too_old(node) || is_damaged(&node->disk))
 		discard(node);
 	if (node->disk.incarnation[0] == 0) {
 		disk_new_incarnation(node);

@@ -65,6 +65,7 @@ static void add_counts(struct world_counts *to, const struct world_counts *from)
 	to->snapshots += from->snapshots;
 	to->restores += from->restores;
 	to->discards += from->discards;
+	to->damages += from->damages;
 	to->comparisons += from->comparisons;
 	to->repairs += from->repairs;
 	to->divergences += from->divergences;
@@ -152,7 +153,8 @@ static void print_counts(const struct run *run, time_t begun)
 
 	printf("%llu of %llu seeds from %llu, %llu operations (%llu a second), %llu answered, %llu "
 	       "crashes, %llu rollbacks, %llu discards, %llu stops, %llu freezes, %llu snapshots, "
-	       "%llu restores, %llu divergences, %llu comparisons, %llu repairs, %llu trimmed, "
+	       "%llu restores, %llu divergences, %llu damages, %llu comparisons, %llu repairs, "
+	       "%llu trimmed, "
 	       "%llu s under lease\n",
 		(unsigned long long) done, (unsigned long long) run->seeds,
 		(unsigned long long) run->first, (unsigned long long) counts.operations,
@@ -161,8 +163,9 @@ static void print_counts(const struct run *run, time_t begun)
 		(unsigned long long) counts.rollbacks, (unsigned long long) counts.discards,
 		(unsigned long long) counts.stops, (unsigned long long) counts.freezes,
 		(unsigned long long) counts.snapshots, (unsigned long long) counts.restores,
-		(unsigned long long) counts.divergences, (unsigned long long) counts.comparisons,
-		(unsigned long long) counts.repairs, (unsigned long long) counts.trimmed,
+		(unsigned long long) counts.divergences, (unsigned long long) counts.damages,
+		(unsigned long long) counts.comparisons, (unsigned long long) counts.repairs,
+		(unsigned long long) counts.trimmed,
 		(unsigned long long) (counts.vouched_ms / 1000));
 	(void) fflush(stdout);
 }

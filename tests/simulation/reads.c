@@ -23,8 +23,12 @@ static void read_log(
 
 		entries[count].seq = seq;
 		bytes_copy(entries[count].hash, disk->log_hash[seq], 32);
-		entries[count].record = (struct core_record){ slice_of(slot->bytes, slot->len),
-			world_tenants[disk_tenant(disk->log_slot[seq])] };
+		if (!disk_is_sound(slot))
+			entries[count].record = (struct core_record){ .bytes = SLICE_EMPTY };
+		else
+			entries[count].record =
+				(struct core_record){ slice_of(slot->bytes, slot->len),
+					world_tenants[disk_tenant(disk->log_slot[seq])] };
 	}
 	event->log.entries = entries;
 	event->log.entry_count = count;
@@ -48,7 +52,7 @@ static void read_snapshot(
 
 		at.after[0] = (uint8_t) slot;
 		at.after_len = 1;
-		if (stored->len > 0)
+		if (stored->len > 0 && disk_is_sound(stored))
 			records[count++] =
 				(struct core_record){ slice_of(stored->bytes, stored->len),
 					world_tenants[disk_tenant(slot)] };
@@ -65,7 +69,7 @@ static void read_snapshot(
 
 static bool is_compared(const struct world_node *node, size_t slot)
 {
-	return node->disk.slots[slot].len > 0 &&
+	return node->disk.slots[slot].len > 0 && disk_is_sound(&node->disk.slots[slot]) &&
 	       core_is_common(node->core, &world_tenants[disk_tenant(slot)]);
 }
 
@@ -127,7 +131,8 @@ static void read_bucket(
 	for (size_t slot = 0; slot < MODEL_SLOTS; slot++) {
 		const struct world_slot *stored = &node->disk.slots[slot];
 
-		if (disk_bucket(slot) != node->read.buckets.first || stored->len == 0)
+		if (disk_bucket(slot) != node->read.buckets.first || stored->len == 0 ||
+			!disk_is_sound(stored))
 			continue;
 		ASSERT(count < READ_MAX);
 		records[count++] = (struct core_record){ slice_of(stored->bytes, stored->len),

@@ -10,6 +10,7 @@ enum {
 	CONNECT_ONE_IN = 60, /* of a millisecond without a link */
 	JUDGE_ALL_MS = 512, /* all slots are judged again: no bookkeeping is trusted for longer */
 	COUNT_MS = 16,
+	CARE_MS = 4096,
 };
 
 uint64_t world_random(struct world *world, uint64_t bound)
@@ -241,6 +242,8 @@ void world_tick(struct world *world)
 	world->now++;
 	if (!world->calm)
 		storm(world);
+	else if (world->now % CARE_MS == 0)
+		faults_care(world);
 	if (!is_whole(world) && world_random(world, CONNECT_ONE_IN) == 0)
 		world_connect(&world->nodes[0]);
 	if (world->conn_due[0] != 0 || world->conn_due[1] != 0)

@@ -57,6 +57,7 @@ struct world_view {
 
 struct world_slot {
 	uint16_t len; /* 0: none */
+	bool damaged; /* a bit of it turned: its checksum is wrong */
 	uint8_t bytes[WORLD_RECORD_LEN_MAX];
 	struct world_view view;
 };
@@ -241,7 +242,7 @@ struct world_node {
 
 struct world_counts {
 	uint64_t operations, answered, crashes, rollbacks, stops, freezes, snapshots, restores;
-	uint64_t discards, comparisons, repairs, divergences, trimmed;
+	uint64_t discards, damages, comparisons, repairs, divergences, trimmed;
 	uint64_t vouched_ms;
 };
 
@@ -304,6 +305,8 @@ void world_connect(struct world_node *node);
 void faults_cause(struct world *world);
 /* No more of them; what they left is set right. */
 void faults_end(struct world *world);
+/* When there are no more of them, from time to time. */
+void faults_care(struct world *world);
 
 void node_start(struct world_node *node);
 void node_crash(struct world_node *node);
@@ -332,6 +335,8 @@ MUST_USE enum err disk_put(
 /* Decoded into the node's arena; ERR_MISS. */
 MUST_USE enum err disk_get(struct world_node *node, size_t slot, struct record *out);
 MUST_USE enum err disk_merge(struct world_node *node, const struct world_job *job);
+/* Its checksum is right, or there is none. */
+bool disk_is_sound(const struct world_slot *stored);
 /* Removes what is still as it was compared. */
 void disk_trim(struct world_node *node, const struct world_job *job);
 void disk_note_grave(struct cache_grave *out, const struct world_slot *stored, size_t slot);
@@ -373,6 +378,8 @@ MUST_USE enum err flow_put(
 void fetch_start(struct world_node *node, struct world_flow *flow, flow_next *done);
 void fetch_object(struct object *out, const struct manager_key *key, size_t slot);
 void background_start(struct world_node *node);
+/* What it was at failed: it begins anew, after a while. */
+void background_again(struct world_node *node, struct world_flow *flow);
 
 /* The effect of a call on the key manager, at its time. */
 void manager_effect(struct world_node *node, struct world_flow *flow);

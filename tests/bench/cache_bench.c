@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cache_fill: makes a cache of any size, and tells how long reading it takes.
+ * cache_bench: makes a cache of any size, and tells how long reading it takes.
  *
  *	--folder F --records N --instance ID [--map-mib M]	fills; a cache that is there grows
  *	--folder F --digest --instance ID [--map-mib M]		digests all buckets, as a comparison
@@ -209,7 +209,7 @@ int main(int argc, char **argv)
 	enum err err;
 
 	if (!parse(&fill, argc, argv)) {
-		(void) fprintf(stderr, "usage: cache_fill --folder F --instance ID (--records N | "
+		(void) fprintf(stderr, "usage: cache-bench --folder F --instance ID (--records N | "
 				       "--digest | --aged DAYS) [--map-mib M]\n");
 		return 2;
 	}
@@ -224,7 +224,7 @@ int main(int argc, char **argv)
 		TRY(fill.digest ? digest_all(&fill) : fill_all(&fill));
 out:
 	if (err != ERR_OK)
-		(void) fprintf(stderr, "cache_fill: %s %s\n", err_text(err), why);
+		(void) fprintf(stderr, "cache_bench: %s %s\n", err_text(err), why);
 	cache_close(fill.cache);
 	arena_free(fill.arena);
 	return err == ERR_OK ? 0 : 1;
