@@ -16,55 +16,7 @@
 #include "base/secret.h"
 #include "keystore/kek_table_private.h"
 
-enum {
-	HEADER_LEN = 12288,
-	TABLE_VERSION = 3,
-	SLOTS_MAX = 1 << 22, /* 2.5 GB */
-	SEALED_MAX = KEK_TABLE_MATERIAL_MAX + CRYPT_GCM_TAG_LEN,
-	READ_TRIES_MAX = 64, /* a write takes about a microsecond */
-};
-
 static const uint64_t table_magic = 0x6b6d69704b454b74u;
-
-struct header {
-	uint64_t magic;
-	uint32_t version;
-	uint32_t slot_len;
-	uint64_t slots;
-	uint64_t unused[5]; /* the words that change have cache lines of their own */
-	struct vouches vouches;
-};
-
-/* What a slot holds, as it is copied in and out. All zero: empty. */
-struct content {
-	uint8_t instance[INSTANCE_ID_LEN_MAX];
-	uint8_t uid[16];
-	uint64_t fresh_until_ms;
-	uint64_t resident_until_ms;
-	uint64_t counter; /* the nonce; also the order in which slots were written; never 0 */
-	uint64_t sealed_len;
-	uint8_t sealed[SEALED_MAX];
-};
-
-enum { CONTENT_WORDS = sizeof(struct content) / sizeof(uint64_t) };
-_Static_assert(sizeof(struct content) % sizeof(uint64_t) == 0, "content is copied by words");
-_Static_assert(sizeof(struct header) <= HEADER_LEN, "header fits its pages");
-
-struct slot {
-	_Atomic uint64_t generation;
-	_Atomic uint64_t words[CONTENT_WORDS];
-};
-
-struct kek_table {
-	struct header *header;
-	struct slot *slots;
-	size_t slot_count;
-	size_t mapped_len;
-	int fd; /* -1 in a worker */
-	struct secret *key;
-	uint64_t counter; /* keeper: last nonce used under this key */
-	size_t count; /* keeper */
-};
 
 /* ---- making and attaching ---- */
 
@@ -112,6 +64,8 @@ enum err kek_table_new(struct kek_table **out, size_t slots)
 	TRY(crypt_start());
 	TRY(secret_random(&table->key, CRYPT_GCM_KEY_LEN));
 	TRY(table_make(table));
+	table->used_ms = calloc(slots, sizeof(*table->used_ms));
+	TRY(table->used_ms == NULL ? ERR_NOMEM : ERR_OK);
 	table->header->magic = table_magic;
 	table->header->version = TABLE_VERSION;
 	table->header->slot_len = sizeof(struct slot);
@@ -182,6 +136,7 @@ void kek_table_free(struct kek_table *table)
 	if (table->fd >= 0)
 		(void) close(table->fd);
 	secret_free(table->key);
+	free(table->used_ms);
 	free(table);
 }
 
@@ -305,6 +260,7 @@ static void slot_clear(struct kek_table *table, struct slot *slot)
 	static const struct content empty;
 
 	slot_write(slot, &empty);
+	table->used_ms[slot - table->slots] = 0;
 	table->count--;
 }
 
@@ -316,28 +272,47 @@ static void slot_own(struct slot *slot, struct content *out)
 	ASSERT(slot_copy(slot, out, &generation));
 }
 
-/* The slot of this uid, else a free one, else the one written longest ago. */
-static struct slot *slot_choose(struct kek_table *table, const struct uid *uid, bool *was_empty)
+static bool is_spared(const struct content *content, uint64_t spare_after_ms)
+{
+	return spare_after_ms != 0 && content->counter != 0 &&
+	       content->resident_until_ms > spare_after_ms;
+}
+
+/* The slot of this uid, else a free one, else of those not spared the one written longest ago. */
+static struct slot *slot_choose(
+	struct kek_table *table, const struct kek_entry *entry, bool *was_empty)
 {
 	struct slot *chosen = NULL;
 	uint64_t oldest = UINT64_MAX;
 
 	for (size_t i = 0; i < probes(table); i++) {
-		struct slot *slot = slot_at(table, uid, i);
+		struct slot *slot = slot_at(table, &entry->uid, i);
 		struct content content;
 
 		slot_own(slot, &content);
-		if (is_uid(&content, uid)) {
+		if (is_uid(&content, &entry->uid)) {
 			*was_empty = false;
 			return slot;
 		}
-		if (content.counter < oldest) {
+		if (!is_spared(&content, entry->spare_after_ms) && content.counter < oldest) {
 			oldest = content.counter;
 			chosen = slot;
 		}
 	}
 	*was_empty = oldest == 0;
 	return chosen;
+}
+
+static void note_use(struct kek_table *table, struct slot *slot, const struct kek_entry *entry)
+{
+	uint64_t *used_ms = &table->used_ms[slot - table->slots];
+	struct content content;
+
+	slot_own(slot, &content);
+	if (entry->used_ms != 0)
+		*used_ms = entry->used_ms;
+	else if (!is_uid(&content, &entry->uid))
+		*used_ms = 0;
 }
 
 enum err kek_table_put(struct kek_table *table, const struct kek_entry *entry)
@@ -355,7 +330,9 @@ enum err kek_table_put(struct kek_table *table, const struct kek_entry *entry)
 		kek_table_drop(table, &entry->instance, &entry->uid);
 		return ERR_LIMIT;
 	}
-	slot = slot_choose(table, &entry->uid, &was_empty);
+	slot = slot_choose(table, entry, &was_empty);
+	TRY(slot == NULL ? ERR_LIMIT : ERR_OK);
+	note_use(table, slot, entry);
 	bytes_copy(content.instance, entry->instance.text, sizeof(content.instance));
 	bytes_copy(content.uid, entry->uid.bytes, sizeof(content.uid));
 	content.counter = ++table->counter;
@@ -394,6 +371,25 @@ void kek_table_drop_instance(struct kek_table *table, const struct instance_id *
 		slot_own(&table->slots[i], &content);
 		if (is_instance(&content, instance))
 			slot_clear(table, &table->slots[i]);
+	}
+}
+
+void kek_table_look(const struct kek_table *table, const struct kek_entry *of, uint64_t now_ms,
+	struct kek_seen *out)
+{
+	ASSERT(is_keeper(table));
+	*out = (struct kek_seen){ .has_room = false };
+	for (size_t i = 0; i < probes(table); i++) {
+		struct slot *slot = slot_at(table, &of->uid, i);
+		struct content content;
+
+		slot_own(slot, &content);
+		out->has_room |= !is_spared(&content, now_ms);
+		if (!is_uid(&content, &of->uid) || !is_instance(&content, &of->instance))
+			continue;
+		out->has_room = true;
+		out->resident_until_ms = content.resident_until_ms;
+		out->used_ms = table->used_ms[slot - table->slots];
 	}
 }
 

@@ -34,14 +34,29 @@ struct kek_entry {
 	struct slice material;
 	uint64_t fresh_until_ms; /* plaintext-ttl */
 	uint64_t resident_until_ms; /* outage-grace */
+	uint64_t used_ms; /* boot time at which a client asked for it; 0: as it was */
+	uint64_t spare_after_ms; /* entries that are resident after it do not give way; 0: the
+				    oldest does */
 };
 /* Keeper. Replaces the entry of the same uid; the oldest of its probe range gives way. ERR_LIMIT:
- * longer than KEK_TABLE_MATERIAL_MAX (an entry of the same uid is dropped then). */
+ * longer than KEK_TABLE_MATERIAL_MAX (an entry of the same uid is dropped then), or none gives way.
+ */
 MUST_USE enum err kek_table_put(struct kek_table *table, const struct kek_entry *entry);
 void kek_table_drop(
 	struct kek_table *table, const struct instance_id *instance, const struct uid *uid);
 void kek_table_drop_instance(struct kek_table *table, const struct instance_id *instance);
 size_t kek_table_count(const struct kek_table *table);
+
+/* Keeper: what is known of a key's place, without opening it. */
+struct kek_seen {
+	bool has_room; /* it is there, or would displace nobody who is resident */
+	uint64_t resident_until_ms, used_ms; /* 0: not there; no client asked for it */
+};
+void kek_table_look(const struct kek_table *table, const struct kek_entry *of, uint64_t now_ms,
+	struct kek_seen *out);
+/* Keeper: when the n-th of the entries was used, the one used last coming first; 1 when there are
+ * fewer. ERR_NOMEM. */
+MUST_USE enum err kek_table_recent(const struct kek_table *table, size_t n, uint64_t *used_ms);
 
 /*
  * Both. Copies the material into the arena: ERR_OK fresh and vouched for; ERR_FORWARD fresh, but

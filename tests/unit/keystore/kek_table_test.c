@@ -49,6 +49,75 @@ static enum err get(struct kek_table *from, const struct instance_id *instance, 
 	return kek_table_get(from, arena, instance, &uid, now_ms, out);
 }
 
+/* An entry that may displace nobody takes a free place, its own, or one whose time is over. */
+Test(kek_table, spares_others)
+{
+	struct kek_table *small;
+	struct kek_entry entry = { .instance = tenant,
+		.uid = { { 1 } },
+		.material = slice_text("first"),
+		.fresh_until_ms = 100,
+		.resident_until_ms = 200,
+		.spare_after_ms = 50 };
+	struct kek_entry second = entry;
+	struct kek_seen seen;
+
+	second.uid.bytes[0] = 2;
+	cr_assert_eq(kek_table_new(&small, 1), ERR_OK);
+	kek_table_look(small, &entry, 50, &seen);
+	cr_assert(seen.has_room);
+	cr_assert_eq(seen.resident_until_ms, 0);
+	cr_assert_eq(kek_table_put(small, &entry), ERR_OK);
+	cr_assert_eq(kek_table_put(small, &entry), ERR_OK, "its own place");
+	kek_table_look(small, &second, 50, &seen);
+	cr_assert_not(seen.has_room);
+	cr_assert_eq(kek_table_put(small, &second), ERR_LIMIT);
+	cr_assert_eq(kek_table_count(small), 1);
+	kek_table_look(small, &second, 200, &seen);
+	cr_assert(seen.has_room);
+	second.spare_after_ms = 200;
+	cr_assert_eq(kek_table_put(small, &second), ERR_OK);
+	cr_assert_eq(kek_table_count(small), 1);
+	second.spare_after_ms = 0;
+	cr_assert_eq(kek_table_put(small, &entry), ERR_LIMIT);
+	entry.spare_after_ms = 0;
+	cr_assert_eq(kek_table_put(small, &entry), ERR_OK, "a client's displaces");
+	kek_table_free(small);
+}
+
+/* Which were used last: by what clients asked for, kept when the entry is only renewed. */
+Test(kek_table, remembers_use)
+{
+	struct kek_entry entry = { .instance = tenant,
+		.material = slice_text("x"),
+		.fresh_until_ms = 100,
+		.resident_until_ms = 200 };
+	struct kek_seen seen;
+	uint64_t used_ms;
+
+	cr_assert_eq(kek_table_recent(table, 1, &used_ms), ERR_OK);
+	cr_assert_eq(used_ms, 1);
+	for (uint8_t i = 1; i <= 9; i++) {
+		entry.uid.bytes[7] = i;
+		entry.used_ms = 1000u + (i * 7u) % 10u;
+		cr_assert_eq(kek_table_put(table, &entry), ERR_OK);
+	}
+	for (uint64_t n = 1; n <= 9; n++) {
+		cr_assert_eq(kek_table_recent(table, n, &used_ms), ERR_OK);
+		cr_assert_eq(used_ms, 1010 - n);
+	}
+	cr_assert_eq(kek_table_recent(table, 10, &used_ms), ERR_OK);
+	cr_assert_eq(used_ms, 1);
+	entry.used_ms = 0;
+	cr_assert_eq(kek_table_put(table, &entry), ERR_OK);
+	kek_table_look(table, &entry, 50, &seen);
+	cr_assert_eq(seen.used_ms, 1003);
+	kek_table_drop(table, &tenant, &entry.uid);
+	kek_table_look(table, &entry, 50, &seen);
+	cr_assert_eq(seen.used_ms, 0);
+	cr_assert_eq(seen.resident_until_ms, 0);
+}
+
 /* Fresh, then resident, then gone; the material of a stale entry is given all the same. */
 Test(kek_table, ages)
 {
