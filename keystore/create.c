@@ -263,6 +263,7 @@ static void create_on_recorded(void *ctx, enum err err)
 	struct kek_entry entry = { .instance = create->object.instance,
 		.uid = create->object.uid,
 		.material = create->material,
+		.used_ms = now_ms,
 		.fresh_until_ms = now_ms + 1000ull * keystore->settings.plaintext_ttl_s,
 		.resident_until_ms = now_ms + 1000ull * keystore->settings.outage_grace_s };
 

@@ -53,12 +53,13 @@ static enum err work_new(struct fetch_work **out, const struct fetch_work *wante
 	TRY(flow_new(&flow, sizeof(*work), keystore, wanted->flow.instance));
 	work = (struct fetch_work *) flow;
 	flow->on_end = work_on_end;
-	flow->background = wanted->flow.background;
+	flow->background = wanted->kind != FETCH_CLIENT;
 	if (flow->background)
 		flow->deadline_ms = clock_boot_ms() + FLOW_BACKGROUND_MS;
 	work->uid = wanted->uid;
 	work->key_id = wanted->key_id;
 	work->exact = wanted->exact;
+	work->kind = wanted->kind;
 	work->material = wanted->material;
 	work->unclaimed = wanted->unclaimed;
 	work->next = keystore->fetches;
@@ -72,13 +73,30 @@ out:
 	return err;
 }
 
+static bool is_same_key(const struct fetch_work *work, const struct fetch_work *other)
+{
+	return (other->exact ? uid_equal(&work->key_id, &other->key_id)
+			     : uid_equal(&work->uid, &other->uid)) &&
+	       work->exact == other->exact && work->flow.instance == other->flow.instance;
+}
+
+/* What keeps keys warm is content with what a client's work brings. */
 static bool work_fits(const struct fetch_work *work, const struct fetch_work *wanted)
 {
-	return (wanted->exact ? uid_equal(&work->key_id, &wanted->key_id)
-			      : uid_equal(&work->uid, &wanted->uid)) &&
-	       work->exact == wanted->exact && work->flow.instance == wanted->flow.instance &&
-	       work->material == wanted->material &&
-	       work->flow.background == wanted->flow.background;
+	return is_same_key(work, wanted) && work->material == wanted->material &&
+	       (work->kind == wanted->kind ||
+		       (wanted->kind == FETCH_WARM && work->kind == FETCH_CLIENT));
+}
+
+/* A client does not wait behind background work: it does itself what keeps the key warm. */
+static void work_take_over(const struct fetch_work *wanted)
+{
+	struct fetch_work *work = wanted->flow.keystore->fetches;
+
+	while (work != NULL && !(is_same_key(work, wanted) && work->kind == FETCH_WARM))
+		work = work->next;
+	if (work != NULL)
+		fetch_work_done(work, ERR_OK);
 }
 
 static enum err work_find(struct fetch_work **out, const struct fetch_work *wanted)
@@ -87,6 +105,8 @@ static enum err work_find(struct fetch_work **out, const struct fetch_work *want
 
 	while (work != NULL && !work_fits(work, wanted))
 		work = work->next;
+	if (work == NULL && wanted->kind == FETCH_CLIENT && wanted->material)
+		work_take_over(wanted);
 	if (work == NULL)
 		return work_new(out, wanted);
 	work->flow.keystore->meter.fetches_shared += !work->flow.background;
@@ -137,6 +157,26 @@ void fetch_work_done(struct fetch_work *work, enum err err)
 	}
 	work->waiters = NULL;
 	flow_end(&work->flow);
+}
+
+bool fetch_work_joins(struct fetch_work *work)
+{
+	struct fetch_work *other = work->flow.keystore->fetches;
+	struct fetch **last;
+
+	while (other != NULL && !(other != work && other->unwraps && is_same_key(other, work) &&
+					other->kind == work->kind))
+		other = other->next;
+	if (other == NULL)
+		return false;
+	other->material |= work->material;
+	for (last = &work->waiters; *last != NULL; last = &(*last)->next)
+		(*last)->work = other;
+	*last = other->waiters;
+	other->waiters = work->waiters;
+	work->waiters = NULL;
+	flow_end(&work->flow);
+	return true;
 }
 
 static enum err fetch_new(
@@ -204,10 +244,9 @@ enum err fetch_again_start(struct keystore_pending **out, struct instance *insta
 	const struct uid *uid, void (*on_fetched)(void *ctx, enum err err), void *ctx)
 {
 	struct fetch_work wanted = {
-		.flow = { .keystore = instance->keystore,
-			.instance = instance,
-			.background = true },
+		.flow = { .keystore = instance->keystore, .instance = instance },
 		.uid = *uid,
+		.kind = FETCH_LISTED,
 	};
 
 	return fetch_start(out, &wanted, on_fetched, ctx);
@@ -218,13 +257,25 @@ enum err fetch_adopt_start(struct keystore_pending **out, struct instance *insta
 	void *ctx)
 {
 	struct fetch_work wanted = {
-		.flow = { .keystore = instance->keystore,
-			.instance = instance,
-			.background = true },
+		.flow = { .keystore = instance->keystore, .instance = instance },
 		.uid = *key_id,
 		.key_id = *key_id,
 		.exact = true,
+		.kind = FETCH_LISTED,
 		.unclaimed = unclaimed,
+	};
+
+	return fetch_start(out, &wanted, on_fetched, ctx);
+}
+
+enum err fetch_warm_start(struct keystore_pending **out, struct instance *instance,
+	const struct uid *uid, void (*on_fetched)(void *ctx, enum err err), void *ctx)
+{
+	struct fetch_work wanted = {
+		.flow = { .keystore = instance->keystore, .instance = instance },
+		.uid = *uid,
+		.kind = FETCH_WARM,
+		.material = true,
 	};
 
 	return fetch_start(out, &wanted, on_fetched, ctx);

@@ -10,6 +10,10 @@
 MUST_USE enum err fetch_adopt_start(struct keystore_pending **out, struct instance *instance,
 	const struct uid *key_id, bool unclaimed, void (*on_fetched)(void *ctx, enum err err),
 	void *ctx);
+/* Unwraps a cached key anew, ahead of its use, by the connections of background work; a client that
+ * wants it meanwhile takes over. The copy takes no place of another one. */
+MUST_USE enum err fetch_warm_start(struct keystore_pending **out, struct instance *instance,
+	const struct uid *uid, void (*on_fetched)(void *ctx, enum err err), void *ctx);
 
 /* The object is looked at again, through the key that holds it. */
 MUST_USE enum err fetch_again_start(struct keystore_pending **out, struct instance *instance,

@@ -8,18 +8,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keystore/alias.h"
-#include "keystore/intent.h"
 #include "keystore/missing.h"
 #include "keystore/sealing.h"
-#include "keystore/stamps.h"
 
 enum {
 	FETCH_OUTAGE_MS = 500,
 };
 
 static void work_unwrap(struct fetch_work *work);
-static void work_commit(struct fetch_work *work);
-static void work_keep(struct fetch_work *work);
 
 void fetch_work_log(const struct fetch_work *work, const char *event, const char *why)
 {
@@ -60,14 +56,20 @@ static enum err work_table(struct fetch_work *work)
 		&work->uid, clock_boot_ms(), &work->found);
 }
 
+/* Keeping warm is for the time that the unwrapped copy stays. */
+static bool work_needs_unwrap(struct fetch_work *work)
+{
+	return work->material && (work->kind == FETCH_WARM || work_table(work) != ERR_OK);
+}
+
 /* Until the first good poll of this life nobody knows what was deleted before it. */
 static bool work_must_ask(const struct fetch_work *work)
 {
 	const struct instance *instance = work->flow.instance;
 	const struct object *cached = work->cached;
 
-	return work->flow.background || object_is_quarantined(cached) || !cached->has_material ||
-	       work->missing || instance->poll_good_ms == 0 ||
+	return work->kind == FETCH_LISTED || object_is_quarantined(cached) ||
+	       !cached->has_material || work->missing || instance->poll_good_ms == 0 ||
 	       kek_table_vouch_of(work->flow.keystore->table, &instance->id) <= clock_boot_ms();
 }
 
@@ -88,11 +90,11 @@ static void work_begin(void *ctx)
 	}
 	if (!instance_id_equal(&cached->instance, &work->flow.instance->id))
 		fetch_work_done(work, ERR_NOT_FOUND);
-	else if (cached->dead && !work->flow.background)
+	else if (cached->dead && work->kind != FETCH_LISTED)
 		fetch_work_done(work, ERR_DESTROYED);
 	else if (work_must_ask(work))
 		fetch_work_get(work);
-	else if (!work->material || work_table(work) == ERR_OK)
+	else if (!work_needs_unwrap(work))
 		fetch_work_done(work, ERR_OK);
 	else
 		work_unwrap(work);
@@ -132,7 +134,7 @@ void fetch_work_fail(struct fetch_work *work, enum err err, const char *why)
 {
 	struct instance *instance = work->flow.instance;
 
-	if (work_may_keep(work, err)) {
+	if (work->kind != FETCH_WARM && work_may_keep(work, err)) {
 		instance_note_failed(instance, err, false);
 		fetch_work_done(work, ERR_OK);
 		return;
@@ -166,7 +168,7 @@ static enum err work_unreadable(const struct fetch_work *work)
 }
 
 /* The envelope says what the cache does not: it must prove to be ours first. */
-static bool work_differs(const struct fetch_work *work)
+bool fetch_work_differs(const struct fetch_work *work)
 {
 	const struct object *cached = work->cached;
 
@@ -215,12 +217,12 @@ static void work_on_judged(struct fetch_work *work, enum err err)
 
 void fetch_work_go_on(struct fetch_work *work)
 {
-	if (work->leftover || work_differs(work) || object_is_quarantined(work->cached))
+	if (work->leftover || fetch_work_differs(work) || object_is_quarantined(work->cached))
 		work_unwrap(work);
-	else if (work->material && work_table(work) != ERR_OK)
+	else if (work_needs_unwrap(work))
 		work_unwrap(work);
 	else
-		work_commit(work);
+		fetch_work_commit(work);
 }
 
 static void work_on_got(void *ctx, const struct keymanager_got *result)
@@ -272,7 +274,7 @@ static const struct object_wrapped *work_wrapped(const struct fetch_work *work)
 
 	if (!work->has_fresh)
 		return &cached->wrapped;
-	if (work->leftover || work_differs(work) || object_is_quarantined(cached))
+	if (work->leftover || fetch_work_differs(work) || object_is_quarantined(cached))
 		return &work->fresh.wrapped;
 	return cached->wrapped.ciphertext.len > 0 ? &cached->wrapped : &work->fresh.wrapped;
 }
@@ -336,6 +338,7 @@ static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 	enum err err;
 
 	work->flow.call = NULL;
+	work->unwraps = false;
 	work->crk = result->crk;
 	if (result->err == ERR_ROOT_DISABLED)
 		instance_close_root(work->flow.instance, work->crk, KEYMANAGER_ROOT_DISABLED);
@@ -358,7 +361,7 @@ static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 	else if (err != ERR_OK)
 		fetch_work_done(work, err);
 	else
-		work_commit(work);
+		fetch_work_commit(work);
 }
 
 static void work_unwrap(struct fetch_work *work)
@@ -368,128 +371,12 @@ static void work_unwrap(struct fetch_work *work)
 	struct keymanager_aad aad;
 	enum err err;
 
+	if (fetch_work_joins(work))
+		return;
+	work->unwraps = true;
 	envelope_aad(&aad, work->aad_hex, &work->flow.instance->id, wrapped->nonce);
 	err = keymanager_unwrap_start(&work->flow.call, work->flow.instance->keymanager,
 		wrapped->ciphertext, &aad, work_on_unwrapped, &call);
 	if (err != ERR_OK)
 		fetch_work_fail(work, err, err_text(err));
-}
-
-/* ---- commit ---- */
-
-/*
- * The form that the key manager has just wrapped anew, or opened where the cached one did not. Its
- * label is never newer than what it is of: one whose version is not known yet keeps the old label,
- * and counts as old until it is wrapped again.
- */
-static void work_renew_wrapped(struct fetch_work *work, struct object *object)
-{
-	struct object_wrapped renewed = *work->opened;
-
-	if (work->rewrapped.len > 0)
-		renewed.ciphertext = work->rewrapped;
-	if (work->unreadable && renewed.version_date < work->cached->wrapped.version_date)
-		renewed.version_date = work->cached->wrapped.version_date;
-	if (renewed.version_date < work->version_date)
-		renewed.version_date = work->version_date;
-	renewed.written = flow_stamp(&work->flow);
-	object_renew_wrapped(object, &renewed);
-}
-
-static void work_set_wrapped(struct fetch_work *work, struct object *object)
-{
-	if (work->rewrapped.len > 0 || work->unreadable)
-		work_renew_wrapped(work, object);
-	else if (work->opened == &work->fresh.wrapped)
-		object->wrapped.version_date = work->version_date;
-}
-
-static enum err work_leave_destroy(struct fetch_work *work, struct cache_write *write)
-{
-	fetch_work_log(work, "leftover-key", "it is deleted, since the object is destroyed");
-	return intent_leave_destroy(write, &work->fresh, &work->fresh.key_id);
-}
-
-static enum err work_write(void *ctx, struct cache_write *write, struct arena *arena)
-{
-	struct fetch_work *work = ctx;
-	struct record record = { .kind = RECORD_OBJECT };
-	struct object *object;
-	enum err err;
-
-	if (work->leftover)
-		return work_leave_destroy(work, write);
-	if (work->has_fresh) {
-		record.object = work->fresh;
-		stamps_see(work->flow.keystore, &record);
-	} else {
-		TRY(cache_get_object(cache_write_read(write), arena, &work->uid, &object));
-		if (object->dead)
-			return ERR_DESTROYED;
-		record.object = *object;
-	}
-	if (work->opened != NULL)
-		work_set_wrapped(work, &record.object);
-	TRY(flow_put(&work->flow, write, arena, &record));
-	if (work->missing && work->has_fresh)
-		TRY(missing_clear(write, &work->uid));
-out:
-	return err;
-}
-
-static void work_on_written(void *ctx, enum err err)
-{
-	struct fetch_work *work = ctx;
-
-	if (err == ERR_OK && work->missing && work->has_fresh)
-		fetch_work_log(work, "key-shown-again", "the key manager has it");
-	if (err != ERR_OK)
-		fetch_work_done(work, err);
-	else
-		work_keep(work);
-}
-
-static void work_commit(struct fetch_work *work)
-{
-	enum err err;
-
-	if (work->rewrapped.len == 0 && !work->unreadable && !work->leftover &&
-		!(work->has_fresh && (work->missing || work_differs(work)))) {
-		work_keep(work);
-		return;
-	}
-	err = flow_commit(&work->flow, work_write, work_on_written);
-	if (err != ERR_OK)
-		fetch_work_done(work, err);
-}
-
-/* ---- the unwrapped copy ---- */
-
-/* What was destroyed, found missing or disabled while the key manager was asked must not come back.
- */
-static void work_keep(struct fetch_work *work)
-{
-	struct instance *instance = work->flow.instance;
-	struct keystore *keystore = work->flow.keystore;
-	uint64_t now_ms = clock_boot_ms();
-	struct kek_entry entry = { .instance = instance->id,
-		.uid = work->uid,
-		.material = work->found,
-		.fresh_until_ms = now_ms + 1000ull * keystore->settings.plaintext_ttl_s,
-		.resident_until_ms = now_ms + 1000ull * keystore->settings.outage_grace_s };
-	enum err err = fetch_work_look(work);
-
-	if (err == ERR_OK && work->cached != NULL && work->cached->dead)
-		err = ERR_DESTROYED;
-	if (err == ERR_OK && work->missing)
-		err = ERR_MISSING;
-	if (err != ERR_OK) {
-		fetch_work_done(work, err);
-		return;
-	}
-	if (work->unwrapped && !work->flow.background &&
-		instance_root_is_usable(instance, work->crk) &&
-		kek_table_put(keystore->table, &entry) != ERR_OK)
-		log_debug("key-not-kept", "instance=%s", instance->id.text);
-	fetch_work_done(work, ERR_OK);
 }

@@ -10,6 +10,12 @@
 
 struct fetch;
 
+enum fetch_kind {
+	FETCH_CLIENT, /* somebody waits for the answer */
+	FETCH_LISTED, /* a listing or a poll met it: the key manager's word is wanted */
+	FETCH_WARM, /* kept unwrapped ahead of its use (keep_warm.c) */
+};
+
 struct fetch_work {
 	struct keystore_pending flow;
 	struct fetch_work *next, *previous; /* in keystore->fetches */
@@ -17,7 +23,9 @@ struct fetch_work {
 	struct uid uid;
 	struct uid key_id; /* the standard key that is to be read, if `exact` */
 	bool exact; /* else the one that holds the object */
+	enum fetch_kind kind;
 	bool material; /* wanted, not only proof of existence */
+	bool unwraps; /* is being unwrapped at the key manager */
 	bool unclaimed;
 
 	struct object *cached; /* as it was at the beginning; NULL: not cached */
@@ -50,8 +58,16 @@ enum { FETCH_AGAIN_MAX = 3 };
 MUST_USE enum err fetch_work_look(struct fetch_work *work);
 /* Asks the key manager, for the key that holds the object by now. */
 void fetch_work_get(struct fetch_work *work);
+/* The envelope says what the cache does not. */
+bool fetch_work_differs(const struct fetch_work *work);
+/* It was proved, and opened where that was wanted: keeps what is new of it, and ends the work
+ * (fetch_keep.c). */
+void fetch_work_commit(struct fetch_work *work);
 /* Begins in a later turn. */
 void fetch_work_start(struct fetch_work *work);
+/* Before an unwrap: another work of the kind may be at it with the same key. Then who waits for
+ * this one waits for that one, and this one is gone: true. */
+bool fetch_work_joins(struct fetch_work *work);
 /* Told once, at the end: hands the result to the waiters and ends the work. */
 void fetch_work_done(struct fetch_work *work, enum err err);
 

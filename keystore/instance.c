@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "keystore/background.h"
 #include "keystore/fact.h"
+#include "keystore/keep_warm.h"
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
 #include "keystore/migration.h"
@@ -77,6 +78,7 @@ enum err instance_new(struct instance **out, struct keystore *keystore,
 		TRY(survey_new(&instance->survey, instance));
 		TRY(rewrap_new(&instance->rewrap, instance));
 		TRY(migration_new(&instance->migration, instance));
+		TRY(keep_warm_new(&instance->keep_warm, instance));
 		TRY(instance_load_facts(instance));
 	}
 	*out = instance;
@@ -91,6 +93,7 @@ void instance_free(struct instance *instance)
 	if (instance == NULL)
 		return;
 	background_free(instance->background);
+	keep_warm_free(instance->keep_warm);
 	rewrap_free(instance->rewrap);
 	survey_free(instance->survey);
 	migration_free(instance->migration);

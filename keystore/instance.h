@@ -7,6 +7,7 @@
 #include "keystore/root_versions.h"
 
 struct background;
+struct keep_warm;
 struct ledger;
 struct ledger_care;
 struct rewrap;
@@ -37,6 +38,7 @@ struct instance {
 	struct rewrap *rewrap; /* likewise */
 	struct survey *survey; /* likewise */
 	struct migration *migration; /* likewise */
+	struct keep_warm *keep_warm; /* likewise */
 
 	char root_key[INSTANCE_ROOT_LEN], other_root_key[INSTANCE_ROOT_LEN]; /* of the options */
 	struct instance_crk crks[KEYMANAGER_CRK_COUNT];

@@ -8,6 +8,7 @@
 #include "keystore/background.h"
 #include "keystore/contact.h"
 #include "keystore/flow.h"
+#include "keystore/keep_warm.h"
 #include "keystore/ledger.h"
 #include "keystore/ledger_care.h"
 #include "keystore/stamps.h"
@@ -256,6 +257,8 @@ void keystore_reload(struct keystore *keystore, const struct keystore_settings *
 				instance->id.text, log_quoted(slice_text(why)));
 		if (instance->care != NULL)
 			ledger_care_reload(instance->care);
+		if (instance->keep_warm != NULL)
+			keep_warm_reload(instance->keep_warm);
 	}
 }
 

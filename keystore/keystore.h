@@ -38,12 +38,16 @@ struct keystore_instance_options {
 	struct keymanager_options keymanager; /* loop and name are filled in by the keystore */
 };
 
+#define KEYSTORE_WARM_ALL UINT32_MAX
+
 struct keystore_settings {
 	uint32_t plaintext_ttl_s; /* 300 */
 	uint32_t outage_grace_s; /* 14400 */
 	uint32_t root_poll_s; /* 30 */
 	uint32_t reconcile_s; /* 30 */
 	uint32_t checkpoint_s; /* 86400; 0: none but at a clean stop and on demand */
+	uint32_t keep_warm; /* keys kept unwrapped ahead of their use; KEYSTORE_WARM_ALL: all */
+	uint32_t keep_warm_rate; /* of them in a second */
 	uint32_t max_stale_s; /* 15; 0: without the peer's lease each Get is proved by id */
 };
 

@@ -239,6 +239,25 @@ static enum err set_number(struct judging *judging, const struct config_row *row
 	return ERR_CONFIG;
 }
 
+static enum err set_warm(struct judging *judging, const struct config_row *row, const char *value)
+{
+	static const char recent[] = "recent ";
+	uint32_t *member = (uint32_t *) (void *) ((char *) judging->target + row->offset);
+	uint64_t number = 0;
+	char expected[100];
+	bool is_recent =
+		strncmp(value, recent, sizeof(recent) - 1) == 0 &&
+		text_u64(&number, slice_text(value + sizeof(recent) - 1), row->max) == ERR_OK &&
+		number >= row->min;
+	*member = strcmp(value, "all") == 0 ? CONFIG_WARM_ALL : (uint32_t) number;
+	if (is_recent || strcmp(value, "all") == 0 || strcmp(value, "off") == 0)
+		return ERR_OK;
+	snprintf(expected, sizeof(expected), "off, all, or recent and a number from %u to %u",
+		row->min, row->max);
+	complain(judging, row, expected, value);
+	return ERR_CONFIG;
+}
+
 static enum err set_flag(struct judging *judging, const struct config_row *row, const char *value)
 {
 	bool is_true = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0;
@@ -293,6 +312,7 @@ static config_setter *const setters[] = {
 	[CONFIG_TYPE_LEVEL] = set_level,
 	[CONFIG_TYPE_KIND] = set_choice,
 	[CONFIG_TYPE_CHOICE] = set_choice,
+	[CONFIG_TYPE_WARM] = set_warm,
 };
 
 static enum err judge_section(struct judging *judging, const struct raw_section *raw)
@@ -452,7 +472,7 @@ static void free_section(void *target, const struct config_section *section)
 	for (size_t i = 0; i < section->row_count; i++) {
 		enum config_type type = section->rows[i].type;
 		if (type == CONFIG_TYPE_NUMBER || type == CONFIG_TYPE_FLAG ||
-			type == CONFIG_TYPE_LEVEL)
+			type == CONFIG_TYPE_LEVEL || type == CONFIG_TYPE_WARM)
 			continue;
 		free(*(char **) (void *) ((char *) target + section->rows[i].offset));
 	}

@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/log.h"
 
+#define CONFIG_WARM_ALL UINT32_MAX
+
 enum { CONFIG_WHY_MAX = 600, CONFIG_FILE_LEN_MAX = 1048576, CONFIG_INSTANCES_MAX = 256 };
 
 #define CONFIG_TEXT char *
@@ -18,6 +20,7 @@ enum { CONFIG_WHY_MAX = 600, CONFIG_FILE_LEN_MAX = 1048576, CONFIG_INSTANCES_MAX
 #define CONFIG_KIND char *
 #define CONFIG_CHOICE char *
 #define CONFIG_NUMBER uint32_t
+#define CONFIG_WARM uint32_t /* 0: off; CONFIG_WARM_ALL; else how many */
 #define CONFIG_FLAG bool
 #define CONFIG_LEVEL enum log_level
 #define MEMBER(key, member, type, min, max, value, reload, help) CONFIG_##type member;

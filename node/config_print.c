@@ -18,6 +18,8 @@ static const char *type_expectation(const struct config_row *row)
 		return "key-protect|hpcs";
 	case CONFIG_TYPE_CHOICE:
 		return "serve|refuse";
+	case CONFIG_TYPE_WARM:
+		return "off|recent N|all";
 	case CONFIG_TYPE_TEXT:
 		break;
 	}

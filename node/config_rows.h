@@ -16,6 +16,7 @@ enum config_type {
 	CONFIG_TYPE_LEVEL,
 	CONFIG_TYPE_KIND,
 	CONFIG_TYPE_CHOICE,
+	CONFIG_TYPE_WARM,
 };
 
 struct config_row {

@@ -117,6 +117,8 @@ out:
 	return err;
 }
 
+_Static_assert(CONFIG_WARM_ALL == KEYSTORE_WARM_ALL, "all");
+
 struct keystore_settings instances_settings(const struct config *config)
 {
 	return (struct keystore_settings){ .plaintext_ttl_s = config->top.plaintext_ttl_s,
@@ -124,5 +126,7 @@ struct keystore_settings instances_settings(const struct config *config)
 		.root_poll_s = config->top.root_poll_s,
 		.reconcile_s = config->top.reconcile_s,
 		.max_stale_s = config->top.max_stale_s,
+		.keep_warm = config->top.keep_warm,
+		.keep_warm_rate = config->top.keep_warm_rate,
 		.checkpoint_s = config->top.checkpoint_s };
 }

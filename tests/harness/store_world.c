@@ -195,7 +195,7 @@ enum err world_create(struct world *world, struct slice material)
 	return world_wait(world, world_create_begin(world, material));
 }
 
-static void on_done(void *ctx, enum err err)
+void world_on_done(void *ctx, enum err err)
 {
 	answer(ctx, err);
 }
@@ -213,7 +213,7 @@ enum err world_fetch(struct world *world, size_t instance, const struct uid *uid
 		ERR_OK);
 	world->answered = false;
 	err = world_wait(
-		world, keystore_fetch_start(&pending, view, uid, material, on_done, world));
+		world, keystore_fetch_start(&pending, view, uid, material, world_on_done, world));
 	arena_free(arena);
 	return err;
 }
@@ -357,8 +357,8 @@ enum err world_get(struct world *world, const struct uid *uid, struct slice mate
 		tries++) {
 		cr_assert_lt(tries, 3, "a fetch that succeeded makes the reading succeed");
 		world->answered = false;
-		TRY(world_wait(world,
-			keystore_fetch_start(&pending, view, uid, object_read, on_done, world)));
+		TRY(world_wait(world, keystore_fetch_start(&pending, view, uid, object_read,
+					      world_on_done, world)));
 	}
 	if (err == ERR_OK)
 		cr_assert(slice_equal(found, material));

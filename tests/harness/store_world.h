@@ -47,6 +47,9 @@ void world_until(struct world *world, bool (*condition)(struct world *world));
 bool world_is_answered(struct world *world);
 bool world_is_listed(struct world *world);
 
+/* The callback of a fetch that a test begins itself; world.answered is false before. */
+void world_on_done(void *ctx, enum err err);
+
 /* Starts only. */
 enum err world_create_begin(struct world *world, struct slice material);
 enum err world_destroy_begin(struct world *world, const struct uid *uid);

@@ -161,6 +161,33 @@ Test(fetch, is_shared)
 	arena_free(arena);
 }
 
+/* Shows that it is one unwrap also where the key is not cached: whoever wants the material, and who
+ * wants only to know that the key is there. */
+Test(fetch, is_shared_when_cold)
+{
+	struct keystore_pending *pending;
+	struct keystore_view *view;
+	struct arena *arena;
+
+	make_key();
+	world_lose_cache(&world);
+	world_open(&world);
+	fetches_answered = 0;
+	cr_assert_eq(arena_new(&arena, 1 << 20), ERR_OK);
+	for (size_t i = 0; i + 1 < FETCHES; i++) {
+		cr_assert_eq(
+			keystore_view_new(&view, world.keystore, arena, &world.instances[0].id),
+			ERR_OK);
+		cr_assert_eq(keystore_fetch_start(
+				     &pending, view, &world.uid, i % 2 == 1, on_fetched, NULL),
+			ERR_OK);
+	}
+	world_until(&world, all_fetched);
+	cr_assert_eq(world.service.calls[FAKE_UNWRAP], 1);
+	cr_assert_eq(world_get_warm(&world, &world.uid), ERR_OK);
+	arena_free(arena);
+}
+
 /* Shows that the last caller that leaves takes the work along. */
 Test(fetch, is_cancelled)
 {

@@ -138,6 +138,32 @@ Test(config, refuses_wrong_choice_and_flag)
 		"true or false");
 }
 
+/* off, recent N, all; and what is none of these. */
+Test(config, reads_what_is_kept_warm)
+{
+	static const struct {
+		const char *line;
+		uint32_t keys;
+	} good_lines[] = { { "", 0 }, { "keep-warm: off\n", 0 }, { "keep-warm: recent 500\n", 500 },
+		{ "keep-warm: all\n", CONFIG_WARM_ALL } };
+	static const char *const bad_lines[] = { "keep-warm: recent\n", "keep-warm: recent 0\n",
+		"keep-warm: recent 4194305\n", "keep-warm: recent many\n", "keep-warm: 500\n",
+		"keep-warm: recent -1\n", "keep-warm: All\n" };
+	char text[100];
+
+	for (size_t i = 0; i < sizeof(good_lines) / sizeof(good_lines[0]); i++) {
+		snprintf(text, sizeof(text), "node: 1\n%s", good_lines[i].line);
+		cr_assert_eq(load_with("node: 1\n", text), ERR_OK, "%s", why);
+		cr_assert_eq(config->top.keep_warm, good_lines[i].keys);
+		config_free(config);
+		config = NULL;
+	}
+	for (size_t i = 0; i < sizeof(bad_lines) / sizeof(bad_lines[0]); i++) {
+		snprintf(text, sizeof(text), "node: 1\n%s", bad_lines[i]);
+		refused(load_with("node: 1\n", text), ":3: keep-warm", "off, all, or recent");
+	}
+}
+
 Test(config, refuses_empty_broken_and_absent_files)
 {
 	refused(load(""), "node.yaml", "empty");
