@@ -19,7 +19,8 @@ struct rewrap_key {
 bool rewrap_key_is_due(
 	const struct instance *instance, struct cache_read *read, const struct object *object)
 {
-	return !object->dead && !object->quarantined && object->wrapped.ciphertext.len > 0 &&
+	return !object->dead && !object_is_quarantined(object) &&
+	       object->wrapped.ciphertext.len > 0 &&
 	       !instance_wraps_newest(instance, object->wrapped.version_date) &&
 	       !missing_is(read, &object->uid);
 }
@@ -43,7 +44,7 @@ static enum err key_write(void *ctx, struct cache_write *write, struct arena *ar
 	enum err err;
 
 	TRY(cache_get_object(cache_write_read(write), arena, &key->uid, &object));
-	if (object->dead || object->quarantined)
+	if (object->dead || object_is_quarantined(object))
 		goto out;
 	object_renew_wrapped(object, &key->renewed);
 	TRY(flow_put_object(&key->flow, write, arena, object));
