@@ -130,8 +130,9 @@ static void on_link_up(struct core *core, const struct core_event *event)
 		intake_forget(core);
 		return;
 	}
+	/* The position stays: by it the peer sees whether it was rolled back. */
 	if (core->full_wanted)
-		applied = (struct wire_applied){ 0 };
+		bytes_zero(applied.scope, sizeof(applied.scope));
 	pace_start(core);
 	intake_start(core, &applied.position);
 	intake_pause_if_full(core);

@@ -121,7 +121,7 @@ struct core {
 	uint32_t link; /* number of the connection */
 	uint64_t heard_ms, ever_heard_ms, pinged_ms;
 	uint64_t timer_ms;
-	bool full_wanted; /* a full exchange is due: nothing is said to be applied */
+	bool full_wanted; /* a full exchange is due: what was applied is of no scope */
 	bool incarnation_pending;
 	bool stopping;
 	uint8_t scope[32];
@@ -193,7 +193,8 @@ void intake_start(struct core *core, const struct wire_position *applied);
 /* A full exchange is due: also after a crash on the way to it, when the peer may have got what
  * makes it look proven. */
 void intake_want_all(struct core *core);
-/* Takes the stored position back, if that is due: no link is used until it is durable. */
+/* Takes the scope of the stored position back, if that is due: no link is used until it is durable.
+ */
 void intake_forget(struct core *core);
 /* At the limit of merges the link is not read; of earlier links' merges, too. */
 void intake_pause_if_full(struct core *core);

@@ -50,6 +50,7 @@ void intake_forget(struct core *core)
 	merge = &core_add(core, CORE_ACTION_MERGE)->merge;
 	merge->records = core->record_bytes;
 	merge->has_position = true;
+	merge->applied.position = core->intake.merged;
 	core->intake.started++;
 	core->intake.forgetting = true;
 }

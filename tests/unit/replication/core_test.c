@@ -261,7 +261,7 @@ Test(core, rollback)
 	link_up();
 	frame.hello.applied.position = place(1, 11);
 	EXPECT(&event, "down close:0 merge:0 renew ");
-	cr_assert_eq(actions.items[2].merge.applied.position.seq, 0);
+	cr_assert_eq(actions.items[2].merge.applied.scope[0], 0);
 	cr_assert_eq(actions.items[2].merge.link, 0);
 	EXPECT(&up, "hello down close:0 ");
 	EXPECT(&forgotten, "");
@@ -271,7 +271,8 @@ Test(core, rollback)
 	up.up.own = place(9, 0);
 	up.up.applied.position = place(2, 20);
 	EXPECT(&up, "hello HELLO:0 ");
-	cr_assert_eq(actions.items[1].frame.hello.applied.position.seq, 0);
+	cr_assert_eq(actions.items[1].frame.hello.applied.position.seq, 20);
+	cr_assert_eq(actions.items[1].frame.hello.applied.scope[0], 0);
 }
 
 /* The same number with another hash is a rollback as well. */
@@ -309,7 +310,8 @@ Test(core, rollback_to_another_incarnation)
 	up.up.own = place(1, 10);
 	up.up.applied.position = place(2, 20);
 	EXPECT(&up, "hello HELLO:0 ");
-	cr_assert_eq(actions.items[1].frame.hello.applied.position.seq, 0);
+	cr_assert_eq(actions.items[1].frame.hello.applied.position.seq, 20);
+	cr_assert_eq(actions.items[1].frame.hello.applied.scope[0], 0);
 }
 
 /* A snapshot, and behind it the stream from where it began. */
