@@ -42,15 +42,10 @@ enum err op_decrypt_plan(struct kmip_item *item)
 {
 	const struct kmip_decrypt_request *request = item->request;
 	struct kmip_decrypt_response *response = item->response;
-	struct pieces pieces = { .operation = KMIP_OPERATION_DECRYPT,
-		.uid = request->unique_identifier,
-		.data = request->data,
-		.correlation_value = request->correlation_value,
-		.init = request->init.value,
-		.final = request->final.value,
-		.begin = begin };
+	struct pieces pieces = PIECES(KMIP_OPERATION_DECRYPT, request, begin);
 	enum err err;
 
+	pieces.uid = request->unique_identifier;
 	item->plan_result = &pieces;
 	TRY(pieces_run(item, &pieces));
 	response->data = pieces.out;

@@ -34,15 +34,10 @@ enum err op_encrypt_plan(struct kmip_item *item)
 {
 	const struct kmip_encrypt_request *request = item->request;
 	struct kmip_encrypt_response *response = item->response;
-	struct pieces pieces = { .operation = KMIP_OPERATION_ENCRYPT,
-		.uid = request->unique_identifier,
-		.data = request->data,
-		.correlation_value = request->correlation_value,
-		.init = request->init.value,
-		.final = request->final.value,
-		.begin = begin };
+	struct pieces pieces = PIECES(KMIP_OPERATION_ENCRYPT, request, begin);
 	enum err err;
 
+	pieces.uid = request->unique_identifier;
 	TRY(pieces_run(item, &pieces));
 	response->data = pieces.out;
 	response->tag = pieces.tag;
@@ -50,11 +45,4 @@ enum err op_encrypt_plan(struct kmip_item *item)
 	TRY(item_uid_text(item, &response->unique_identifier));
 out:
 	return err;
-}
-
-/* The charge is paid: the answer is there. */
-enum err op_encrypt_finish(struct kmip_item *item)
-{
-	(void) item;
-	return ERR_OK;
 }

@@ -106,13 +106,6 @@ out:
 	return err;
 }
 
-/* The answer was filled by plan. */
-enum err op_get_finish(struct kmip_item *item)
-{
-	(void) item;
-	return ERR_OK;
-}
-
 enum err op_get_plan(struct kmip_item *item)
 {
 	const struct kmip_get_request *request = item->request;

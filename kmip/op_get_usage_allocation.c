@@ -23,9 +23,3 @@ enum err op_get_usage_allocation_plan(struct kmip_item *item)
 out:
 	return err;
 }
-
-enum err op_get_usage_allocation_finish(struct kmip_item *item)
-{
-	(void) item;
-	return ERR_OK;
-}

@@ -16,12 +16,7 @@ enum err op_hash_plan(struct kmip_item *item)
 {
 	const struct kmip_hash_request *request = item->request;
 	struct kmip_hash_response *response = item->response;
-	struct pieces pieces = { .operation = KMIP_OPERATION_HASH,
-		.data = request->data,
-		.correlation_value = request->correlation_value,
-		.init = request->init.value,
-		.final = request->final.value,
-		.begin = begin };
+	struct pieces pieces = PIECES(KMIP_OPERATION_HASH, request, begin);
 	enum err err;
 
 	TRY(pieces_run(item, &pieces));

@@ -25,25 +25,14 @@ enum err op_mac_plan(struct kmip_item *item)
 {
 	const struct kmip_mac_request *request = item->request;
 	struct kmip_mac_response *response = item->response;
-	struct pieces pieces = { .operation = KMIP_OPERATION_MAC,
-		.uid = request->unique_identifier,
-		.data = request->data,
-		.correlation_value = request->correlation_value,
-		.init = request->init.value,
-		.final = request->final.value,
-		.begin = begin };
+	struct pieces pieces = PIECES(KMIP_OPERATION_MAC, request, begin);
 	enum err err;
 
+	pieces.uid = request->unique_identifier;
 	TRY(pieces_run(item, &pieces));
 	response->mac_data = pieces.out;
 	response->correlation_value = pieces.next;
 	TRY(item_uid_text(item, &response->unique_identifier));
 out:
 	return err;
-}
-
-enum err op_mac_finish(struct kmip_item *item)
-{
-	(void) item;
-	return ERR_OK;
 }

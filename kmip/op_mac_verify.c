@@ -26,15 +26,10 @@ enum err op_mac_verify_plan(struct kmip_item *item)
 {
 	const struct kmip_mac_verify_request *request = item->request;
 	struct kmip_mac_verify_response *response = item->response;
-	struct pieces pieces = { .operation = KMIP_OPERATION_MAC_VERIFY,
-		.uid = request->unique_identifier,
-		.data = request->data,
-		.correlation_value = request->correlation_value,
-		.init = request->init.value,
-		.final = request->final.value,
-		.begin = begin };
+	struct pieces pieces = PIECES(KMIP_OPERATION_MAC_VERIFY, request, begin);
 	enum err err;
 
+	pieces.uid = request->unique_identifier;
 	TRY(pieces_run(item, &pieces));
 	if (pieces.is_done)
 		response->validity = KMIP_UINT(pieces.is_valid ? KMIP_VALIDITY_INDICATOR_VALID

@@ -57,15 +57,10 @@ enum err op_sign_plan(struct kmip_item *item)
 {
 	const struct kmip_sign_request *request = item->request;
 	struct kmip_sign_response *response = item->response;
-	struct pieces pieces = { .operation = KMIP_OPERATION_SIGN,
-		.uid = request->unique_identifier,
-		.data = request->data,
-		.correlation_value = request->correlation_value,
-		.init = request->init.value,
-		.final = request->final.value,
-		.begin = begin };
+	struct pieces pieces = PIECES(KMIP_OPERATION_SIGN, request, begin);
 	enum err err;
 
+	pieces.uid = request->unique_identifier;
 	if (request->digested_data.data != NULL)
 		return request->data.data == NULL ? sign_digest(item) : ERR_FIELD;
 	TRY(pieces_run(item, &pieces));
@@ -74,10 +69,4 @@ enum err op_sign_plan(struct kmip_item *item)
 	TRY(item_uid_text(item, &response->unique_identifier));
 out:
 	return err;
-}
-
-enum err op_sign_finish(struct kmip_item *item)
-{
-	(void) item;
-	return ERR_OK;
 }

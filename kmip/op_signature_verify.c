@@ -61,15 +61,10 @@ enum err op_signature_verify_plan(struct kmip_item *item)
 {
 	const struct kmip_signature_verify_request *request = item->request;
 	struct kmip_signature_verify_response *response = item->response;
-	struct pieces pieces = { .operation = KMIP_OPERATION_SIGNATURE_VERIFY,
-		.uid = request->unique_identifier,
-		.data = request->data,
-		.correlation_value = request->correlation_value,
-		.init = request->init.value,
-		.final = request->final.value,
-		.begin = begin };
+	struct pieces pieces = PIECES(KMIP_OPERATION_SIGNATURE_VERIFY, request, begin);
 	enum err err;
 
+	pieces.uid = request->unique_identifier;
 	if (request->digested_data.data != NULL)
 		return request->data.data == NULL ? verify_digest(item) : ERR_FIELD;
 	TRY(pieces_run(item, &pieces));

@@ -24,13 +24,14 @@ const struct operation *operation_find(uint32_t code, enum kmip_version version)
 /* The i-th row, NULL behind the last: for Query. */
 const struct operation *operation_at(size_t i);
 
+/* A finish for operations whose plan has filled the response already. */
+enum err operation_filled(struct kmip_item *item);
+
 #define SERVED(code, name, since, flags, finish) enum err op_##name##_plan(struct kmip_item *item);
 #include "kmip/operations.def"
 #undef SERVED
 enum err op_create_finish(struct kmip_item *item);
 enum err op_create_key_pair_finish(struct kmip_item *item);
-enum err op_get_finish(struct kmip_item *item);
-enum err op_get_usage_allocation_finish(struct kmip_item *item);
 enum err op_register_finish(struct kmip_item *item);
 enum err op_add_attribute_finish(struct kmip_item *item);
 enum err op_modify_attribute_finish(struct kmip_item *item);
@@ -38,8 +39,5 @@ enum err op_delete_attribute_finish(struct kmip_item *item);
 enum err op_activate_finish(struct kmip_item *item);
 enum err op_revoke_finish(struct kmip_item *item);
 enum err op_destroy_finish(struct kmip_item *item);
-enum err op_encrypt_finish(struct kmip_item *item);
-enum err op_sign_finish(struct kmip_item *item);
-enum err op_mac_finish(struct kmip_item *item);
 
 #endif

@@ -24,6 +24,14 @@ struct pieces {
 	bool is_valid; /* of a verifying operation that is done: the same as expected */
 };
 
+/* Of a request that has these members under their names; `uid` is to be set where there is one. */
+#define PIECES(code, request, begins) \
+	{ \
+		.operation = (code), .data = (request)->data, \
+		.correlation_value = (request)->correlation_value, .init = (request)->init.value, \
+		.final = (request)->final.value, .begin = (begins) \
+	}
+
 /* ERR_NOT_FOUND: no such Correlation Value; ERR_FIELD: it belongs to another key. */
 MUST_USE enum err pieces_run(struct kmip_item *item, struct pieces *pieces);
 
