@@ -64,14 +64,19 @@ static void whole_free(struct run_whole *whole)
 	free(whole);
 }
 
-void run_free(struct run *run)
+void run_clear(struct run *run)
 {
-	if (run == NULL)
-		return;
 	whole_free(run->whole);
 	cipher_free(run->cipher);
 	digest_free(run->digest);
 	pkey_signing_free(run->signing);
 	secret_free(run->expected);
+}
+
+void run_free(struct run *run)
+{
+	if (run == NULL)
+		return;
+	run_clear(run);
 	free(run);
 }

@@ -38,6 +38,8 @@ MUST_USE enum err run_update(struct run *run, struct slice piece, struct buf *ou
 /* A code or a signature that is expected is judged, not given out. The tag of an AEAD goes to
  * `tag`, or behind the data. */
 MUST_USE enum err run_finish(struct run *run, struct buf *out, struct buf *tag, bool *is_valid);
+/* Of a run that is embedded. */
+void run_clear(struct run *run);
 void run_free(struct run *run);
 
 #endif

@@ -18,6 +18,7 @@ if(TARGET fake_keymanager)
 			op_create_key_pair
 			op_crypto
 			op_delete_attribute
+			op_derive_key
 			op_get
 			op_get_attributes
 			op_lifecycle

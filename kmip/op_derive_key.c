@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Derive Key (KMIP 1.4, section 4.5): a symmetric key or secret out of others, linked both ways.
+ * Passwords are stretched on another thread, since the client says how often.
+ */
+#include <stdlib.h>
+#include "kmip/asymmetric.h"
+#include "kmip/ciphering.h"
+#include "kmip/crypto_names.h"
+#include "kmip/linking.h"
+#include "kmip/making.h"
+#include "kmip/operations.h"
+#include "kmip/signing.h"
+#include "kmip/stored.h"
+
+enum { BYTE_BITS = 8, DERIVED_LEN_MAX = 4096, SOURCES_MAX = 2 };
+
+/* What the other thread sees: PBKDF2's input and result. */
+struct stretch {
+	const char *hash;
+	struct secret *password, *salt;
+	uint32_t iterations;
+	size_t len;
+	struct buf out;
+	enum err err;
+};
+
+struct derivation {
+	struct using sources[SOURCES_MAX];
+	size_t source_count;
+	const struct kmip_derivation_parameters *parameters;
+	struct slice data; /* Derivation Data, from the request or a Secret Data object */
+	size_t len;
+	struct buf out;
+};
+
+/* ---- PBKDF2 ---- */
+
+static void stretch_compute(void *ctx)
+{
+	struct stretch *stretch = ctx;
+	struct digest_pbkdf2 options = { .hash = stretch->hash,
+		.secret = secret_slice(stretch->password),
+		.salt = secret_slice(stretch->salt),
+		.iterations = stretch->iterations };
+
+	stretch->err = digest_pbkdf2(&stretch->out, stretch->len, &options);
+}
+
+static void stretch_free(void *ctx)
+{
+	struct stretch *stretch = ctx;
+
+	secret_free(stretch->password);
+	secret_free(stretch->salt);
+	buf_free(&stretch->out);
+	free(stretch);
+}
+
+static enum err stretch_begin(struct kmip_item *item, const struct derivation *derivation)
+{
+	const struct kmip_derivation_parameters *parameters = derivation->parameters;
+	const struct kmip_cryptographic_parameters *said = parameters->cryptographic_parameters;
+	struct stretch *stretch = calloc(1, sizeof(*stretch));
+	enum err err = stretch == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	buf_init(&stretch->out, DERIVED_LEN_MAX);
+	stretch->hash = said != NULL && said->hashing_algorithm.has
+				? crypto_hash_name(said->hashing_algorithm.value)
+				: "SHA1";
+	TRY(stretch->hash == NULL ? ERR_FIELD : ERR_OK);
+	TRY(parameters->salt.len == 0 || parameters->iteration_count.value <= 0 ? ERR_FIELD
+										: ERR_OK);
+	TRY(secret_new(&stretch->password, derivation->sources[0].material));
+	TRY(secret_new(&stretch->salt, parameters->salt));
+	stretch->iterations = (uint32_t) parameters->iteration_count.value;
+	stretch->len = derivation->len;
+	item->plan_memory = stretch;
+	item->free_memory = stretch_free;
+	item->compute = stretch_compute;
+	return ERR_AGAIN;
+out:
+	if (stretch != NULL)
+		stretch_free(stretch);
+	return err;
+}
+
+static enum err derive_pbkdf2(struct kmip_item *item, struct derivation *derivation)
+{
+	const struct stretch *stretch = item->plan_memory;
+
+	if (stretch == NULL)
+		return stretch_begin(item, derivation);
+	return stretch->err != ERR_OK ? stretch->err
+				      : buf_append(&derivation->out, buf_slice(&stretch->out));
+}
+
+/* ---- the others ---- */
+
+static const char *hash_of(const struct derivation *derivation)
+{
+	return crypto_hash_name(derivation->sources[0].parameters.hashing_algorithm.value);
+}
+
+/* Over the key; or over data, if there is some and no key has to be named besides. */
+static enum err derive_hash(struct kmip_item *item, struct derivation *derivation)
+{
+	const char *hash = hash_of(derivation);
+	struct digest *digest = NULL;
+	enum err err;
+
+	(void) item;
+	TRY(hash == NULL || derivation->data.len > 0 ? ERR_FIELD : ERR_OK);
+	TRY(digest_new(&digest, hash));
+	TRY(digest_update(digest, derivation->sources[0].material));
+	TRY(digest_finish(digest, &derivation->out));
+out:
+	digest_free(digest);
+	return err;
+}
+
+static enum err derive_hmac(struct kmip_item *item, struct derivation *derivation)
+{
+	const struct using *use = &derivation->sources[0];
+	struct digest_mac mac = { .hash = hash_of(derivation), .key = use->material };
+	struct digest *digest = NULL;
+	enum err err;
+
+	(void) item;
+	if (mac.hash == NULL)
+		mac.hash = crypto_hmac_hash_name(use->algorithm);
+	TRY(mac.hash == NULL || derivation->data.len == 0 ? ERR_FIELD : ERR_OK);
+	TRY(digest_new_mac(&digest, &mac));
+	TRY(digest_update(digest, derivation->data));
+	TRY(digest_finish(digest, &derivation->out));
+out:
+	digest_free(digest);
+	return err;
+}
+
+static enum err derive_encrypt(struct kmip_item *item, struct derivation *derivation)
+{
+	struct ciphering ciphering = { .use = &derivation->sources[0],
+		.encrypt = true,
+		.iv = derivation->parameters->initialization_vector,
+		.total_len = derivation->data.len };
+	struct run run = { 0 };
+	bool is_valid;
+	enum err err;
+
+	TRY(derivation->data.len == 0 ? ERR_FIELD : ERR_OK);
+	TRY(ciphering_begin(item, &run, &ciphering));
+	/* An IV that nobody is told would make the derivation unrepeatable. */
+	TRY(ciphering.drew_iv || run.seals ? ERR_FIELD : ERR_OK);
+	TRY(run_update(&run, derivation->data, &derivation->out));
+	TRY(run_finish(&run, &derivation->out, NULL, &is_valid));
+out:
+	run_clear(&run);
+	return err;
+}
+
+static enum err derive_kbkdf(struct derivation *derivation, const char *mode, struct slice iv)
+{
+	struct digest_kbkdf options = { .hash = hash_of(derivation),
+		.mode = mode,
+		.secret = derivation->sources[0].material,
+		.label_and_context = derivation->data,
+		.iv = iv };
+
+	if (options.hash == NULL || derivation->data.len == 0)
+		return ERR_FIELD;
+	return digest_kbkdf(&derivation->out, derivation->len, &options);
+}
+
+static enum err derive_counter(struct kmip_item *item, struct derivation *derivation)
+{
+	(void) item;
+	return derive_kbkdf(derivation, "counter", SLICE_EMPTY);
+}
+
+static enum err derive_feedback(struct kmip_item *item, struct derivation *derivation)
+{
+	(void) item;
+	return derive_kbkdf(derivation, "feedback", derivation->parameters->initialization_vector);
+}
+
+static enum err derive_agreed(struct kmip_item *item, struct derivation *derivation)
+{
+	const struct using *ours = &derivation->sources[0], *theirs = &derivation->sources[1];
+	struct pkey *private_key = NULL, *public_key = NULL;
+	enum err err;
+
+	(void) item;
+	if (derivation->source_count != SOURCES_MAX ||
+		ours->object->type != KMIP_OBJECT_TYPE_PRIVATE_KEY ||
+		theirs->object->type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
+		return ERR_FIELD;
+	TRY(signing_key(&private_key, ours));
+	TRY(signing_key(&public_key, theirs));
+	TRY(pkey_agree(&derivation->out, private_key, public_key));
+out:
+	pkey_free(private_key);
+	pkey_free(public_key);
+	return err;
+}
+
+static const struct {
+	uint32_t method;
+	enum err (*derive)(struct kmip_item *item, struct derivation *derivation);
+} methods[] = {
+	{ KMIP_DERIVATION_METHOD_PBKDF2, derive_pbkdf2 },
+	{ KMIP_DERIVATION_METHOD_HASH, derive_hash },
+	{ KMIP_DERIVATION_METHOD_HMAC, derive_hmac },
+	{ KMIP_DERIVATION_METHOD_ENCRYPT, derive_encrypt },
+	{ KMIP_DERIVATION_METHOD_NIST800_108_C, derive_counter },
+	{ KMIP_DERIVATION_METHOD_NIST800_108_F, derive_feedback },
+	{ KMIP_DERIVATION_METHOD_ASYMMETRIC_KEY, derive_agreed },
+};
+
+static enum err derive(struct kmip_item *item, struct derivation *derivation, uint32_t method)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (methods[i].method == method)
+			return methods[i].derive(item, derivation);
+	}
+	return ERR_FIELD;
+}
+
+/* ---- sources and result ---- */
+
+static enum err find_sources(struct kmip_item *item, struct derivation *derivation)
+{
+	const struct kmip_derive_key_request *request = item->request;
+	enum err err = ERR_OK;
+
+	if (request->unique_identifiers.count == 0 ||
+		request->unique_identifiers.count > SOURCES_MAX)
+		return ERR_FIELD;
+	derivation->data = request->parameters->derivation_data;
+	for (size_t i = 0; i < request->unique_identifiers.count; i++) {
+		struct using *use = &derivation->sources[i];
+		struct using_ask ask = { .uid = request->unique_identifiers.items[i],
+			.mask = KMIP_CRYPTOGRAPHIC_USAGE_MASK_DERIVE_KEY,
+			.parameters = request->parameters->cryptographic_parameters };
+
+		err = using_begin(use, item, &ask);
+		TRY(err == ERR_DENIED ? ERR_FIELD : err);
+		derivation->source_count++;
+		if (i == 0 || use->object->type != KMIP_OBJECT_TYPE_SECRET_DATA)
+			continue;
+		/* A second, secret object is the data. */
+		TRY(derivation->data.len > 0 ? ERR_MESSAGE : ERR_OK);
+		derivation->data = use->material;
+	}
+out:
+	return err;
+}
+
+static enum err write_secret(struct kmip_item *item, struct slice material)
+{
+	struct parts {
+		struct kmip_secret_data data;
+		struct kmip_key_block block;
+		struct kmip_key_value value;
+	} *parts = ARENA_NEW(item->arena, struct parts);
+	struct kmip_object object = { 0 };
+
+	if (parts == NULL)
+		return ERR_NOMEM;
+	parts->value.material = material;
+	parts->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_RAW);
+	parts->block.value = &parts->value;
+	parts->data.type = KMIP_UINT(KMIP_SECRET_DATA_TYPE_SEED);
+	parts->data.key_block = &parts->block;
+	object.secret_data = &parts->data;
+	return stored_write(item, &object);
+}
+
+/* The first bytes of what was derived are the key. */
+static enum err write_derived(
+	struct kmip_item *item, struct attribute_edits *edits, struct slice derived, size_t len)
+{
+	uint8_t *material = arena_alloc(item->arena, len);
+
+	if (material == NULL)
+		return ERR_NOMEM;
+	if (derived.len < len)
+		return ERR_CRYPTO;
+	bytes_copy(material, derived.data, len);
+	if (edits->object_type == KMIP_OBJECT_TYPE_SECRET_DATA)
+		return write_secret(item, slice_of(material, len));
+	algorithm_finish_key(&edits->key, material, len);
+	item->create.type = edits->object_type;
+	item->create.format = KMIP_KEY_FORMAT_TYPE_RAW;
+	item->create.material = slice_of(material, len);
+	return ERR_OK;
+}
+
+static enum err judge_length(struct attribute_edits *edits, size_t *len)
+{
+	if (edits->key.length_bits <= 0 || edits->key.length_bits % BYTE_BITS != 0 ||
+		edits->key.length_bits > DERIVED_LEN_MAX * BYTE_BITS)
+		return ERR_FIELD;
+	if (edits->object_type == KMIP_OBJECT_TYPE_SYMMETRIC_KEY)
+		return algorithm_plan_key(&edits->key, len);
+	*len = (size_t) edits->key.length_bits / BYTE_BITS;
+	return edits->object_type == KMIP_OBJECT_TYPE_SECRET_DATA ? ERR_OK : ERR_FIELD;
+}
+
+enum err op_derive_key_plan(struct kmip_item *item)
+{
+	const struct kmip_derive_key_request *request = item->request;
+	struct attribute_edits edits = making_edits(item, request->object_type.value);
+	struct derivation derivation = { .parameters = request->parameters };
+	struct uid *base = ARENA_NEW(item->arena, struct uid);
+	enum err err = base == NULL ? ERR_NOMEM : ERR_OK;
+
+	buf_init(&derivation.out, DERIVED_LEN_MAX + CIPHER_NAME_LEN_MAX);
+	TRY(err);
+	TRY(making_attributes(item, &edits, request->template_attribute));
+	TRY(judge_length(&edits, &derivation.len));
+	TRY(find_sources(item, &derivation));
+	TRY(derive(item, &derivation, request->method.value));
+	TRY(write_derived(item, &edits, buf_slice(&derivation.out), derivation.len));
+	*base = derivation.sources[0].object->uid;
+	item->plan_result = base;
+	TRY(linking_set(&edits, KMIP_LINK_TYPE_DERIVATION_BASE_OBJECT_LINK, base));
+	TRY(making_effect(item, &edits, item->create.material));
+out:
+	buf_free(&derivation.out);
+	return err;
+}
+
+enum err op_derive_key_finish(struct kmip_item *item)
+{
+	struct kmip_derive_key_response *response = item->response;
+	const struct uid *base = item->plan_result;
+
+	if (item->steps == 1)
+		return linking_effect(item, base, KMIP_LINK_TYPE_DERIVED_KEY_LINK, &item->made[0]);
+	item->subject.uid = item->made[0];
+	item->placeholder = item->subject;
+	return item_uid_text(item, &response->unique_identifier);
+}
