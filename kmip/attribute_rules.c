@@ -10,41 +10,6 @@ static struct object_attributes edits_view(const struct attribute_edits *edits)
 		.now = edits->now };
 }
 
-static enum err edits_append(struct attribute_edits *edits, const struct object_edit *edit)
-{
-	enum { FIRST_CAP = 16 };
-
-	if (edits->count == edits->cap) {
-		size_t cap = edits->cap == 0 ? FIRST_CAP : 2 * edits->cap;
-		struct object_edit *items =
-			arena_array(edits->arena, cap, sizeof(struct object_edit));
-
-		if (items == NULL)
-			return ERR_NOMEM;
-		if (edits->count > 0)
-			bytes_copy(items, edits->items, edits->count * sizeof(*items));
-		edits->items = items;
-		edits->cap = cap;
-	}
-	edits->items[edits->count++] = *edit;
-	return ERR_OK;
-}
-
-enum err attribute_rules_set(
-	struct attribute_edits *edits, enum kmip_attribute_id id, const struct kmip_value *value)
-{
-	const struct kmip_attribute_row *row = kmip_attribute_row(id);
-	struct object_edit edit = { .kind = row->instances == KMIP_ONE ? OBJECT_EDIT_SET
-								       : OBJECT_EDIT_ADD,
-		.name = slice_text(row->name) };
-	enum err err;
-
-	TRY(kmip_value_encode(&edit.value, edits->arena, value));
-	TRY(edits_append(edits, &edit));
-out:
-	return err;
-}
-
 /* ---- values ---- */
 
 /* A text without characters says nothing, and many clients cannot read it back. */
@@ -155,24 +120,12 @@ static enum err edits_put(struct attribute_edits *edits, const struct kmip_attri
 	if (adjusts[id] != NULL)
 		TRY(adjusts[id](edits, &value));
 	TRY(kmip_value_encode(&edit.value, edits->arena, &value));
-	TRY(edits_append(edits, &edit));
+	TRY(attribute_rules_append(edits, &edit));
 out:
 	return err;
 }
 
 /* ---- the object after the edits ---- */
-
-bool attribute_rules_get(
-	const struct attribute_edits *edits, enum kmip_attribute_id id, struct kmip_value *out)
-{
-	struct slice name = slice_text(kmip_attribute_row(id)->name);
-
-	for (size_t i = 0; i < edits->count; i++) {
-		if (slice_equal(edits->items[i].name, name))
-			return kmip_value_decode(out, edits->items[i].value) == ERR_OK;
-	}
-	return false;
-}
 
 static int64_t date_after(const struct attribute_edits *edits, enum kmip_attribute_id id)
 {
@@ -243,20 +196,6 @@ static bool may_make(const struct attribute_edits *edits, const struct kmip_attr
 	if (row->set_by == KMIP_SET_BY_CLIENT_ON_REGISTER)
 		return edits->registers;
 	return row->set_by != KMIP_SET_BY_SERVER;
-}
-
-bool attribute_rules_has(const struct attribute_edits *edits, struct slice name)
-{
-	if (slice_equal_text(
-		    name, kmip_attribute_row(KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM)->name))
-		return edits->key.algorithm != 0;
-	if (slice_equal_text(name, kmip_attribute_row(KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH)->name))
-		return edits->key.length_bits != 0;
-	for (size_t i = 0; i < edits->count; i++) {
-		if (slice_equal(edits->items[i].name, name))
-			return true;
-	}
-	return false;
 }
 
 /* Algorithm and length belong to the key and are judged with its material. */
@@ -459,7 +398,7 @@ enum err attribute_rules_delete(struct attribute_edits *edits, struct slice name
 	if (instance == NULL)
 		TRY(ERR_NOT_FOUND);
 	*deleted = *instance;
-	TRY(edits_append(edits, &edit));
+	TRY(attribute_rules_append(edits, &edit));
 out:
 	return err;
 }

@@ -60,6 +60,11 @@ bool attribute_rules_get(
 /* Appends an edit that no client asked for: the server's own attributes. */
 MUST_USE enum err attribute_rules_set(
 	struct attribute_edits *edits, enum kmip_attribute_id id, const struct kmip_value *value);
+/* The same for any attribute by its own name: custom ones have one row. */
+MUST_USE enum err attribute_rules_keep(struct attribute_edits *edits,
+	const struct kmip_attribute_row *row, struct slice name, const struct kmip_value *value);
+MUST_USE enum err attribute_rules_append(
+	struct attribute_edits *edits, const struct object_edit *edit);
 /* The whole change: the edits, and activation and deactivation that their dates bring about. */
 void attribute_rules_change(const struct attribute_edits *edits, struct object_change *change);
 

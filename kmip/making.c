@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/making.h"
 #include "base/crypt.h"
+#include "base/rand.h"
 #include "kmip/stored.h"
 #include "kmip/unique_name.h"
 
@@ -131,6 +132,25 @@ enum err making_more_attributes(struct kmip_item *item, struct attribute_edits *
 			TRY(attribute_rules_make(edits, attribute, 1));
 	}
 	TRY(apply_templates(item, edits, given));
+out:
+	return err;
+}
+
+/* A plan that is run again draws again; only the last draw is used. */
+enum err making_symmetric_key(struct kmip_item *item, struct algorithm_key *key)
+{
+	uint8_t *material;
+	size_t len;
+	enum err err;
+
+	TRY(algorithm_plan_key(key, &len));
+	material = arena_alloc(item->arena, len);
+	TRY(material == NULL ? ERR_NOMEM : ERR_OK);
+	rand_bytes(material, len);
+	algorithm_finish_key(key, material, len);
+	item->create.type = KMIP_OBJECT_TYPE_SYMMETRIC_KEY;
+	item->create.format = KMIP_KEY_FORMAT_TYPE_RAW;
+	item->create.material = slice_of(material, len);
 out:
 	return err;
 }

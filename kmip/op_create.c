@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Create (KMIP 1.4, section 4.1): symmetric keys. */
-#include "base/rand.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
-
-/* A plan that is run again draws again; only the last draw is used. */
-static enum err draw_material(struct kmip_item *item, struct algorithm_key *key)
-{
-	uint8_t *material;
-	size_t material_len;
-	enum err err;
-
-	TRY(algorithm_plan_key(key, &material_len));
-	material = arena_alloc(item->arena, material_len);
-	TRY(material == NULL ? ERR_NOMEM : ERR_OK);
-	rand_bytes(material, material_len);
-	algorithm_finish_key(key, material, material_len);
-	item->create.material = slice_of(material, material_len);
-	item->create.format = KMIP_KEY_FORMAT_TYPE_RAW;
-out:
-	return err;
-}
 
 enum err op_create_plan(struct kmip_item *item)
 {
@@ -31,9 +12,8 @@ enum err op_create_plan(struct kmip_item *item)
 	/* The Cryptographic Usage Mask may be missing: published clients leave it out. */
 	if (request->object_type.value != KMIP_OBJECT_TYPE_SYMMETRIC_KEY)
 		TRY(ERR_FIELD);
-	item->create.type = request->object_type.value;
 	TRY(making_attributes(item, &edits, request->template_attribute));
-	TRY(draw_material(item, &edits.key));
+	TRY(making_symmetric_key(item, &edits.key));
 	TRY(making_generator_of(item, &edits));
 	TRY(making_effect(item, &edits, item->create.material));
 out:

@@ -33,6 +33,7 @@ enum err operation_filled(struct kmip_item *item);
 enum err op_create_finish(struct kmip_item *item);
 enum err op_create_key_pair_finish(struct kmip_item *item);
 enum err op_derive_key_finish(struct kmip_item *item);
+enum err op_re_key_finish(struct kmip_item *item);
 enum err op_register_finish(struct kmip_item *item);
 enum err op_add_attribute_finish(struct kmip_item *item);
 enum err op_modify_attribute_finish(struct kmip_item *item);

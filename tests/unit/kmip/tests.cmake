@@ -25,6 +25,7 @@ if(TARGET fake_keymanager)
 			op_locate
 			op_modify_attribute
 			op_query
+			op_re_key
 			op_register)
 		unit_test(kmip/${name}_test kmip fake_keymanager)
 	endforeach()

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Re-key (KMIP 1.4, section 4.4): a new symmetric key in place of an old one. The new key is made
+ * first, so that nothing is lost between the two steps; then the old one gives up its names.
+ */
+#include "kmip/linking.h"
+#include "kmip/making.h"
+#include "kmip/operations.h"
+#include "kmip/replacing.h"
+
+enum err op_re_key_plan(struct kmip_item *item)
+{
+	const struct kmip_re_key_request *request = item->request;
+	struct replacing replacing = { .given = request->template_attribute,
+		.offset = request->offset };
+	struct attribute_edits edits;
+	struct object *old;
+	enum err err;
+
+	TRY(item_object(item, request->unique_identifier, &old));
+	if (old->dead || old->type != KMIP_OBJECT_TYPE_SYMMETRIC_KEY)
+		TRY(ERR_DENIED);
+	replacing.old = old;
+	edits = making_edits(item, old->type);
+	TRY(replacing_attributes(item, &edits, &replacing));
+	TRY(making_symmetric_key(item, &edits.key));
+	TRY(making_generator_of(item, &edits));
+	TRY(linking_set(&edits, KMIP_LINK_TYPE_REPLACED_OBJECT_LINK, &old->uid));
+	TRY(making_further_effect(item, &edits, item->create.material));
+	item->plan_result = old;
+out:
+	return err;
+}
+
+enum err op_re_key_finish(struct kmip_item *item)
+{
+	struct kmip_re_key_response *response = item->response;
+
+	if (item->steps == 1)
+		return replacing_effect(item, item->plan_result, &item->made[0]);
+	item->subject.uid = item->made[0];
+	item->placeholder = item->subject;
+	return item_uid_text(item, &response->unique_identifier);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/replacing.h"
+#include "kmip/linking.h"
+#include "kmip/making.h"
+#include "kmip/unique_name.h"
+
+/* ---- dates ---- */
+
+/* The four that say when a key may be used for what. */
+static const enum kmip_attribute_id schedule[] = {
+	KMIP_ATTRIBUTE_ACTIVATION_DATE,
+	KMIP_ATTRIBUTE_PROCESS_START_DATE,
+	KMIP_ATTRIBUTE_PROTECT_STOP_DATE,
+	KMIP_ATTRIBUTE_DEACTIVATION_DATE,
+};
+enum { SCHEDULE = sizeof(schedule) / sizeof(schedule[0]) };
+
+/* When the old key became Active counts; that it was revoked is its own affair. */
+static int64_t old_date(const struct object *old, enum kmip_attribute_id id)
+{
+	struct kmip_value value;
+
+	if (id == KMIP_ATTRIBUTE_ACTIVATION_DATE && old->dates[OBJECT_DATE_ACTIVATED] != 0)
+		return old->dates[OBJECT_DATE_ACTIVATED];
+	return object_attributes_stored(old, id, &value) ? value.i64 : 0;
+}
+
+static enum err shift_dates(
+	struct kmip_item *item, struct attribute_edits *edits, const struct replacing *replacing)
+{
+	int64_t activation = old_date(replacing->old, KMIP_ATTRIBUTE_ACTIVATION_DATE);
+	int64_t shift = item->now + replacing->offset.value - activation;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < SCHEDULE; i++) {
+		int64_t date = old_date(replacing->old, schedule[i]);
+		struct kmip_value value = kmip_value_date(date + shift);
+
+		if (date != 0 && activation == 0)
+			TRY(ERR_ILLEGAL);
+		if (schedule[i] == KMIP_ATTRIBUTE_ACTIVATION_DATE)
+			value = kmip_value_date(item->now + replacing->offset.value);
+		else if (date == 0)
+			continue;
+		TRY(attribute_rules_set(edits, schedule[i], &value));
+	}
+out:
+	return err;
+}
+
+static enum err copy_dates(struct attribute_edits *edits, const struct attribute_edits *given,
+	const struct replacing *replacing)
+{
+	struct kmip_value value;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < SCHEDULE; i++) {
+		int64_t date = old_date(replacing->old, schedule[i]);
+
+		if (date == 0 || attribute_rules_get(given, schedule[i], &value))
+			continue;
+		value = kmip_value_date(date);
+		TRY(attribute_rules_set(edits, schedule[i], &value));
+	}
+out:
+	return err;
+}
+
+static enum err replace_dates(struct kmip_item *item, struct attribute_edits *edits,
+	const struct attribute_edits *given, const struct replacing *replacing)
+{
+	struct kmip_value value;
+
+	if (!replacing->offset.has)
+		return copy_dates(edits, given, replacing);
+	for (size_t i = 0; i < SCHEDULE; i++) {
+		if (attribute_rules_get(given, schedule[i], &value))
+			return ERR_MESSAGE;
+	}
+	return shift_dates(item, edits, replacing);
+}
+
+/* ---- the rest ---- */
+
+/* What the new object has of its own, or has not yet. */
+static bool is_handed_on(enum kmip_attribute_id id)
+{
+	switch (id) {
+	case KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM:
+	case KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH:
+	case KMIP_ATTRIBUTE_DIGEST:
+	case KMIP_ATTRIBUTE_FRESH:
+	case KMIP_ATTRIBUTE_LINK:
+	case KMIP_ATTRIBUTE_ORIGINAL_CREATION_DATE:
+	case KMIP_ATTRIBUTE_RANDOM_NUMBER_GENERATOR:
+	case KMIP_ATTRIBUTE_REVOCATION_REASON:
+	case KMIP_ATTRIBUTE_KEY_VALUE_PRESENT:
+	case KMIP_ATTRIBUTE_KEY_VALUE_LOCATION:
+		return false;
+	default:
+		break;
+	}
+	for (size_t i = 0; i < SCHEDULE; i++) {
+		if (schedule[i] == id)
+			return false;
+	}
+	return true;
+}
+
+/* Nothing of the replacement is used up. */
+static enum err reset_limits(struct kmip_item *item, struct kmip_value *value)
+{
+	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
+	struct kmip_usage_limits limits;
+	enum err err;
+
+	TRY(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, value));
+	limits.count = limits.total;
+	TRY(kmip_value_write(value, item->arena, &kmip_usage_limits_table, &limits));
+out:
+	return err;
+}
+
+static bool is_given(const struct attribute_edits *given, const struct object_attribute *stored)
+{
+	for (size_t i = 0; i < given->count; i++) {
+		if (slice_equal(given->items[i].name, stored->name) &&
+			(given->items[i].kind == OBJECT_EDIT_SET ||
+				slice_equal(given->items[i].value, stored->value)))
+			return true;
+	}
+	return false;
+}
+
+static enum err hand_on(struct kmip_item *item, struct attribute_edits *edits,
+	const struct attribute_edits *given, const struct object_attribute *stored)
+{
+	const struct kmip_attribute_row *row = kmip_attribute_find(stored->name);
+	struct kmip_value value;
+	enum err err;
+
+	if (stored->deleted || row == NULL || is_given(given, stored) ||
+		!is_handed_on(kmip_attribute_id(row)))
+		return ERR_OK;
+	TRY(kmip_value_decode(&value, stored->value));
+	if (kmip_attribute_id(row) == KMIP_ATTRIBUTE_USAGE_LIMITS)
+		TRY(reset_limits(item, &value));
+	TRY(attribute_rules_keep(edits, row, stored->name, &value));
+out:
+	return err;
+}
+
+enum err replacing_attributes(
+	struct kmip_item *item, struct attribute_edits *edits, const struct replacing *replacing)
+{
+	struct attribute_edits given = making_edits(item, replacing->old->type);
+	struct kmip_value value;
+	enum err err = ERR_OK;
+
+	if (replacing->given != NULL)
+		TRY(making_attributes(item, &given, replacing->given));
+	err = unique_name_check(item, &given);
+	TRY(err == ERR_EXISTS ? ERR_FIELD : err);
+	for (size_t i = 0; i < replacing->old->attribute_count; i++)
+		TRY(hand_on(item, edits, &given, &replacing->old->attributes[i]));
+	TRY(replace_dates(item, edits, &given, replacing));
+	for (size_t i = 0; i < given.count; i++)
+		TRY(attribute_rules_append(edits, &given.items[i]));
+	if (object_attributes_stored(
+		    replacing->old, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &value))
+		edits->key.algorithm = value.u32;
+	if (object_attributes_stored(replacing->old, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &value))
+		edits->key.length_bits = value.integer;
+out:
+	return err;
+}
+
+/* ---- the old object ---- */
+
+static size_t count_names(const struct object *old, struct slice name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < old->attribute_count; i++)
+		count += !old->attributes[i].deleted && slice_equal(old->attributes[i].name, name)
+				 ? 1
+				 : 0;
+	return count;
+}
+
+enum err replacing_effect(
+	struct kmip_item *item, const struct object *old, const struct uid *replacement)
+{
+	struct slice name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name);
+	size_t names = count_names(old, name), count = 0;
+	struct object_edit *edits;
+	enum err err;
+
+	TRY(linking_effect(item, &old->uid, KMIP_LINK_TYPE_REPLACEMENT_OBJECT_LINK, replacement));
+	edits = arena_array(item->arena, names + 1, sizeof(struct object_edit));
+	TRY(edits == NULL ? ERR_NOMEM : ERR_OK);
+	for (size_t i = 0; i < old->attribute_count; i++) {
+		const struct object_attribute *stored = &old->attributes[i];
+
+		if (!stored->deleted && slice_equal(stored->name, name))
+			edits[count++] = (struct object_edit){ .kind = OBJECT_EDIT_DELETE,
+				.name = name,
+				.index = object_attribute_index(old, stored) };
+	}
+	edits[count++] = item->change.edits[0];
+	item->change.edits = edits;
+	item->change.edit_count = count;
+out:
+	return err;
+}

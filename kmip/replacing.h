@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Re-key hands on from the object that is replaced to the one that replaces it (KMIP 1.4,
+ * tables of section 4.4). */
+#ifndef KMIP_REPLACING_H
+#define KMIP_REPLACING_H
+
+#include "kmip/attribute_rules.h"
+#include "kmip/item.h"
+
+struct replacing {
+	const struct object *old;
+	const struct kmip_template_attribute *given; /* NULL: nothing new is said */
+	struct kmip_uint offset; /* seconds */
+};
+
+/*
+ * The attributes of the replacement: the old one's, names included, then what is given; dates as
+ * Offset or the given ones say. ERR_MESSAGE: Offset and dates; ERR_ILLEGAL: an Offset, and dates
+ * that cannot be shifted; else as making_attributes.
+ */
+MUST_USE enum err replacing_attributes(
+	struct kmip_item *item, struct attribute_edits *edits, const struct replacing *replacing);
+/* The item's further effect: the old object loses its names and points to its replacement. */
+MUST_USE enum err replacing_effect(
+	struct kmip_item *item, const struct object *old, const struct uid *replacement);
+
+#endif
