@@ -8,15 +8,13 @@
 #include "kmip/object_attributes.h"
 #include "kmip/operations.h"
 #include "kmip/stored.h"
+#include "kmip/wrapping.h"
 
 /* What is asked for beyond the plain key. */
 static enum err judge_request(const struct kmip_get_request *request)
 {
-	if (request->wrapping != NULL)
-		return ERR_FEATURE;
 	if (request->key_compression.has)
 		return ERR_KEY_COMPRESSION;
-	/* Nothing is registered wrapped, so that "as registered" is plain as well. */
 	if (request->key_wrap_type.has &&
 		request->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_NOT_WRAPPED &&
 		request->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_AS_REGISTERED)
@@ -25,13 +23,14 @@ static enum err judge_request(const struct kmip_get_request *request)
 }
 
 /* 3.48, 3.50: a sensitive key leaves only wrapped, one that is not extractable never. */
-static enum err judge_object(const struct object *object)
+static enum err judge_object(const struct object *object, bool is_wrapped)
 {
 	struct kmip_value value;
 
 	if (object->dead || !object->has_material)
 		return ERR_ILLEGAL;
-	if (object_attributes_stored(object, KMIP_ATTRIBUTE_SENSITIVE, &value) && value.boolean)
+	if (!is_wrapped && object_attributes_stored(object, KMIP_ATTRIBUTE_SENSITIVE, &value) &&
+		value.boolean)
 		return ERR_SENSITIVE;
 	if (object_attributes_stored(object, KMIP_ATTRIBUTE_EXTRACTABLE, &value) && !value.boolean)
 		return ERR_NOT_EXTRACTABLE;
@@ -116,15 +115,25 @@ enum err op_get_plan(struct kmip_item *item)
 
 	TRY(judge_request(request));
 	TRY(item_object(item, request->unique_identifier, &object));
-	TRY(judge_object(object));
+	TRY(judge_object(object, request->wrapping != NULL));
 	TRY(stored_read(item, object, &response->object));
 	block = kmip_object_key_block(&response->object);
+	/* What came wrapped is given out wrapped: nobody here can open it. */
+	if (request->key_wrap_type.value == KMIP_KEY_WRAP_TYPE_NOT_WRAPPED && block != NULL &&
+		block->wrapping_data != NULL)
+		TRY(ERR_FEATURE);
 	if (request->key_format.has && block == NULL)
 		TRY(ERR_KEY_FORMAT);
 	if (request->key_format.has)
 		TRY(convert(item, object->type, block, request->key_format.value));
 	if (block != NULL && block->value == NULL && block->wrapped_value.data == NULL)
 		TRY(ERR_KEY_ABSENT);
+	if (request->wrapping != NULL) {
+		struct wrapping wrapping = { .specification = request->wrapping, .object = object };
+
+		TRY(block == NULL ? ERR_ILLEGAL : ERR_OK);
+		TRY(wrapping_apply(item, block, &wrapping));
+	}
 	response->object_type = KMIP_UINT(object->type);
 	TRY(item_uid_text(item, &response->unique_identifier));
 	TRY(mark_given(item, object));

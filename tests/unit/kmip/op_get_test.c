@@ -75,8 +75,13 @@ Test(op_get, forms)
 	assert_reason(
 		ONE(&served, GET, get, .unique_identifier = uid, .key_compression = KMIP_UINT(1)),
 		KEY_COMPRESSION_TYPE_NOT_SUPPORTED);
+	/* MAC/Sign, and no word of the key to wrap with. */
+	wrapping.wrapping_method = KMIP_UINT(KMIP_WRAPPING_METHOD_MAC_SIGN);
 	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
 		FEATURE_NOT_SUPPORTED);
+	wrapping.wrapping_method = KMIP_UINT(KMIP_WRAPPING_METHOD_ENCRYPT);
+	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
+		INVALID_FIELD);
 	assert_success(ONE(&served, GET, get, .unique_identifier = uid,
 		.key_wrap_type = KMIP_UINT(KMIP_KEY_WRAP_TYPE_AS_REGISTERED)));
 	const struct kmip_response_item *item = ONE(&served, GET, get, .unique_identifier = uid,
@@ -112,5 +117,73 @@ Test(op_get, sensitive)
 	assert_reason(served_get(&served, uid), NOT_EXTRACTABLE);
 	cr_assert(served_value(&served, uid, "Never Extractable").boolean);
 	cr_assert_not(served_value(&served, uid, "Sensitive").boolean);
+	served_stop(&served);
+}
+
+/* An active AES key of these bytes. */
+static struct slice registered(struct served *served, const char *material, int32_t mask)
+{
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(mask)),
+		attribute_of("Activation Date", kmip_value_date(1)),
+	};
+	struct kmip_template_attribute template = { .attributes = { attributes, 2 } };
+	struct kmip_key_value value = { .material = hex(served->arena, material) };
+	struct kmip_key_block block = { .format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_RAW),
+		.value = &value,
+		.cryptographic_algorithm = KMIP_UINT(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES),
+		.cryptographic_length_bits = KMIP_INT(128) };
+	struct kmip_symmetric_key key = { .key_block = &block };
+
+	return PAYLOAD(served,
+		ONE(served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			.template_attribute = &template, .object = { .symmetric_key = &key }),
+		register)
+		->unique_identifier;
+}
+
+/* RFC 3394, 4.1: the bytes alone; or the encoded Key Value, which is longer. Only a key that may
+ * wrap does. */
+Test(op_get, wrapped)
+{
+	struct served served = { 0 };
+	struct kmip_cryptographic_parameters mode = { .block_cipher_mode = KMIP_UINT(
+							      KMIP_BLOCK_CIPHER_MODE_NISTKEYWRAP) };
+	struct kmip_key_information information = { .cryptographic_parameters = &mode };
+	struct kmip_key_wrapping_specification wrapping = { .wrapping_method = KMIP_UINT(
+								    KMIP_WRAPPING_METHOD_ENCRYPT),
+		.encryption_key = &information,
+		.encoding_option = KMIP_UINT(KMIP_ENCODING_OPTION_NO_ENCODING) };
+	struct slice names[] = { SLICE_LITERAL("State") }, uid;
+	const struct kmip_key_block *block;
+	const struct kmip_response_item *item;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	information.unique_identifier = registered(&served, "000102030405060708090a0b0c0d0e0f",
+		KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY);
+	uid = registered(&served, "00112233445566778899aabbccddeeff", 12);
+	item = ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping);
+	cr_assert(slice_equal(PAYLOAD(&served, item, get)->unique_identifier, uid));
+	block = PAYLOAD(&served, item, get)->object.symmetric_key->key_block;
+	assert_bytes(block->wrapped_value,
+		hex(served.arena, "1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5"));
+	cr_assert_null(block->value);
+	assert_bytes(block->wrapping_data->encryption_key->unique_identifier,
+		information.unique_identifier);
+
+	wrapping.attribute_names.items = names;
+	wrapping.attribute_names.count = 1;
+	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
+		ENCODING_OPTION_ERROR);
+	wrapping.encoding_option.has = false;
+	item = ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping);
+	block = PAYLOAD(&served, item, get)->object.symmetric_key->key_block;
+	cr_assert_gt(block->wrapped_value.len, 64);
+
+	information.unique_identifier = uid;
+	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
+		PERMISSION_DENIED);
 	served_stop(&served);
 }

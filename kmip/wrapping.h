@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys given out under another key (KMIP 1.4, sections 2.1.5, 2.1.6, 4.11). */
+#ifndef KMIP_WRAPPING_H
+#define KMIP_WRAPPING_H
+
+#include "kmip/item.h"
+
+/*
+ * Wraps the Key Value of a block in place: the value becomes a byte string, and Key Wrapping Data
+ * say how. ERR_FEATURE: a method other than Encrypt; ERR_ENCODING: No Encoding, and attributes or
+ * a transparent key; ERR_NOT_FOUND: no wrapping key, or nothing says with which parameters;
+ * ERR_STATE, ERR_DENIED: it may not wrap; ERR_CRYPTO: the mode does not take a key of that length.
+ */
+struct wrapping {
+	const struct kmip_key_wrapping_specification *specification;
+	const struct object *object; /* whose attributes are wrapped along */
+};
+MUST_USE enum err wrapping_apply(
+	struct kmip_item *item, struct kmip_key_block *block, const struct wrapping *wrapping);
+
+#endif
