@@ -3,6 +3,7 @@
  * Register (KMIP 1.4, section 4.3): every kind of object, also wrapped, and from 1.3 on without its
  * value. What a wrapped key holds nobody can vouch for: it is kept as it came.
  */
+#include "kmip/certificates.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/stored.h"
@@ -156,6 +157,8 @@ static enum err read_object(struct kmip_item *item, struct attribute_edits *edit
 	}
 	TRY(stored_write(item, &request->object));
 	TRY(making_attributes(item, edits, request->template_attribute));
+	if (request->object.certificate != NULL)
+		TRY(certificates_describe(edits, request->object.certificate));
 	if (block == NULL)
 		return ERR_OK;
 	/* Attributes within the Key Value are the object's too (2.1.4). */
