@@ -148,8 +148,9 @@ class Oddities(PairCase):
         self.assertEqual(self.on_a.ask(vsphere.get_attributes(self.uid, "x-q10")).attributes(), [])
 
     def test_q11_operations_that_are_not_served(self):
-        """Operation Not Supported, with operation and id; the connection is kept."""
-        for operation in (wire.REKEY, wire.ENCRYPT, 2, 99, 0x80000001):
+        """A server's own, one of a later version than the request's, numbers that nobody has: Operation Not
+        Supported, with operation and id; the connection is kept."""
+        for operation in (wire.NOTIFY, wire.PUT, wire.ENCRYPT, 99, 0x80000001):
             item = self.ask(wire.batch_item(operation, item_id=b"id")).one
             self.assertEqual((item.operation, item.id), (operation, b"id"))
             self.expect_reason(item, wire.NOT_SUPPORTED)
