@@ -122,9 +122,47 @@ class PyKmip(PairCase):
         unknown = "00000000-0000-4000-8000-000000000000"
         self.expect_failure(enums.ResultReason.ITEM_NOT_FOUND, client.get, unknown)
         self.expect_failure(enums.ResultReason.ITEM_NOT_FOUND, client.destroy, unknown)
-        self.expect_failure(enums.ResultReason.OPERATION_NOT_SUPPORTED, client.create_key_pair,
-                            enums.CryptographicAlgorithm.RSA, 2048)
+        self.expect_failure(enums.ResultReason.INVALID_FIELD, client.create_key_pair,
+                            enums.CryptographicAlgorithm.RSA, 100)
         self.assertEqual(len(client.get(client.create(AES, 256)).value), 32)
+
+    def test_key_pair(self):
+        """Made on one node; signed there and verified on the other; a changed message is not valid."""
+        one, two = (self.client(node) for node in self.pair.nodes)
+        masks = enums.CryptographicUsageMask
+        public, private = one.create_key_pair(
+            enums.CryptographicAlgorithm.RSA, 2048, public_name="pair-public", private_name="pair-private",
+            public_usage_mask=[masks.VERIFY], private_usage_mask=[masks.SIGN])
+        self.assertIsInstance(two.get(public), objects.PublicKey)
+        self.assertIsInstance(two.get(private), objects.PrivateKey)
+        for uid in (public, private):
+            one.activate(uid)
+        how = {"padding_method": enums.PaddingMethod.PKCS1v15, "hashing_algorithm": enums.HashingAlgorithm.SHA_256,
+               "cryptographic_algorithm": enums.CryptographicAlgorithm.RSA}
+        signature = one.sign(b"message", private, how)
+        self.assertEqual(two.signature_verify(b"message", signature, public, how), enums.ValidityIndicator.VALID)
+        self.assertEqual(two.signature_verify(b"massage", signature, public, how), enums.ValidityIndicator.INVALID)
+
+    def test_using_a_key(self):
+        """Encrypted by one node and decrypted by the other; a code; a key that replaces it, and one derived from it."""
+        one, two = (self.client(node) for node in self.pair.nodes)
+        masks = [*MASKS, enums.CryptographicUsageMask.DERIVE_KEY, enums.CryptographicUsageMask.MAC_GENERATE]
+        uid = one.create(AES, 256, name="used", cryptographic_usage_mask=masks)
+        one.activate(uid)
+        how = {"cryptographic_algorithm": AES, "block_cipher_mode": enums.BlockCipherMode.CBC,
+               "padding_method": enums.PaddingMethod.PKCS5}
+        sealed, iv = one.encrypt(b"plain", uid, how, bytes(16))
+        self.assertEqual(two.decrypt(sealed, uid, how, iv or bytes(16)), b"plain")
+        _, code = one.mac(b"plain", uid, enums.CryptographicAlgorithm.HMAC_SHA256)
+        self.assertEqual(code, two.mac(b"plain", uid, enums.CryptographicAlgorithm.HMAC_SHA256)[1])
+        derived = one.derive_key(
+            enums.ObjectType.SYMMETRIC_KEY, [uid], enums.DerivationMethod.HMAC,
+            {"cryptographic_parameters": {"hashing_algorithm": enums.HashingAlgorithm.SHA_256},
+             "derivation_data": b"for disks"},
+            cryptographic_length=128, cryptographic_algorithm=AES, cryptographic_usage_mask=MASKS)
+        self.assertEqual(len(two.get(derived).value), 16)
+        replacement = two.rekey(uid)
+        self.assertNotEqual(one.get(replacement).value, one.get(uid).value)
 
     def test_locate(self):
         """All given attributes must match; a limit is kept; nothing matching is an empty list."""
