@@ -15,7 +15,7 @@ void circuit_init(struct circuit *circuit, const char *name)
 
 static void move(struct circuit *circuit, enum circuit_state to, uint64_t now_ms, const char *why)
 {
-	sm_move(&circuit->sm, to, why);
+	sm_move(&circuit->sm, (int) to, why);
 	circuit->since_ms = now_ms;
 }
 

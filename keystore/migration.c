@@ -181,7 +181,7 @@ void migration_enter(struct migration *migration, enum migration_state state)
 {
 	if (state == MIGRATION_LETTING_GO)
 		migration->passes = 0;
-	sm_move(&migration->sm, state, "next");
+	sm_move(&migration->sm, (int) state, "next");
 	migration_do(migration);
 }
 

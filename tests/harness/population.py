@@ -113,11 +113,12 @@ class Population:
         """{uid: Told} of one node: every attribute with its index, the material, or the reason why not."""
         found = {}
 
+        # The key first: a member of a group is fresh until it is fetched.
         def ask(connection, uids):
             items = [wire.batch_item(operation, wire.text(wire.UID, uid)) for uid in uids
-                     for operation in (wire.GET_ATTRIBUTES, wire.GET)]
+                     for operation in (wire.GET, wire.GET_ATTRIBUTES)]
             answer = connection.ask(wire.request(*items, header=CONTINUE))
-            for uid, attributes, got in zip(uids, answer.items[::2], answer.items[1::2]):
+            for uid, got, attributes in zip(uids, answer.items[::2], answer.items[1::2]):
                 found[uid] = Told(_attributes(attributes), got.material if got.ok else None, got.reason)
         uids = sorted(self.uids if uids is None else uids)
         self._each([uids[at:at + ASKED_AT_ONCE] for at in range(0, len(uids), ASKED_AT_ONCE)], [node], ask)
