@@ -91,6 +91,8 @@ class SingleFlight(PairCase):
         """Many connections ask B at one time for a key that it has not unwrapped: the key manager is asked once."""
         uid, material = self.on_a.encrypt_vm("vm")
         self.pair.wait_same()
+        # The registration's ledger record is unwrapped by B when a poll shows it.
+        wait_until(lambda: self.pair.b.status()["instances"][0]["ledger_records"], "B has read the ledger record")
         self.pair.manager.fault(path="/api/v2/keys/[^/]*/actions/unwrap", method="POST", kind="delay", delay_ms=1000,
                                 count=1)
         before = self.pair.manager.calls().get(UNWRAP, 0)
