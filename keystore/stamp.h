@@ -19,10 +19,15 @@ enum {
 
 struct stamp_clock {
 	uint64_t last;
+	uint16_t leap; /* beyond the wall clock, or what was seen, when that is ahead */
 	uint16_t node;
 };
 
-void stamp_clock_init(struct stamp_clock *clock, uint16_t node, uint64_t last);
+/* `last` is the latest that was given, as far as the disk tells. A disk that fell back to an older
+ * copy tells too little, the wall clock may have gone back with it, and what is seen then was seen
+ * before. So the salt, random bits of each start, gives it places of its own: it goes on up to a
+ * second after `last`, and up to half a millisecond after whatever it leaps to. */
+void stamp_clock_init(struct stamp_clock *clock, uint16_t node, uint64_t last, uint64_t salt);
 /* A stamp greater than every one given or seen before. */
 struct stamp stamp_next(struct stamp_clock *clock, uint64_t wall_ms);
 /* Learns of a stamp made elsewhere. */

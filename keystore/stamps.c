@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/stamps.h"
 #include "base/clock.h"
+#include "base/rand.h"
 
 static const char fact_name[] = "stamp";
 
@@ -17,7 +18,7 @@ enum err stamps_load(struct keystore *keystore, uint16_t node)
 		last = be64_get(value.data);
 	err = err == ERR_MISS ? ERR_OK : err;
 	TRY(err);
-	stamp_clock_init(&keystore->clock, node, last);
+	stamp_clock_init(&keystore->clock, node, last, rand_u64());
 out:
 	cache_read_end(read);
 	return err;

@@ -2,8 +2,8 @@
 /*
  * The node's stamp clock on disk. It is a fact of the cache that is written in the same transaction
  * as each change that may have moved it, so that after a restart no stamp is given twice, whatever
- * the wall clock says; stamps of merged records are seen first, so that a later own write beats
- * them.
+ * the wall clock says; a cache that fell back has forgotten some, for which there is the salt
+ * (stamp.h). Stamps of merged records are seen first, so that a later own write beats them.
  */
 #ifndef KEYSTORE_STAMPS_H
 #define KEYSTORE_STAMPS_H

@@ -32,6 +32,7 @@
 	X(tombstone_unknown, 100, "a tombstone is stored also for a key never seen") \
 	X(fill_overwrites, 400, "what is read of the key manager is merged") \
 	X(sequence_outside, 200, "the sequence number is given in the transaction of the change") \
+	X(stamps_unsalted, 40000, "a node that fell back gives no stamp a second time") \
 	X(absence_deletes, 50, "absence in a snapshot deletes nothing") \
 	X(epoch_ignored, 200, "a restored key lives in a later epoch") \
 	X(absence_is_not_found, 20, "Item Not Found is said by the key manager's word only") \

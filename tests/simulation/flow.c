@@ -337,6 +337,8 @@ static enum err change_apply(struct world_node *node, struct world_flow *flow)
 		node->world->model.note_parent[flow->write] =
 			node->disk.slots[flow->slot].view.note;
 	TRY(change_edit(node, flow, &record));
+	if (flow->kind == FLOW_ADD)
+		model_on_addition(node->world, flow, &record.object);
 	TRY(flow_put(node, flow, &record));
 out:
 	return err;

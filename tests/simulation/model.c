@@ -48,6 +48,25 @@ void model_on_begin(struct world *world, struct world_flow *flow)
 		flow->write = key->adds_begun++;
 }
 
+/* Whatever a disk has forgotten: of two with one identity a merge would keep one. */
+void model_on_addition(
+	struct world *world, const struct world_flow *flow, const struct object *object)
+{
+	struct stamp *added = world->model.keys[flow->slot].added;
+
+	for (size_t i = 0; i < object->attribute_count; i++) {
+		const struct object_attribute *attribute = &object->attributes[i];
+
+		if (slice_equal_text(attribute->name, "x-add") &&
+			be32_get(attribute->value.data) == flow->write)
+			added[flow->write] = attribute->added;
+	}
+	for (uint32_t i = 0; i < MODEL_ADDS; i++)
+		if (i != flow->write && added[i].time != 0 &&
+			stamp_compare(added[i], added[flow->write]) == 0)
+			world_fail(world, "two additions have one identity");
+}
+
 /* ---- a flow ends ---- */
 
 static void end_get(struct world_node *node, const struct world_flow *flow, enum err err)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "keystore/object.h"
 
 struct world;
 struct world_node;
@@ -30,6 +31,7 @@ struct model_key {
 	unsigned life; /* enum object_life, as answered */
 	bool compromised;
 	uint32_t adds, adds_begun;
+	struct stamp added[MODEL_ADDS]; /* what tells them apart; time 0: not made */
 	bool noted;
 };
 
@@ -56,6 +58,9 @@ struct model_seen {
 
 void model_on_begin(struct world *world, struct world_flow *flow);
 void model_on_end(struct world_node *node, struct world_flow *flow, enum err err);
+/* An addition is about to be stored. */
+void model_on_addition(
+	struct world *world, const struct world_flow *flow, const struct object *object);
 /* A disk is about to turn into `then`; one slot of it has turned, and was `before`. */
 struct world_disk;
 struct world_slot;

@@ -671,6 +671,15 @@ static bool is_too_old(const struct world_node *node)
 	       age > WORLD_DISK_AGE_S && !MUTANT(old_disk_kept);
 }
 
+/* Looked at, not taken: what the world does next stays what it was. */
+static uint64_t new_salt(struct world *world)
+{
+	uint64_t random = world->random, salt = world_random(world, UINT64_MAX);
+
+	world->random = random;
+	return MUTANT(stamps_unsalted) ? 0 : salt;
+}
+
 static bool is_damaged(const struct world_disk *disk)
 {
 	for (size_t i = 0; i < MODEL_SLOTS; i++)
@@ -719,7 +728,8 @@ void node_start(struct world_node *node)
 		node->disk.met = (int64_t) (node_wall_ms(node) / 1000);
 	}
 	ASSERT(core_new(&node->core, &options) == ERR_OK);
-	stamp_clock_init(&node->clock, (uint16_t) node->number, node->disk.stamp);
+	stamp_clock_init(
+		&node->clock, (uint16_t) node->number, node->disk.stamp, new_salt(node->world));
 	node->last_seq = node->disk.seq;
 	node->timer_at = UINT64_MAX;
 	node->state = CORE_DOWN;
