@@ -188,6 +188,16 @@ out:
 	return err;
 }
 
+/* The hash of a key is itself a key where others may be derived from it (4.5), and attributes are
+ * no secret: such a key has no Digest. */
+static bool may_be_hashed(const struct attribute_edits *edits)
+{
+	struct kmip_value mask;
+
+	return !attribute_rules_get(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_USAGE_MASK, &mask) ||
+	       (mask.integer & KMIP_CRYPTOGRAPHIC_USAGE_MASK_DERIVE_KEY) == 0;
+}
+
 enum err making_further_effect(
 	struct kmip_item *item, struct attribute_edits *edits, struct slice digested)
 {
@@ -199,7 +209,7 @@ enum err making_further_effect(
 		TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &algorithm));
 	if (edits->key.length_bits != 0)
 		TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &length));
-	if (digested.len > 0)
+	if (digested.len > 0 && may_be_hashed(edits))
 		TRY(set_digest(item, edits, digested));
 	attribute_rules_change(edits, &item->change);
 	item->change.dates[OBJECT_DATE_INITIAL] = item->now;

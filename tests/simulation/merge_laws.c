@@ -84,9 +84,12 @@ static bool is_object_above(const struct object *out, const struct object *in)
 	bool above = out->life >= in->life && out->compromised >= in->compromised &&
 		     out->dead_epoch >= in->dead_epoch && out->quarantined >= in->quarantined &&
 		     out->unclaimed <= in->unclaimed && out->last_change >= in->last_change &&
-		     stamp_compare(out->moved, in->moved) >= 0 &&
-		     out->has_material >= in->has_material;
+		     stamp_compare(out->moved, in->moved) >= 0;
 
+	/* Material is of the key that the record points to: one that moved may be without it until
+	 * it is read (D6). */
+	if (object_key_compare(out, in) == 0)
+		above &= out->has_material >= in->has_material;
 	/* A tombstone stays within its epoch. */
 	if (out->dead_epoch == in->dead_epoch)
 		above &= out->dead >= in->dead;

@@ -92,6 +92,20 @@ Test(op_derive_key, published)
 	served_stop(&served);
 }
 
+/* What hashing a key gives is not told as its Digest. */
+Test(op_derive_key, no_digest_of_a_base)
+{
+	struct served served = { 0 };
+	struct slice key;
+
+	served_start(&served, false);
+	key = base_of(&served, KMIP_OBJECT_TYPE_SYMMETRIC_KEY, hex(served.arena, raw), DERIVE);
+	cr_assert_eq(served_value(&served, key, "Digest").type, KMIP_TYPE_ANY);
+	key = base_of(&served, KMIP_OBJECT_TYPE_SYMMETRIC_KEY, hex(served.arena, raw), 12);
+	cr_assert_eq(served_value(&served, key, "Digest").type, KMIP_TYPE_STRUCTURE);
+	served_stop(&served);
+}
+
 /* The result names its base, and the base its result. */
 Test(op_derive_key, links)
 {
