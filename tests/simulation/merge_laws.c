@@ -81,15 +81,17 @@ static bool is_date_kept(int64_t out, int64_t in)
 
 static bool is_object_above(const struct object *out, const struct object *in)
 {
+	int key = object_key_compare(out, in);
 	bool above = out->life >= in->life && out->compromised >= in->compromised &&
 		     out->dead_epoch >= in->dead_epoch && out->quarantined >= in->quarantined &&
 		     out->unclaimed <= in->unclaimed && out->last_change >= in->last_change &&
-		     stamp_compare(out->moved, in->moved) >= 0;
+		     key >= 0;
 
-	/* Material is of the key that the record points to: one that moved may be without it until
-	 * it is read (D6). */
-	if (object_key_compare(out, in) == 0)
-		above &= out->has_material >= in->has_material;
+	/* Material, and that an older key was let go, are of the key that the record points to: one
+	 * that moved may be without them until it is read (D6, D8). */
+	if (key == 0)
+		above &= out->has_material >= in->has_material &&
+			 stamp_compare(out->moved, in->moved) >= 0;
 	/* A tombstone stays within its epoch. */
 	if (out->dead_epoch == in->dead_epoch)
 		above &= out->dead >= in->dead;
