@@ -210,6 +210,13 @@ static void work_catch_up(struct fetch_work *work)
 		work_judge_gone(work, err);
 }
 
+/* Only where a second root key is named can an object have moved without this node having heard of
+ * it: both nodes let go of all old keys before that name is taken away. */
+static bool work_may_have_moved(const struct fetch_work *work)
+{
+	return work->flow.instance->options.other_root_key != NULL;
+}
+
 void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *key)
 {
 	const struct object *cached = work->cached;
@@ -225,6 +232,8 @@ void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *
 		fetch_work_done(work, ERR_DESTROYED);
 	else if (!work_is_over(work))
 		fetch_work_done(work, ERR_OK);
+	else if (!work_may_have_moved(work))
+		work_bury(work);
 	else
 		work_catch_up(work);
 }

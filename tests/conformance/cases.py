@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 
 import wire  # noqa: E402
+from canaries import handed_out  # noqa: E402
 from pair import Pair, SECOND  # noqa: E402
 from session import Different, Session  # noqa: E402
 from vectors import Tables  # noqa: E402
@@ -49,6 +50,14 @@ def deviations():
     lines = (HERE / "deviations.tsv").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     return {path: reason for path, reason in rows}
+
+
+def pardon_published():
+    """The keys of the cases are in print; one case's Digest is another's derived key."""
+    for _, path in case_files():
+        for element in parse(path).iter("KeyMaterial"):
+            if re.fullmatch(r"([0-9A-Fa-f]{2})+", element.get("value", "")):
+                handed_out.pardon(bytes.fromhex(element.get("value")))
 
 
 class Runner:
@@ -127,6 +136,7 @@ def main(arguments):
                 print(f"FAILED   {name}: {different}")
             sys.stdout.flush()
     finally:
+        pardon_published()
         pair.close()
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0

@@ -31,6 +31,11 @@ class Canaries:
         for form in disguises(secret):
             self.needles[form.lower()] = what
 
+    def pardon(self, public):
+        """Bytes that everybody knows."""
+        for form in disguises(public):
+            self.needles.pop(form.lower(), None)
+
     def add_text(self, what, text):
         """A text that must not be met as it is."""
         self.needles[text.lower().encode()] = what
