@@ -134,17 +134,6 @@ void digest_free(struct digest *digest)
 	free(digest);
 }
 
-size_t digest_len(const char *hash)
-{
-	EVP_MD *algorithm = EVP_MD_fetch(NULL, hash, NULL);
-	int len = algorithm == NULL ? 0 : EVP_MD_get_size(algorithm);
-
-	EVP_MD_free(algorithm);
-	if (algorithm == NULL)
-		ERR_clear_error();
-	return len > 0 ? (size_t) len : 0;
-}
-
 /* ---- derived keys ---- */
 
 static enum err derive(struct buf *out, size_t len, const char *name, const OSSL_PARAM *params)

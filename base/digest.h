@@ -28,11 +28,8 @@ MUST_USE enum err digest_update(struct digest *digest, struct slice piece);
 MUST_USE enum err digest_finish(struct digest *digest, struct buf *out);
 void digest_free(struct digest *digest);
 
-/* Bytes of a hash's result; 0: not there. */
-size_t digest_len(const char *hash);
-
-/* Keys of `len` bytes from a secret: PBKDF2 (SP 800-132), HKDF (RFC 5869), and the counter,
- * feedback and double-pipeline constructions of SP 800-108 with HMAC. */
+/* Keys of `len` bytes from a secret: PBKDF2 (SP 800-132), and the counter and feedback
+ * constructions of SP 800-108 with HMAC. */
 struct digest_pbkdf2 {
 	const char *hash;
 	struct slice secret, salt;

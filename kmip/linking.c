@@ -54,27 +54,3 @@ enum err linking_effect(
 out:
 	return err;
 }
-
-enum err linking_find(
-	struct uid *out, struct arena *arena, const struct object *object, uint32_t link_type)
-{
-	struct codec codec = { .arena = arena, .version = KMIP_NEWEST };
-	const char *name = kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name;
-	struct kmip_value value;
-	struct kmip_link link;
-	enum err err = ERR_OK;
-
-	for (size_t i = 0; i < object->attribute_count; i++) {
-		const struct object_attribute *stored = &object->attributes[i];
-
-		if (stored->deleted || !slice_equal_text(stored->name, name))
-			continue;
-		TRY(kmip_value_decode(&value, stored->value));
-		TRY(kmip_value_read(&link, &codec, &kmip_link_table, &value));
-		if (link.type.value == link_type && uid_parse(out, link.identifier) == ERR_OK)
-			return ERR_OK;
-	}
-	err = ERR_NOT_FOUND;
-out:
-	return err;
-}

@@ -13,8 +13,5 @@ MUST_USE enum err linking_set(
  * in the key manager before the item is answered, so that both caches can be lost. */
 MUST_USE enum err linking_effect(struct kmip_item *item, const struct uid *target,
 	uint32_t link_type, const struct uid *uid);
-/* The object that the link of that type leads to; ERR_NOT_FOUND: there is none. */
-MUST_USE enum err linking_find(
-	struct uid *out, struct arena *arena, const struct object *object, uint32_t link_type);
 
 #endif

@@ -2,11 +2,6 @@
 #include "kmip/stored.h"
 #include "kmip/object_attributes.h"
 
-uint32_t stored_format(const struct object *object)
-{
-	return object->format & ~(uint32_t) STORED_AS_OBJECT;
-}
-
 /* ---- writing ---- */
 
 static bool is_plain(const struct kmip_object *object)

@@ -24,7 +24,5 @@ MUST_USE enum err stored_write(struct kmip_item *item, const struct kmip_object 
  * object's. Errors as item_material, which it calls; ERR_CORRUPT. */
 MUST_USE enum err stored_read(
 	struct kmip_item *item, const struct object *object, struct kmip_object *out);
-/* The Key Format Type in which it is kept; 0 for what has none. */
-uint32_t stored_format(const struct object *object);
 
 #endif
