@@ -2,6 +2,7 @@
 #include "kmip/pieces.h"
 #include <stdlib.h>
 #include "kmip/streams.h"
+#include "kmip/using.h"
 
 enum { OUT_SLACK = PKEY_LEN_MAX }; /* a signature, the last block, a tag */
 
@@ -18,6 +19,28 @@ static bool is_whole(const struct pieces *pieces)
 	return pieces->correlation_value.data == NULL && pieces->init == pieces->final;
 }
 
+static bool protects(const struct pieces *pieces)
+{
+	return pieces->operation == KMIP_OPERATION_ENCRYPT ||
+	       pieces->operation == KMIP_OPERATION_SIGN || pieces->operation == KMIP_OPERATION_MAC;
+}
+
+/* A key that was taken away meanwhile does not go on. Judged before the stream is taken, so that a
+ * fetch loses nothing. */
+static enum err pieces_judge(
+	struct kmip_item *item, const struct pieces *pieces, const struct stream_owner *owner)
+{
+	static const struct uid none;
+	struct uid uid;
+	enum err err;
+
+	TRY(streams_uid(item->streams, owner, pieces->correlation_value, &uid));
+	if (!uid_equal(&uid, &none))
+		TRY(using_again(item, &uid, protects(pieces)));
+out:
+	return err;
+}
+
 /* What is under way lives in the keeper: a worker hands the frame on. */
 static enum err pieces_open(struct kmip_item *item, struct pieces *pieces, struct run **out)
 {
@@ -27,6 +50,7 @@ static enum err pieces_open(struct kmip_item *item, struct pieces *pieces, struc
 
 	if (pieces->correlation_value.data != NULL) {
 		TRY(item->streams == NULL ? ERR_AGAIN : ERR_OK);
+		TRY(pieces_judge(item, pieces, &owner));
 		TRY(streams_take(item->streams, &owner, pieces->correlation_value, out));
 		item->subject = (struct kmip_placeholder){ .has = true, .uid = (*out)->uid };
 		if (pieces->uid.data != NULL && (uid_parse(&named, pieces->uid) != ERR_OK ||

@@ -77,20 +77,40 @@ enum err streams_put(struct streams *streams, const struct stream_owner *owner, 
 	return ERR_OK;
 }
 
-enum err streams_take(struct streams *streams, const struct stream_owner *owner, struct slice id,
-	struct run **out)
+static struct stream *stream_find(
+	struct streams *streams, const struct stream_owner *owner, struct slice id)
 {
 	streams_expire(streams);
 	for (size_t i = 0; i < STREAMS_MAX; i++) {
 		struct stream *stream = &streams->places[i];
 
-		if (stream->run == NULL || !is_owner(&stream->owner, owner) ||
-			stream->owner.operation != owner->operation ||
-			!slice_equal(slice_of(stream->id, sizeof(stream->id)), id))
-			continue;
-		*out = stream->run;
-		stream->run = NULL;
-		return ERR_OK;
+		if (stream->run != NULL && is_owner(&stream->owner, owner) &&
+			stream->owner.operation == owner->operation &&
+			slice_equal(slice_of(stream->id, sizeof(stream->id)), id))
+			return stream;
 	}
-	return ERR_NOT_FOUND;
+	return NULL;
+}
+
+enum err streams_uid(
+	struct streams *streams, const struct stream_owner *owner, struct slice id, struct uid *out)
+{
+	const struct stream *stream = stream_find(streams, owner, id);
+
+	if (stream == NULL)
+		return ERR_NOT_FOUND;
+	*out = stream->run->uid;
+	return ERR_OK;
+}
+
+enum err streams_take(struct streams *streams, const struct stream_owner *owner, struct slice id,
+	struct run **out)
+{
+	struct stream *stream = stream_find(streams, owner, id);
+
+	if (stream == NULL)
+		return ERR_NOT_FOUND;
+	*out = stream->run;
+	stream->run = NULL;
+	return ERR_OK;
 }

@@ -30,6 +30,9 @@ void streams_free(struct streams *streams);
 /* Takes the run over, also on failure; writes the Correlation Value. ERR_UNAVAILABLE: too many. */
 MUST_USE enum err streams_put(struct streams *streams, const struct stream_owner *owner,
 	struct run *run, uint8_t id[STREAM_ID_LEN]);
+/* The key of a stream; all zero: none. ERR_NOT_FOUND as streams_take. */
+MUST_USE enum err streams_uid(struct streams *streams, const struct stream_owner *owner,
+	struct slice id, struct uid *out);
 /* Gives the run back to the caller, who owns it then. ERR_NOT_FOUND: no such stream of that owner
  * and operation. */
 MUST_USE enum err streams_take(struct streams *streams, const struct stream_owner *owner,

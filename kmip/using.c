@@ -121,6 +121,21 @@ out:
 	return err;
 }
 
+enum err using_again(struct kmip_item *item, const struct uid *uid, bool protects)
+{
+	struct object *object;
+	struct slice material;
+	enum err err;
+
+	TRY(item_read(item, uid, &object));
+	if (object->dead || !object->has_material)
+		TRY(ERR_STATE);
+	TRY(judge_state(item, object, protects));
+	TRY(item_material(item, object, &material));
+out:
+	return err;
+}
+
 /* ---- usage limits ---- */
 
 /* Somebody else may have used it meanwhile: then the client asks again. */

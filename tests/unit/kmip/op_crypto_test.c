@@ -180,6 +180,33 @@ Test(op_crypto, pieces)
 	served_stop(served);
 }
 
+/* A key that is revoked or destroyed between two pieces is not used any further. */
+Test(op_crypto, pieces_end_with_the_key)
+{
+	struct served *served = start();
+	struct slice uid = active_key(served, ENCRYPT_DECRYPT), sealing, opening;
+	struct kmip_cryptographic_parameters ecb = mode_of(KMIP_BLOCK_CIPHER_MODE_ECB);
+	const struct kmip_response_item *item;
+
+	item = ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &ecb,
+		.data = two_blocks, .init = KMIP_BOOL(true));
+	sealing = PAYLOAD(served, item, encrypt)->correlation_value;
+	item = ONE(served, DECRYPT, decrypt, .unique_identifier = uid, .parameters = &ecb,
+		.data = two_blocks, .init = KMIP_BOOL(true));
+	opening = PAYLOAD(served, item, decrypt)->correlation_value;
+	assert_success(served_revoke(served, uid, KMIP_REVOCATION_REASON_CODE_UNSPECIFIED));
+	assert_reason(
+		ONE(served, ENCRYPT, encrypt, .data = two_blocks, .correlation_value = sealing),
+		PERMISSION_DENIED);
+	item = ONE(served, DECRYPT, decrypt, .data = two_blocks, .correlation_value = opening);
+	opening = PAYLOAD(served, item, decrypt)->correlation_value;
+	assert_success(served_destroy(served, uid));
+	assert_reason(
+		ONE(served, DECRYPT, decrypt, .data = two_blocks, .correlation_value = opening),
+		PERMISSION_DENIED);
+	served_stop(served);
+}
+
 /* A worker answers what is whole, and hands on what belongs to a stream. */
 Test(op_crypto, worker)
 {
