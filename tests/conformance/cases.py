@@ -5,10 +5,12 @@
 Each file is one session. deviations.tsv names the ones that cannot pass, with the reason; one of them that passes is a
 failure too, so that the list stays true.
 
-    cases.py [--verbose] [--keep] [PART OF A PATH...]     only the cases whose path holds one of the parts
+    cases.py [--verbose] [--seed N] [PART OF A PATH...]     only the cases whose path holds one of the parts
 """
+import argparse
 import os
 import pathlib
+import random
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -18,7 +20,7 @@ sys.path.insert(0, str(HERE.parent / "harness"))
 
 import wire  # noqa: E402
 from canaries import handed_out  # noqa: E402
-from pair import Pair, SECOND  # noqa: E402
+from pair import Pair  # noqa: E402
 from session import Different, Session  # noqa: E402
 from vectors import Tables  # noqa: E402
 
@@ -61,31 +63,36 @@ def pardon_published():
 
 
 class Runner:
-    def __init__(self, pair):
-        self.pair, self.tables = pair, Tables()
-        self.client = pair.client("conformance", pair.a)
-        self.connection = None
+    """Each message goes to an endpoint that is drawn for it, but where the session says where it must go."""
 
-    def ask(self, frame):
-        if self.connection is None:
-            self.connection = self.connect()
-        self.connection.send(frame)
+    def __init__(self, pair, seed):
+        self.tables, self.seed = Tables(), seed
+        self.client = pair.client("conformance")
+        self.connections, self.random = {}, None
+
+    def ask(self, frame, home):
+        endpoint = home or self.random.choice(self.client.endpoints)
         try:
-            return self.connection.receive_frame()
+            connection = self.connect(endpoint)
+            connection.send(frame)
+            return connection.receive_frame(), endpoint
         except OSError as error:
             self.hang_up()
             raise Different(f"no answer: {error}") from None
 
-    def connect(self):
-        return wire.Connection(self.client.endpoints[0], self.client.identity, self.client.ca)
+    def connect(self, endpoint):
+        if endpoint not in self.connections:
+            self.connections[endpoint] = wire.Connection(endpoint, self.client.identity, self.client.ca)
+        return self.connections[endpoint]
 
     def hang_up(self):
-        if self.connection is not None:
-            self.connection.close()
-        self.connection = None
+        for connection in self.connections.values():
+            connection.close()
+        self.connections = {}
 
-    def run(self, path):
+    def run(self, name, path):
         """None, or what was different."""
+        self.random = random.Random(f"{self.seed} {name}")  # one case alone is drawn as among all
         try:
             Session(self.tables, parse(path), self.ask).run()
             return None
@@ -94,36 +101,39 @@ class Runner:
         except (KeyError, ValueError, AssertionError) as error:
             return f"not to be run: {error!r}"
         finally:
-            self.hang_up()
             if not FOLLOWED.search(path.name):
                 self.clean()
 
     def clean(self):
         """No case sees another's objects."""
-        with self.connect() as connection:
-            located = connection.ask(wire.request(wire.batch_item(wire.LOCATE), version=(1, 4))).one
-            for uid in [node.value for node in located.payload.all(wire.UID)]:
-                reason = wire.structure(wire.REVOCATION_REASON, wire.enum(wire.REVOCATION_CODE, REVOKE_COMPROMISE))
-                named = wire.text(wire.UID, uid)
-                for item in (wire.batch_item(wire.REVOKE, named, reason), wire.batch_item(wire.DESTROY, named)):
-                    connection.ask(wire.request(item, version=(1, 4)))
+        connection = self.connect(self.random.choice(self.client.endpoints))
+        located = connection.ask(wire.request(wire.batch_item(wire.LOCATE), version=(1, 4))).one
+        for uid in [node.value for node in located.payload.all(wire.UID)]:
+            reason = wire.structure(wire.REVOCATION_REASON, wire.enum(wire.REVOCATION_CODE, REVOKE_COMPROMISE))
+            named = wire.text(wire.UID, uid)
+            for item in (wire.batch_item(wire.REVOKE, named, reason), wire.batch_item(wire.DESTROY, named)):
+                connection.ask(wire.request(item, version=(1, 4)))
 
 
-def main(arguments):
-    verbose = "--verbose" in arguments
-    parts = [argument for argument in arguments if not argument.startswith("--")]
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--verbose", action="store_true", help="name the cases that pass, too")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="draw the endpoints as that run did")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="only the cases whose path holds one of these")
+    options = parser.parse_args()
+    print(f"seed {options.seed}")
     known, passed, failed, skipped = deviations(), 0, 0, 0
     pair = Pair(OPTIONS)
     try:
         pair.register("conformance")
-        runner = Runner(pair)
+        runner = Runner(pair, options.seed)
         for name, path in case_files():
-            if parts and not any(part in name for part in parts):
+            if options.parts and not any(part in name for part in options.parts):
                 continue
-            different = runner.run(path)
+            different = runner.run(name, path)
             if different is None and name not in known:
                 passed += 1
-                if verbose:
+                if options.verbose:
                     print(f"passed   {name}")
             elif different is None:
                 failed += 1
@@ -143,4 +153,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -26,6 +26,7 @@ MADE = {plain(name) for name in (
     "KeyMaterial", "DigestValue", "CertificateValue", "Modulus", "PrivateExponent", "PublicExponent", "P", "Q",
     "PrimeExponentP", "PrimeExponentQ", "CRTCoefficient", "QString", "D", "Data", "IVCounterNonce", "KeyValue",
     "CertificateSerialNumber")}
+CORRELATIONS = {plain(name) for name in ("CorrelationValue", "AsynchronousCorrelationValue")}
 NAMED = {"macdata": "$MAC_DATA", "signaturedata": "$SIGNATURE_DATA"}
 COMPUTED = {"data", "macdata", "signaturedata", "authenticatedencryptiontag", "ivcounternonce"}
 # Attributes that are free unless the client fixed them.
@@ -39,10 +40,11 @@ class Different(Exception):
 
 
 class Session:
-    """`ask(client, frame)` sends bytes as the client of that number and returns the answer's bytes."""
+    """`ask(frame, home)` sends bytes to an endpoint of its choice, or to `home`, and returns (answer's bytes, endpoint)."""
 
     def __init__(self, tables, root, ask):
         self.tables, self.ask = tables, ask
+        self.homes = {}  # correlation value: the endpoint that gave it
         self.root = root
         self.bound = {}  # placeholder or published identifier: what the server said instead
         self.now = int(time.time())
@@ -67,10 +69,23 @@ class Session:
         for element in filled.iter():
             if element.get("value") is not None:
                 element.set("value", self.fill(element))
-        answer = self.ask(ttlv(self.tables, filled))
+        answer, endpoint = self.ask(ttlv(self.tables, filled), self.home(filled))
         (message,) = wire.read(answer)
+        self.take_in(message, endpoint)
         self.operation = None
         self.compare(response, message, ())
+
+    # ---- where a request must go: what is under way lives in the keeper that began it, and is not told to its peer ----
+
+    def home(self, request):
+        return next((self.homes[value_of(element)] for element in request.iter()
+                     if plain(element.tag) in CORRELATIONS and value_of(element) in self.homes), None)
+
+    def take_in(self, node, endpoint):
+        if self.names.get(node.tag) in CORRELATIONS:
+            self.homes[node.value.hex()] = endpoint
+        for child in node.value if node.kind == wire.STRUCTURE else ():
+            self.take_in(child, endpoint)
 
     # ---- requests ----
 
