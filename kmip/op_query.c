@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Query (KMIP 1.4, section 4.25). Says what is there and nothing more: no application namespaces,
- * extensions, attestation, validations or registration methods; profiles are not claimed.
+ * Query (KMIP 1.4, section 4.25). Says what is there and nothing more. There are no vendor
+ * extensions and no validations, attestation is never asked for, and application namespaces are the
+ * clients' own: the functions for these are answered with nothing.
  */
 #include "kmip/making.h"
 #include "kmip/operations.h"
@@ -86,6 +87,28 @@ static enum err answer_rngs(struct kmip_item *item, struct kmip_query_response *
 	return ERR_OK;
 }
 
+/* What the version has no name for is not claimed to it. */
+static enum err answer_profiles(struct kmip_item *item, struct kmip_query_response *response)
+{
+	static const uint32_t profiles[] = {
+#define PROFILE(name) KMIP_PROFILE_NAME_##name,
+#include "kmip/profiles.def"
+#undef PROFILE
+	};
+	enum { PROFILES = sizeof(profiles) / sizeof(profiles[0]) };
+	struct kmip_profile_information *claimed =
+		arena_array(item->arena, PROFILES, sizeof(*claimed));
+
+	if (claimed == NULL)
+		return ERR_NOMEM;
+	response->profiles.items = claimed;
+	for (size_t i = 0; i < PROFILES; i++) {
+		if (kmip_enum_is_known(KMIP_SET_PROFILE_NAME, profiles[i], item->version))
+			claimed[response->profiles.count++].name = KMIP_UINT(profiles[i]);
+	}
+	return ERR_OK;
+}
+
 static enum err answer_capabilities(struct kmip_item *item, struct kmip_query_response *response)
 {
 	struct kmip_capability_information *capability =
@@ -100,8 +123,23 @@ static enum err answer_capabilities(struct kmip_item *item, struct kmip_query_re
 	capability->batch_continue = KMIP_BOOL(true);
 	capability->unwrap_mode = KMIP_UINT(KMIP_UNWRAP_MODE_NOT_PROCESSED);
 	capability->destroy_action = KMIP_UINT(KMIP_DESTROY_ACTION_KEY_MATERIAL_DELETED);
+	capability->shredding_algorithm = KMIP_UINT(KMIP_SHREDDING_ALGORITHM_UNSUPPORTED);
+	capability->rng_mode = KMIP_UINT(KMIP_RNG_MODE_SHARED_INSTANTIATION);
 	response->capabilities.items = capability;
 	response->capabilities.count = 1;
+	return ERR_OK;
+}
+
+/* A client makes its key and certificate itself; the operator installs the certificate (design
+ * D24). */
+static enum err answer_registration(struct kmip_item *item, struct kmip_query_response *response)
+{
+	response->client_registration_methods.items = ARENA_NEW(item->arena, uint32_t);
+	if (response->client_registration_methods.items == NULL)
+		return ERR_NOMEM;
+	response->client_registration_methods.items[0] =
+		KMIP_CLIENT_REGISTRATION_METHOD_CLIENT_GENERATED;
+	response->client_registration_methods.count = 1;
 	return ERR_OK;
 }
 
@@ -113,7 +151,9 @@ static const struct {
 	{ KMIP_QUERY_FUNCTION_OBJECTS, answer_objects },
 	{ KMIP_QUERY_FUNCTION_SERVER_INFORMATION, answer_server },
 	{ KMIP_QUERY_FUNCTION_RNGS, answer_rngs },
+	{ KMIP_QUERY_FUNCTION_PROFILES, answer_profiles },
 	{ KMIP_QUERY_FUNCTION_CAPABILITIES, answer_capabilities },
+	{ KMIP_QUERY_FUNCTION_CLIENT_REGISTRATION_METHODS, answer_registration },
 };
 
 enum err op_query_plan(struct kmip_item *item)

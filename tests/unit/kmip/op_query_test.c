@@ -40,7 +40,68 @@ Test(op_query, functions)
 	cr_assert_eq(response->rngs.count, 1);
 	cr_assert_eq(response->capabilities.count, 1);
 	cr_assert(response->capabilities.items[0].batch_continue.value);
+	cr_assert_gt(response->profiles.count, 0);
+	cr_assert_eq(response->client_registration_methods.count, 1);
+	cr_assert_eq(response->client_registration_methods.items[0],
+		KMIP_CLIENT_REGISTRATION_METHOD_CLIENT_GENERATED);
+	cr_assert_eq(response->extensions.count + response->validations.count +
+			     response->attestation_types.count +
+			     response->application_namespaces.count,
+		0);
+	served_stop(&served);
+}
+
+static size_t claimed_in(struct served *served, enum kmip_version version)
+{
+	uint32_t profiles = KMIP_QUERY_FUNCTION_PROFILES;
+	const struct kmip_query_response *response;
+	uint32_t before = 0;
+
+	served->version = version;
+	response = query(served, &profiles, 1);
+	cr_assert_eq(response->operations.count, 0);
+	for (size_t i = 0; i < response->profiles.count; i++) {
+		uint32_t name = response->profiles.items[i].name.value;
+
+		cr_assert(kmip_enum_is_known(KMIP_SET_PROFILE_NAME, name, version));
+		cr_assert_gt(name, before, "in order, and once");
+		before = name;
+	}
+	return response->profiles.count;
+}
+
+/* A version is told of the profiles that it has names for. */
+Test(op_query, profiles)
+{
+	struct served served = { 0 };
+
+	served_start(&served, false);
+	cr_assert_gt(claimed_in(&served, KMIP_1_3), 0);
+	cr_assert_gt(claimed_in(&served, KMIP_1_4), claimed_in(&served, KMIP_1_3));
+	served_stop(&served);
+}
+
+/* One function asked for in 1.1, also one that the encoder would leave out. */
+#define QUERY_1_1(function) \
+	"42007801 00000070 42007701 00000038 42006901 00000020" \
+	"42006A02 00000004 0000000100000000 42006B02 00000004 0000000100000000" \
+	"42000D02 00000004 0000000100000000 42000F01 00000028" \
+	"42005C05 00000004 0000001800000000 42007901 00000010" \
+	"42007405 00000004" function "00000000"
+
+/* Clients ask for what their version does not have, and get nothing; what no version has is an
+ * error. */
+Test(op_query, unknown_function)
+{
+	struct served served = { 0 };
+	const struct kmip_query_response *response;
+
+	served_start(&served, false);
+	cr_assert_eq(served_send_worker(&served, hex(served.arena, QUERY_1_1("0000000A"))), ERR_OK);
+	response = PAYLOAD(&served, &served_response(&served)->items[0], query);
 	cr_assert_eq(response->profiles.count, 0);
+	cr_assert_eq(served_send_worker(&served, hex(served.arena, QUERY_1_1("0000007F"))), ERR_OK);
+	assert_reason(&served_response(&served)->items[0], INVALID_FIELD);
 	served_stop(&served);
 }
 
