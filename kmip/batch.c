@@ -279,9 +279,13 @@ static enum err undo_check(void *ctx, const struct object *object)
 static void batch_end_item(struct batch *batch, enum err err)
 {
 	struct kmip_item *item = batch->item;
+	enum err (*take_back)(struct kmip_item *) = item->take_back;
 
 	if (item->failure == ERR_OK)
 		item->failure = err;
+	item->take_back = NULL;
+	if (item->failure != ERR_OK && take_back != NULL && take_back(item) == ERR_OK)
+		return;
 	if (item->failure == ERR_OK || item->made_count == 0) {
 		batch_close_item(batch, item->failure);
 		return;

@@ -68,12 +68,14 @@ struct kmip_item {
 	 * For finish: the effect's outcome. The subject is the object that was made or changed.
 	 * Finish is called after each effect and may state the next one; steps counts those that
 	 * are done. Should a later one fail, the engine destroys what the item made, and the item
-	 * fails.
+	 * fails. What was changed by then `take_back`, when finish has set it, states the effect
+	 * against; it is called once, before.
 	 */
 	uint32_t added_index;
 	unsigned steps;
 	struct uid made[KMIP_MADE_MAX];
 	size_t made_count;
+	enum err (*take_back)(struct kmip_item *item);
 
 	/* The engine's: why the item fails, while what it made is being destroyed. */
 	enum err failure;

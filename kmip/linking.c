@@ -14,13 +14,27 @@ static enum err link_value(
 	return kmip_value_write(out, arena, &kmip_link_table, &link);
 }
 
-enum err linking_set(struct attribute_edits *edits, uint32_t link_type, const struct uid *uid)
+static enum err link_edit(
+	struct object_edit *out, struct arena *arena, uint32_t link_type, const struct uid *uid)
 {
 	struct kmip_value value;
 	enum err err;
 
-	TRY(link_value(&value, edits->arena, link_type, uid));
-	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_LINK, &value));
+	*out = (struct object_edit){ .kind = OBJECT_EDIT_ADD,
+		.name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name) };
+	TRY(link_value(&value, arena, link_type, uid));
+	TRY(kmip_value_encode(&out->value, arena, &value));
+out:
+	return err;
+}
+
+enum err linking_set(struct attribute_edits *edits, uint32_t link_type, const struct uid *uid)
+{
+	struct object_edit edit;
+	enum err err;
+
+	TRY(link_edit(&edit, edits->arena, link_type, uid));
+	TRY(attribute_rules_append(edits, &edit));
 out:
 	return err;
 }
@@ -31,21 +45,29 @@ static enum err linking_check(void *ctx, const struct object *object)
 	return object->dead ? ERR_STATE : ERR_OK;
 }
 
+enum err linking_further(struct kmip_item *item, uint32_t link_type, const struct uid *uid)
+{
+	size_t count = item->change.edit_count;
+	struct object_edit *edits = arena_array(item->arena, count + 1, sizeof(*edits));
+	enum err err = edits == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	for (size_t i = 0; i < count; i++)
+		edits[i] = item->change.edits[i];
+	TRY(link_edit(&edits[count], item->arena, link_type, uid));
+	item->change.edits = edits;
+	item->change.edit_count = count + 1;
+out:
+	return err;
+}
+
 enum err linking_effect(
 	struct kmip_item *item, const struct uid *target, uint32_t link_type, const struct uid *uid)
 {
-	struct object_edit *edit = ARENA_NEW(item->arena, struct object_edit);
-	struct kmip_value value;
-	enum err err = edit == NULL ? ERR_NOMEM : ERR_OK;
+	enum err err;
 
-	TRY(err);
 	item_no_effect(item);
-	edit->kind = OBJECT_EDIT_ADD;
-	edit->name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name);
-	TRY(link_value(&value, item->arena, link_type, uid));
-	TRY(kmip_value_encode(&edit->value, item->arena, &value));
-	item->change.edits = edit;
-	item->change.edit_count = 1;
+	TRY(linking_further(item, link_type, uid));
 	item->change.claim = true;
 	item->durable = true;
 	item->target = (struct kmip_placeholder){ .has = true, .uid = *target };
@@ -53,4 +75,25 @@ enum err linking_effect(
 	item->effect = KMIP_EFFECT_CHANGE;
 out:
 	return err;
+}
+
+bool linking_find(
+	struct uid *out, struct kmip_item *item, const struct object *object, uint32_t link_type)
+{
+	struct slice name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name);
+	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
+
+	for (size_t i = 0; i < object->attribute_count; i++) {
+		const struct object_attribute *stored = &object->attributes[i];
+		struct kmip_value value;
+		struct kmip_link link;
+
+		if (stored->deleted || !slice_equal(stored->name, name) ||
+			kmip_value_decode(&value, stored->value) != ERR_OK ||
+			kmip_value_read(&link, &codec, &kmip_link_table, &value) != ERR_OK)
+			continue;
+		if (link.type.value == link_type)
+			return uid_parse(out, link.identifier) == ERR_OK;
+	}
+	return false;
 }

@@ -13,5 +13,12 @@ MUST_USE enum err linking_set(
  * in the key manager before the item is answered, so that both caches can be lost. */
 MUST_USE enum err linking_effect(struct kmip_item *item, const struct uid *target,
 	uint32_t link_type, const struct uid *uid);
+/* The item's effect, stated by the above, gives the target that link as well. */
+MUST_USE enum err linking_further(
+	struct kmip_item *item, uint32_t link_type, const struct uid *uid);
+/* The object that the first link of that type leads to; false: there is none, or it leads to what
+ * is no identifier of ours. */
+bool linking_find(
+	struct uid *out, struct kmip_item *item, const struct object *object, uint32_t link_type);
 
 #endif

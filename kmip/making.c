@@ -136,6 +136,19 @@ out:
 	return err;
 }
 
+enum err making_joint_attributes(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_template_attribute *own, const struct kmip_template_attribute *common)
+{
+	enum err err = ERR_OK;
+
+	if (own != NULL)
+		TRY(making_attributes(item, edits, own));
+	if (common != NULL)
+		TRY(making_more_attributes(item, edits, common));
+out:
+	return err;
+}
+
 /* A plan that is run again draws again; only the last draw is used. */
 enum err making_symmetric_key(struct kmip_item *item, struct algorithm_key *key)
 {

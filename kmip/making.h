@@ -17,6 +17,10 @@ MUST_USE enum err making_attributes(struct kmip_item *item, struct attribute_edi
 /* The same, behind attributes that were given before: what has one instance and is there stays. */
 MUST_USE enum err making_more_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given);
+/* What is said for one key of a pair, then what is said for both: the former wins (4.2). Either may
+ * be NULL. */
+MUST_USE enum err making_joint_attributes(struct kmip_item *item, struct attribute_edits *edits,
+	const struct kmip_template_attribute *own, const struct kmip_template_attribute *common);
 /* Draws a symmetric key of that kind into item->create. */
 MUST_USE enum err making_symmetric_key(struct kmip_item *item, struct algorithm_key *key);
 /* The attribute Random Number Generator of what the server makes. */

@@ -34,6 +34,7 @@ enum err op_create_finish(struct kmip_item *item);
 enum err op_create_key_pair_finish(struct kmip_item *item);
 enum err op_derive_key_finish(struct kmip_item *item);
 enum err op_re_key_finish(struct kmip_item *item);
+enum err op_re_key_key_pair_finish(struct kmip_item *item);
 enum err op_register_finish(struct kmip_item *item);
 enum err op_add_attribute_finish(struct kmip_item *item);
 enum err op_modify_attribute_finish(struct kmip_item *item);

@@ -157,8 +157,7 @@ enum err replacing_attributes(
 	struct kmip_value value;
 	enum err err = ERR_OK;
 
-	if (replacing->given != NULL)
-		TRY(making_attributes(item, &given, replacing->given));
+	TRY(making_joint_attributes(item, &given, replacing->given, replacing->common));
 	err = unique_name_check(item, &given);
 	TRY(err == ERR_EXISTS ? ERR_FIELD : err);
 	for (size_t i = 0; i < replacing->old->attribute_count; i++)
@@ -177,39 +176,68 @@ out:
 
 /* ---- the old object ---- */
 
-static size_t count_names(const struct object *old, struct slice name)
+/* One edit for each name that it has, with room for one more. */
+static enum err name_edits(struct kmip_item *item, struct object_edit **out, size_t *count,
+	const struct object *old, enum object_edit_kind kind)
 {
-	size_t count = 0;
+	struct slice name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name);
+	struct object_edit *edits =
+		arena_array(item->arena, old->attribute_count + 1, sizeof(*edits));
 
-	for (size_t i = 0; i < old->attribute_count; i++)
-		count += !old->attributes[i].deleted && slice_equal(old->attributes[i].name, name)
-				 ? 1
-				 : 0;
-	return count;
+	if (edits == NULL)
+		return ERR_NOMEM;
+	*out = edits;
+	*count = 0;
+	for (size_t i = 0; i < old->attribute_count; i++) {
+		const struct object_attribute *stored = &old->attributes[i];
+
+		if (!stored->deleted && slice_equal(stored->name, name))
+			edits[(*count)++] = (struct object_edit){ .kind = kind,
+				.name = name,
+				.index = object_attribute_index(old, stored),
+				.value = stored->value };
+	}
+	return ERR_OK;
 }
 
 enum err replacing_effect(
 	struct kmip_item *item, const struct object *old, const struct uid *replacement)
 {
-	struct slice name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name);
-	size_t names = count_names(old, name), count = 0;
 	struct object_edit *edits;
+	size_t count;
 	enum err err;
 
 	TRY(linking_effect(item, &old->uid, KMIP_LINK_TYPE_REPLACEMENT_OBJECT_LINK, replacement));
-	edits = arena_array(item->arena, names + 1, sizeof(struct object_edit));
-	TRY(edits == NULL ? ERR_NOMEM : ERR_OK);
-	for (size_t i = 0; i < old->attribute_count; i++) {
-		const struct object_attribute *stored = &old->attributes[i];
-
-		if (!stored->deleted && slice_equal(stored->name, name))
-			edits[count++] = (struct object_edit){ .kind = OBJECT_EDIT_DELETE,
-				.name = name,
-				.index = object_attribute_index(old, stored) };
-	}
+	TRY(name_edits(item, &edits, &count, old, OBJECT_EDIT_DELETE));
 	edits[count++] = item->change.edits[0];
 	item->change.edits = edits;
 	item->change.edit_count = count;
+out:
+	return err;
+}
+
+static enum err undo_check(void *ctx, const struct object *object)
+{
+	(void) ctx;
+	return object->dead ? ERR_STATE : ERR_OK;
+}
+
+enum err replacing_undo(struct kmip_item *item, const struct object *old, uint32_t link_index)
+{
+	struct object_edit *edits;
+	size_t count;
+	enum err err;
+
+	TRY(name_edits(item, &edits, &count, old, OBJECT_EDIT_ADD));
+	edits[count++] = (struct object_edit){ .kind = OBJECT_EDIT_DELETE,
+		.name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name),
+		.index = link_index };
+	item_no_effect(item);
+	item->change.edits = edits;
+	item->change.edit_count = count;
+	item->target = (struct kmip_placeholder){ .has = true, .uid = old->uid };
+	item->check = undo_check;
+	item->effect = KMIP_EFFECT_CHANGE;
 out:
 	return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Re-key hands on from the object that is replaced to the one that replaces it (KMIP 1.4,
- * tables of section 4.4). */
+/* What Re-key and its kin hand on from the object that is replaced to the one that replaces it
+ * (KMIP 1.4, tables of sections 4.4, 4.5 and 4.8). */
 #ifndef KMIP_REPLACING_H
 #define KMIP_REPLACING_H
 
@@ -10,6 +10,7 @@
 struct replacing {
 	const struct object *old;
 	const struct kmip_template_attribute *given; /* NULL: nothing new is said */
+	const struct kmip_template_attribute *common; /* for both keys of a pair; likewise */
 	struct kmip_uint offset; /* seconds */
 };
 
@@ -23,5 +24,9 @@ MUST_USE enum err replacing_attributes(
 /* The item's further effect: the old object loses its names and points to its replacement. */
 MUST_USE enum err replacing_effect(
 	struct kmip_item *item, const struct object *old, const struct uid *replacement);
+/* Takes that effect back, once a later one of the item failed: the link of that index goes, and the
+ * names that `old` had return. In the caches only, so that it needs nobody. */
+MUST_USE enum err replacing_undo(
+	struct kmip_item *item, const struct object *old, uint32_t link_index);
 
 #endif

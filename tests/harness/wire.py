@@ -15,6 +15,7 @@ STRUCTURE, INTEGER, LONG, BIG, ENUM, BOOLEAN, TEXT, BYTES, DATE, INTERVAL = rang
 # Tags
 ATTRIBUTE, ATTRIBUTE_INDEX, ATTRIBUTE_NAME, ATTRIBUTE_VALUE = 0x420008, 0x420009, 0x42000A, 0x42000B
 AUTHENTICATION, BATCH_COUNT, BATCH_CONTINUATION, BATCH_ITEM = 0x42000C, 0x42000D, 0x42000E, 0x42000F
+CERTIFICATE, CERTIFICATE_VALUE = 0x420013, 0x42001E
 CREDENTIAL, CREDENTIAL_TYPE, CREDENTIAL_VALUE = 0x420023, 0x420024, 0x420025
 ALGORITHM, LENGTH, KEY_BLOCK, FORMAT = 0x420028, 0x42002A, 0x420040, 0x420042
 KEY_MATERIAL, KEY_VALUE, MAXIMUM_RESPONSE_SIZE = 0x420043, 0x420045, 0x420050
@@ -164,7 +165,9 @@ class Item:
 
     @property
     def material(self):
-        return self.payload.get(SYMMETRIC_KEY, KEY_BLOCK, KEY_VALUE, KEY_MATERIAL)
+        """A key's bytes, or a certificate's."""
+        held = next(node for node in self.payload.value if node.kind == STRUCTURE)
+        return held.get(CERTIFICATE_VALUE) or held.get(KEY_BLOCK, KEY_VALUE, KEY_MATERIAL)
 
     def attributes(self):
         """[(name, value)] of the payload's attributes, in their order."""

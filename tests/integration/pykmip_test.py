@@ -9,6 +9,7 @@ import harness  # noqa: F401
 from case import PairCase
 
 try:
+    from kmip.core import attributes as core_attributes
     from kmip.core import enums
     from kmip.core.factories.attributes import AttributeFactory
     from kmip.pie import objects
@@ -46,6 +47,18 @@ class PyKmip(PairCase):
             client.open()
         self.addCleanup(client.close)
         return client
+
+    def proxy(self, node):
+        """The lower-level client."""
+        options = self.settings(node)
+        proxy = KMIPProxy(host=options["hostname"], port=options["port"], certfile=options["cert"],
+                          keyfile=options["key"], ca_certs=options["ca"], config_file=self.config,
+                          kmip_version=enums.KMIPVersion.KMIP_1_2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            proxy.open()
+        self.addCleanup(proxy.close)
+        return proxy
 
     def expect_failure(self, reason, call, *arguments, **options):
         with self.assertRaises(KmipOperationFailure) as raised:
@@ -127,7 +140,7 @@ class PyKmip(PairCase):
         self.assertEqual(len(client.get(client.create(AES, 256)).value), 32)
 
     def test_key_pair(self):
-        """Made on one node; signed there and verified on the other; a changed message is not valid."""
+        """Made on one node; signed there and verified on the other; a changed message is not valid; a pair in its place."""
         one, two = (self.client(node) for node in self.pair.nodes)
         masks = enums.CryptographicUsageMask
         public, private = one.create_key_pair(
@@ -142,6 +155,11 @@ class PyKmip(PairCase):
         signature = one.sign(b"message", private, how)
         self.assertEqual(two.signature_verify(b"message", signature, public, how), enums.ValidityIndicator.VALID)
         self.assertEqual(two.signature_verify(b"massage", signature, public, how), enums.ValidityIndicator.INVALID)
+        named = core_attributes.PrivateKeyUniqueIdentifier(private)
+        result = self.proxy(self.pair.b).rekey_key_pair(private_key_uuid=named)
+        self.assertEqual(result.result_status.value, enums.ResultStatus.SUCCESS)
+        self.assertIsInstance(one.get(str(result.private_key_uuid)), objects.PrivateKey)
+        self.assertNotEqual(one.get(str(result.public_key_uuid)).value, one.get(public).value)
 
     def test_using_a_key(self):
         """Encrypted by one node and decrypted by the other; a code; a key that replaces it, and one derived from it."""
@@ -181,14 +199,7 @@ class PyKmip(PairCase):
     def test_query_and_discover_versions(self):
         """The lower-level client: versions, operations, object types, vendor."""
         for node in self.pair.nodes:
-            options = self.settings(node)
-            proxy = KMIPProxy(host=options["hostname"], port=options["port"], certfile=options["cert"],
-                              keyfile=options["key"], ca_certs=options["ca"], config_file=self.config,
-                              kmip_version=enums.KMIPVersion.KMIP_1_2)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                proxy.open()
-            self.addCleanup(proxy.close)
+            proxy = self.proxy(node)
             versions = [(version.major, version.minor) for version in proxy.discover_versions().protocol_versions]
             self.assertEqual(versions, [(1, 4), (1, 3), (1, 2), (1, 1), (1, 0)])
             result = proxy.query(query_functions=[enums.QueryFunction.QUERY_OPERATIONS,

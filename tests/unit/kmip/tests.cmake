@@ -26,6 +26,7 @@ if(TARGET fake_keymanager)
 			op_modify_attribute
 			op_query
 			op_re_key
+			op_re_key_key_pair
 			op_register)
 		unit_test(kmip/${name}_test kmip fake_keymanager)
 	endforeach()

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/pairing.h"
+#include <stdlib.h>
+#include "kmip/asymmetric.h"
+#include "kmip/linking.h"
+#include "kmip/making.h"
+#include "kmip/stored.h"
+
+/* What the other thread sees. */
+struct pair_memory {
+	struct pkey_wish wish;
+	char curve[PKEY_CURVE_LEN_MAX];
+	struct pkey *key;
+	enum err err;
+};
+
+static void pair_compute(void *ctx)
+{
+	struct pair_memory *memory = ctx;
+
+	memory->err = pkey_generate(&memory->key, &memory->wish);
+}
+
+static void pair_free(void *ctx)
+{
+	struct pair_memory *memory = ctx;
+
+	pkey_free(memory->key);
+	free(memory);
+}
+
+enum err pairing_begin(struct kmip_item *item, const struct pkey_wish *wish)
+{
+	size_t curve_len = wish->curve == NULL ? 0 : slice_text(wish->curve).len;
+	struct pair_memory *memory = calloc(1, sizeof(*memory));
+
+	if (memory == NULL)
+		return ERR_NOMEM;
+	ASSERT(curve_len < sizeof(memory->curve));
+	memory->wish = *wish;
+	if (wish->curve != NULL) {
+		bytes_copy(memory->curve, wish->curve, curve_len);
+		memory->wish.curve = memory->curve;
+	}
+	item->plan_memory = memory;
+	item->free_memory = pair_free;
+	item->compute = pair_compute;
+	return ERR_AGAIN;
+}
+
+static enum err pair_object(struct kmip_item *item, const struct attribute_edits *edits,
+	const struct pkey *key, struct kmip_object *object, struct slice *digested)
+{
+	struct parts {
+		struct kmip_key_block block;
+		struct kmip_public_key public_key;
+		struct kmip_private_key private_key;
+	} *parts = ARENA_NEW(item->arena, struct parts);
+	struct asymmetric_form form = { .object_type = edits->object_type };
+	enum err err = parts == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	TRY(asymmetric_write(item, &parts->block, key, &form));
+	parts->block.cryptographic_algorithm = KMIP_UINT(edits->key.algorithm);
+	parts->block.cryptographic_length_bits = KMIP_INT(edits->key.length_bits);
+	parts->public_key.key_block = parts->private_key.key_block = &parts->block;
+	if (edits->object_type == KMIP_OBJECT_TYPE_PUBLIC_KEY)
+		object->public_key = &parts->public_key;
+	else
+		object->private_key = &parts->private_key;
+	*digested = parts->block.value->material;
+out:
+	return err;
+}
+
+enum err pairing_make_private(struct kmip_item *item, struct pairing *pairing)
+{
+	const struct pair_memory *memory = item->plan_memory;
+	struct kmip_object private_object = { 0 };
+	struct slice digested;
+	int32_t bits;
+	enum err err;
+
+	TRY(memory->err);
+	bits = (int32_t) pkey_bits(memory->key);
+	pairing->private_edits.key.length_bits = pairing->public_edits.key.length_bits = bits;
+	TRY(pair_object(item, &pairing->private_edits, memory->key, &private_object, &digested));
+	TRY(pair_object(item, &pairing->public_edits, memory->key, &pairing->public_object,
+		&pairing->public_digested));
+	TRY(stored_write(item, &private_object));
+	TRY(making_generator_of(item, &pairing->private_edits));
+	TRY(making_generator_of(item, &pairing->public_edits));
+	TRY(making_further_effect(item, &pairing->private_edits, digested));
+	item->create.unclaimed = true;
+out:
+	return err;
+}
+
+enum err pairing_make_public(struct kmip_item *item, struct pairing *pairing)
+{
+	enum err err;
+
+	item_no_effect(item);
+	TRY(linking_set(&pairing->public_edits, KMIP_LINK_TYPE_PRIVATE_KEY_LINK, &item->made[0]));
+	TRY(stored_write(item, &pairing->public_object));
+	TRY(making_further_effect(item, &pairing->public_edits, pairing->public_digested));
+out:
+	return err;
+}
