@@ -1,50 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keystore/sweep.h"
+#include "keystore/sweep_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "keystore/absent.h"
-#include "keystore/alias.h"
-#include "keystore/envelope.h"
 #include "keystore/checkpoint.h"
 #include "keystore/fetch.h"
 #include "keystore/ledger_care.h"
 #include "keystore/ledger_note.h"
 #include "keystore/ledger_read.h"
-#include "keystore/missing.h"
-
-/* What a listed key asks for. */
-enum sweep_action { SWEEP_NOTHING, SWEEP_READ_LEDGER, SWEEP_ADOPT, SWEEP_LOOK_AGAIN };
-
-struct sweep_entry {
-	enum sweep_action action;
-	struct uid id;
-};
-
-struct sweep;
-struct sweep_slot {
-	struct sweep *sweep;
-	struct keystore_pending *work;
-	enum sweep_action action;
-};
-
-struct sweep {
-	struct keystore_pending flow;
-	struct sweep_options options;
-	struct sweep_counts counts;
-	uint32_t offset;
-	bool last_page;
-	struct sweep_entry entries[KEYMANAGER_LIST_MAX];
-	size_t entry_count, entry_next;
-	struct absent *absent; /* looks for cached keys that a whole listing lacks; or NULL */
-	struct sweep_slot slots[SWEEP_PARALLEL];
-	size_t running;
-	struct uid gone[SWEEP_GONE_MAX]; /* ledger records known here that are destroyed now */
-	size_t gone_count, lost;
-	bool stale; /* a ledger record went away after it was listed */
-	unsigned again;
-	enum err err; /* the first that stops it */
-	uint64_t told_ms;
-};
 
 static void sweep_poke(struct sweep *sweep);
 
@@ -69,159 +32,7 @@ static void sweep_finish(struct sweep *sweep)
 	options.on_done(options.ctx, err, &counts);
 }
 
-/* ---- judging a page ---- */
-
-struct page {
-	struct sweep *sweep;
-	struct cache_read *read;
-	struct arena *arena;
-	int64_t now;
-	struct uid uid; /* of the object that the key judged last holds */
-};
-
-struct intent_search {
-	const uint8_t *nonce;
-	bool found;
-};
-
-static enum err intent_compare(void *ctx, const uint8_t nonce[16], struct slice body)
-{
-	struct intent_search *search = ctx;
-
-	(void) body;
-	if (slice_equal(slice_of(nonce, ENVELOPE_NONCE_LEN),
-		    slice_of(search->nonce, ENVELOPE_NONCE_LEN)))
-		search->found = true;
-	return ERR_OK;
-}
-
-/* Keys with an intent are the create flow's, or resolve.c's. */
-static bool page_may_adopt(
-	struct page *page, const struct keymanager_key *key, const uint8_t *nonce)
-{
-	const struct sweep_options *options = &page->sweep->options;
-	struct intent_search search = { .nonce = nonce };
-
-	if (!options->objects || flow_key_is_dead(key))
-		return false;
-	if (!options->rebuild && !options->young && key->created > page->now - SWEEP_ADOPT_AGE_S)
-		return false;
-	return cache_walk_intents(page->read, intent_compare, &search) == ERR_OK && !search.found;
-}
-
-/* A key that does not hold the object, or not any more: made by a migration, or before it. */
-static enum sweep_action page_judge_other(
-	const struct page *page, const struct keymanager_key *key, const struct object *object)
-{
-	bool ends_it =
-		uid_equal(&key->id, &object->uid) && object_ends_with_old(object, key->deletion);
-
-	if (flow_key_is_dead(key))
-		return !object->dead && ends_it ? SWEEP_LOOK_AGAIN : SWEEP_NOTHING;
-	/* Left over of a destroyed one: it is to be deleted, once it was proved to be ours. */
-	return object->dead && page->sweep->options.objects ? SWEEP_ADOPT : SWEEP_NOTHING;
-}
-
-static enum sweep_action page_judge_object(
-	struct page *page, const struct keymanager_key *key, const uint8_t *nonce)
-{
-	struct object *object;
-	enum err err = alias_get_object(page->read, page->arena, &key->id, &object);
-
-	if (err == ERR_OK)
-		page->uid = object->uid;
-	if (err == ERR_OK && !uid_equal(&object->key_id, &key->id))
-		return page_judge_other(page, key, object);
-	page->sweep->counts.objects++;
-	if (err != ERR_OK)
-		return page_may_adopt(page, key, nonce) ? SWEEP_ADOPT : SWEEP_NOTHING;
-	if (object->unclaimed && !object->dead)
-		page->sweep->counts.unclaimed++;
-	if (flow_key_is_dead(key) != object->dead ||
-		(!object->dead && missing_is(page->read, &object->uid)))
-		return SWEEP_LOOK_AGAIN;
-	/* So far only the ledger told of it. */
-	if (!object->has_material && !object->dead && page_may_adopt(page, key, nonce))
-		return SWEEP_ADOPT;
-	return SWEEP_NOTHING;
-}
-
-/* Judged when a listing of everything is over: what was in it may have been written elsewhere
- * before. */
-static void page_note_gone(struct page *page, const struct keymanager_key *key)
-{
-	struct sweep *sweep = page->sweep;
-	struct ledger_note note;
-
-	if (!sweep->options.deletions && sweep->options.updated_since == 0 &&
-		sweep->gone_count < SWEEP_GONE_MAX &&
-		ledger_note_get(&note, page->read, &key->id) == ERR_OK)
-		sweep->gone[sweep->gone_count++] = key->id;
-}
-
-static enum sweep_action page_judge_ledger(struct page *page, const struct keymanager_key *key)
-{
-	char fact[INSTANCE_FACT_LEN];
-	struct slice value;
-
-	if (flow_key_is_dead(key)) {
-		page_note_gone(page, key);
-		return SWEEP_NOTHING;
-	}
-	page->sweep->counts.ledger_records++;
-	instance_fact_record(fact, &key->id);
-	return cache_get_fact(page->read, fact, &value) == ERR_OK ? SWEEP_NOTHING
-								  : SWEEP_READ_LEDGER;
-}
-
-static enum sweep_action page_judge(struct page *page, const struct keymanager_key *key)
-{
-	uint8_t nonce[ENVELOPE_NONCE_LEN];
-	enum envelope_kind kind;
-
-	if (!key->standard || envelope_parse_name(&kind, nonce, &page->sweep->flow.instance->id,
-				      key->name) != ERR_OK)
-		return SWEEP_NOTHING;
-	if (kind == ENVELOPE_LEDGER)
-		return page_judge_ledger(page, key);
-	if (page->sweep->options.only_ledger)
-		return SWEEP_NOTHING;
-	return page_judge_object(page, key, nonce);
-}
-
-static enum err sweep_judge(struct sweep *sweep, const struct keymanager_listed *result)
-{
-	struct page page = { .sweep = sweep, .now = clock_wall_seconds() };
-	enum err err;
-
-	sweep->entry_count = sweep->entry_next = 0;
-	sweep->counts.listed += result->count;
-	TRY(arena_new(&page.arena, FLOW_ARENA_LEN_MAX));
-	TRY(cache_read_begin(&page.read, sweep->flow.keystore->cache));
-	for (size_t i = 0; i < result->count && i < KEYMANAGER_LIST_MAX; i++) {
-		struct sweep_entry entry = { .id = result->keys[i].id };
-
-		page.uid = entry.id;
-		entry.action = page_judge(&page, &result->keys[i]);
-		absent_see(sweep->absent, &entry.id);
-		if (entry.action == SWEEP_LOOK_AGAIN)
-			entry.id = page.uid;
-		arena_reset(page.arena);
-		if (entry.action != SWEEP_NOTHING)
-			sweep->entries[sweep->entry_count++] = entry;
-	}
-out:
-	cache_read_end(page.read);
-	arena_free(page.arena);
-	return err;
-}
-
 /* ---- reading what a page asks for ---- */
-
-static bool sweep_is_whole(const struct sweep_options *options)
-{
-	return options->objects && !options->deletions && options->updated_since == 0;
-}
 
 static void sweep_tell(struct sweep *sweep)
 {

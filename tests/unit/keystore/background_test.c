@@ -18,7 +18,7 @@ static void teardown(void)
 
 TestSuite(background, .init = setup, .fini = teardown, .timeout = 60);
 
-enum { KEYS = 30 };
+enum { KEYS = 30, DESTROYED = 6 };
 
 static size_t wanted_objects;
 
@@ -92,6 +92,50 @@ Test(background, leaves_an_empty_cache_to_the_peer)
 	wanted_objects = KEYS;
 	world_until(&world, has_objects);
 	cr_assert_eq(world.service.calls[FAKE_GET], KEYS);
+}
+
+static bool is_dead(struct world *in)
+{
+	struct object object;
+
+	return world_object(in, &in->uid, &object) && object.dead;
+}
+
+static unsigned lists_wanted;
+
+static bool has_listed(struct world *in)
+{
+	return in->service.calls[FAKE_LIST] >= lists_wanted;
+}
+
+/* Shows that destroyed keys of which only the ledger tells are left to the peer, too, by polls as
+ * by the listing; when it does not bring them, they are read. */
+Test(background, leaves_destroyed_keys_to_the_peer)
+{
+	unsigned read;
+
+	world_start(&world);
+	for (size_t i = 0; i < DESTROYED; i++) {
+		cr_assert_eq(world_create(&world, material), ERR_OK);
+		cr_assert_eq(world_activate(&world, &world.uid), ERR_OK);
+		cr_assert_eq(world_revoke(&world, &world.uid), ERR_OK);
+		cr_assert_eq(world_destroy(&world, &world.uid), ERR_OK);
+	}
+	world_lose_cache(&world);
+	world.settings.reconcile_s = 0;
+	world_open(&world);
+	keystore_set_peer(world.keystore, KEYSTORE_PEER_BRINGS);
+	world.service.calls[FAKE_GET] = 0;
+	keystore_start(world.keystore, NULL, NULL);
+	world_until(&world, waits_for_peer);
+	read = world.service.calls[FAKE_GET];
+	lists_wanted = world.service.calls[FAKE_LIST] + 20;
+	world_until(&world, has_listed);
+	cr_assert_eq(world.service.calls[FAKE_GET], read, "the ledger's records, and no more");
+	keystore_set_peer(world.keystore, KEYSTORE_PEER_NONE);
+	world_until(&world, is_rebuilt);
+	cr_assert(is_dead(&world));
+	cr_assert_eq(world.service.calls[FAKE_GET], read + DESTROYED);
 }
 
 /* Shows that a key of ours that this cluster did not announce is adopted as unclaimed. */
@@ -207,13 +251,6 @@ Test(background, watches_the_root_key)
 	cr_assert_eq(status.root, KEYMANAGER_ROOT_DISABLED);
 	world.service.root = KEYMANAGER_ROOT_ENABLED;
 	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
-}
-
-static bool is_dead(struct world *in)
-{
-	struct object object;
-
-	return world_object(in, &in->uid, &object) && object.dead;
 }
 
 /* Shows that a running node learns by asking that the owner deleted a key, and serves it no more.
