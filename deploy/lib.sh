@@ -52,5 +52,13 @@ wait_for() {
 	done
 }
 
+# tells PATTERN COMMAND...: the command succeeds, and a line of what it prints is like that. It is heard to its end: one whose
+# reader leaves at the first match may fail of that.
+tells() {
+	local pattern=$1 told
+	shift
+	told=$("$@") && grep -q -- "$pattern" <<<"$told"
+}
+
 # alive PID-FILE: the process that it names runs.
 alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
