@@ -18,6 +18,7 @@ struct change {
 	struct object_change edits;
 	struct record
 		lowered; /* a downward change: the record as it will be, in the flow's arena */
+	struct stamp stamp; /* of the change */
 	struct buf trace; /* of it, as far as one ledger record holds it */
 	struct ledger_wait wait;
 	uint32_t added_index;
@@ -78,8 +79,8 @@ static enum err change_apply(
 	TRY(options->check == NULL ? ERR_OK : options->check(options->check_ctx, object));
 	*out = (struct record){ .kind = RECORD_OBJECT, .object = *object };
 	stamps_see(change->flow.keystore, out);
-	TRY(object_apply(&out->object, arena, &change->edits, flow_stamp(&change->flow),
-		&change->added_index));
+	change->stamp = flow_stamp(&change->flow);
+	TRY(object_apply(&out->object, arena, &change->edits, change->stamp, &change->added_index));
 out:
 	return err;
 }
@@ -127,17 +128,35 @@ static void change_on_late(void *ctx)
 		change_finish(change, ERR_UNAVAILABLE);
 }
 
+/* Where there is no room for all attributes, those that the change is about are what is waited for.
+ */
+static enum err change_trace(struct change *change)
+{
+	struct trace trace;
+	enum err err;
+
+	trace_begin(&trace, &change->lowered, LEDGER_RECORD_LEN_MAX);
+	err = trace_next(&trace, &change->trace);
+	if (err == ERR_OK && trace.done)
+		return ERR_OK;
+	buf_clear(&change->trace);
+	TRY(trace_begin_since(&trace, change->flow.arena, change->stamp, LEDGER_RECORD_LEN_MAX));
+	TRY(trace_next(&trace, &change->trace));
+	if (!trace.done)
+		err = ERR_LIMIT;
+out:
+	return err;
+}
+
 static void change_lower(void *ctx)
 {
 	struct change *change = ctx;
 	struct cache_read *read = NULL;
-	struct trace trace;
 	enum err err;
 
 	TRY(cache_read_begin(&read, change->flow.keystore->cache));
 	TRY(change_apply(change, read, change->flow.arena, &change->lowered));
-	trace_begin(&trace, &change->lowered, LEDGER_RECORD_LEN_MAX);
-	TRY(trace_next(&trace, &change->trace));
+	TRY(change_trace(change));
 	TRY(flow_wait(&change->flow, flow_left_ms(&change->flow), change_on_late, change));
 	change->wait.record = buf_slice(&change->trace);
 	change->wait.on_written = change_on_ledger;

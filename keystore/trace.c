@@ -21,6 +21,29 @@ void trace_begin(struct trace *trace, const struct record *cached, size_t len_ma
 	object->quarantined = object->disputed = false;
 }
 
+enum err trace_begin_since(
+	struct trace *trace, struct arena *arena, struct stamp since, size_t len_max)
+{
+	struct object *object = &trace->record.object; /* as trace_begin left it */
+	const struct object_attribute *whole = object->attributes;
+	struct object_attribute *kept =
+		arena_array(arena, object->attribute_count, sizeof(struct object_attribute));
+	size_t count = 0;
+
+	if (kept == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < object->attribute_count; i++) {
+		if (stamp_compare(whole[i].written, since) >= 0)
+			kept[count++] = whole[i];
+	}
+	object->attributes = kept;
+	object->attribute_count = count;
+	trace->next = 0;
+	trace->len_max = len_max;
+	trace->done = false;
+	return ERR_OK;
+}
+
 /* How many attributes from `next` on fit into the room. */
 static size_t trace_fitting(const struct trace *trace, size_t room)
 {

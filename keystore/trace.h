@@ -23,6 +23,10 @@ struct trace {
 	bool done;
 };
 void trace_begin(struct trace *trace, const struct record *cached, size_t len_max);
+/* Begins again, with the attributes alone that were written since: for one part that a client waits
+ * for. */
+MUST_USE enum err trace_begin_since(
+	struct trace *trace, struct arena *arena, struct stamp since, size_t len_max);
 /* Appends the next part. ERR_LIMIT: one attribute alone is too long, or the extension. */
 MUST_USE enum err trace_next(struct trace *trace, struct buf *out);
 /* Of the whole trace in one part: equal traces have equal hashes. */

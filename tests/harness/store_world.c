@@ -224,17 +224,23 @@ static void on_changed(void *ctx, enum err err, uint32_t added_index)
 	answer(ctx, err);
 }
 
+static enum err world_change_as(struct world *world, const struct keystore_change *options)
+{
+	struct keystore_pending *pending;
+
+	world->answered = false;
+	return world_wait(world,
+		keystore_change_start(&pending, world->keystore, options, on_changed, world));
+}
+
 static enum err world_change(
 	struct world *world, const struct uid *uid, const struct object_change *change)
 {
 	struct keystore_change options = {
 		.instance = world->instances[0].id, .uid = *uid, .change = change
 	};
-	struct keystore_pending *pending;
 
-	world->answered = false;
-	return world_wait(world,
-		keystore_change_start(&pending, world->keystore, &options, on_changed, world));
+	return world_change_as(world, &options);
 }
 
 enum err world_activate(struct world *world, const struct uid *uid)
@@ -264,6 +270,19 @@ enum err world_tag(struct world *world, const struct uid *uid, const char *name,
 	struct object_change change = { .now = 2500, .edits = &edit, .edit_count = 1 };
 
 	return world_change(world, uid, &change);
+}
+
+enum err world_tag_durably(struct world *world, const struct uid *uid, const char *name)
+{
+	struct object_edit edit = {
+		.kind = OBJECT_EDIT_SET, .name = slice_text(name), .value = SLICE_LITERAL("durable")
+	};
+	struct object_change change = { .now = 2600, .edits = &edit, .edit_count = 1 };
+	struct keystore_change options = {
+		.instance = world->instances[0].id, .uid = *uid, .change = &change, .durable = true
+	};
+
+	return world_change_as(world, &options);
 }
 
 static bool checkpoint_is_over(struct world *world)

@@ -60,6 +60,8 @@ enum err world_activate(struct world *world, const struct uid *uid);
 enum err world_revoke(struct world *world, const struct uid *uid);
 /* A further instance of an attribute. */
 enum err world_tag(struct world *world, const struct uid *uid, const char *name, size_t len);
+/* Sets an attribute that is in the key manager before it is answered. */
+enum err world_tag_durably(struct world *world, const struct uid *uid, const char *name);
 /* Runs a checkpoint to its end. */
 enum err world_checkpoint(struct world *world);
 enum err world_destroy(struct world *world, const struct uid *uid);

@@ -65,6 +65,25 @@ Test(lower, survives_a_lost_cache)
 	cr_assert_eq(ledger_records(), 1, "what was read is not written again");
 }
 
+/* Shows that what a durable change is about is in the key manager before it is answered, also where
+ * one ledger record has no room for all attributes. */
+Test(lower, attribute_survives_among_many)
+{
+	enum { TAGS = 20, TAG_LEN = 290 };
+	struct object object;
+	size_t made;
+
+	cr_assert(world_object(&world, &uid, &object));
+	made = object.attribute_count;
+	for (size_t i = 0; i < TAGS; i++)
+		cr_assert_eq(world_tag(&world, &uid, "x-tag", TAG_LEN), ERR_OK);
+	cr_assert_eq(world_tag_durably(&world, &uid, "x-zone"), ERR_OK);
+	cr_assert_eq(ledger_records(), 1);
+	rebuild();
+	cr_assert(world_object(&world, &uid, &object));
+	cr_assert_eq(object.attribute_count, made + 1);
+}
+
 /* Shows that without the key manager nothing is lowered, the answer comes in time, and the
  * repetition succeeds. */
 Test(lower, is_refused_without_the_key_manager)
