@@ -296,6 +296,7 @@ static void batch_end_item(struct batch *batch, enum err err)
 		(struct kmip_placeholder){ .has = true, .uid = item->made[--item->made_count] };
 	item->change.destroy = true;
 	item->change.dates[OBJECT_DATE_DESTROYED] = batch->now;
+	item->archived_too = true;
 	item->check = undo_check;
 }
 

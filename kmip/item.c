@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/item.h"
+#include "kmip/object_attributes.h"
 
 /* What the store calls a miss needs the same remedy here: a fetch. */
 static enum err item_need(
@@ -21,7 +22,7 @@ enum err item_read(struct kmip_item *item, const struct uid *uid, struct object 
 	return item_need(item, uid, false, keystore_read(item->view, uid, out));
 }
 
-enum err item_object(struct kmip_item *item, struct slice uid, struct object **out)
+enum err item_metadata(struct kmip_item *item, struct slice uid, struct object **out)
 {
 	struct kmip_placeholder named = item->placeholder;
 
@@ -31,6 +32,26 @@ enum err item_object(struct kmip_item *item, struct slice uid, struct object **o
 		return ERR_NOT_FOUND;
 	item->subject = named;
 	return item_read(item, &named.uid, out);
+}
+
+enum err item_object(struct kmip_item *item, struct slice uid, struct object **out)
+{
+	enum err err;
+
+	TRY(item_metadata(item, uid, out));
+	if (object_attributes_is_archived(*out))
+		err = ERR_ARCHIVED;
+out:
+	return err;
+}
+
+enum err item_check(void *ctx, const struct object *object)
+{
+	struct kmip_item *item = ctx;
+
+	if (!item->archived_too && object_attributes_is_archived(object))
+		return ERR_ARCHIVED;
+	return item->check(item, object);
 }
 
 enum err item_material(struct kmip_item *item, const struct object *object, struct slice *out)
@@ -59,6 +80,7 @@ void item_no_effect(struct kmip_item *item)
 	item->create = (struct keystore_create){ 0 };
 	item->change = (struct object_change){ .now = item->now };
 	item->durable = false;
+	item->archived_too = false;
 	item->check = NULL;
 }
 

@@ -50,6 +50,7 @@ struct kmip_item {
 	struct keystore_create create; /* type, format, material of KMIP_EFFECT_CREATE */
 	struct object_change change; /* of every effect */
 	bool durable; /* of KMIP_EFFECT_CHANGE, see struct keystore_change */
+	bool archived_too; /* the effect may be on an archived object */
 	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */
 	enum err (*check)(void *ctx, const struct object *object);
 	void *plan_result; /* what plan leaves to finish beside the above; the operation's own */
@@ -83,10 +84,12 @@ struct kmip_item {
 
 /*
  * The object that the request names, or the ID Placeholder's when `uid` is absent. ERR_NOT_FOUND:
- * no such object, no placeholder, or no UUID at all. ERR_AGAIN is to be handed on. Destroyed
- * objects are returned: operations judge.
+ * no such object, no placeholder, or no UUID at all. ERR_ARCHIVED. ERR_AGAIN is to be handed on.
+ * Destroyed objects are returned: operations judge.
  */
 MUST_USE enum err item_object(struct kmip_item *item, struct slice uid, struct object **out);
+/* The same, archived ones included: for what asks about the object, not for it. */
+MUST_USE enum err item_metadata(struct kmip_item *item, struct slice uid, struct object **out);
 /* Any object, not as the item's subject. */
 MUST_USE enum err item_read(struct kmip_item *item, const struct uid *uid, struct object **out);
 /* Errors as keystore_read_material; ERR_AGAIN is to be handed on. */
@@ -94,6 +97,9 @@ MUST_USE enum err item_material(
 	struct kmip_item *item, const struct object *object, struct slice *out);
 /* The identifier's text in the arena; of the item's subject. */
 MUST_USE enum err item_uid_text(struct kmip_item *item, struct slice *out);
+/* What the store runs for an effect: item->check, unless the object was archived meanwhile; ctx is
+ * the item. */
+MUST_USE enum err item_check(void *ctx, const struct object *object);
 /* As before plan; a finish that states a further effect begins with it. */
 void item_no_effect(struct kmip_item *item);
 /* A codec for values in the request's version. */

@@ -60,6 +60,8 @@ static enum err template_read(
 	TRY(kmip_value_encode(&stored, item->arena, &value));
 	TRY(keystore_find(item->view, slice_text(attribute), stored, template_visit, &search));
 	TRY(search.found == NULL ? ERR_NOT_FOUND : ERR_OK);
+	if (object_attributes_is_archived(search.found))
+		TRY(ERR_ARCHIVED);
 	TRY(stored_read(item, search.found, &object));
 	*out = object.template;
 out:

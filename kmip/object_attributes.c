@@ -157,6 +157,14 @@ static bool compute_lease(const struct object_attributes *list, struct kmip_valu
 	return is_of(list, KMIP_ATTRIBUTE_LEASE_TIME);
 }
 
+bool object_attributes_is_archived(const struct object *object)
+{
+	struct kmip_value value;
+
+	return !object->dead &&
+	       object_attributes_stored(object, KMIP_ATTRIBUTE_ARCHIVE_DATE, &value);
+}
+
 bool object_attributes_is_fresh(const struct object *object)
 {
 	struct kmip_value value;

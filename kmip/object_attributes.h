@@ -44,5 +44,7 @@ bool object_attributes_value(
 /* Not yet given out by Get (3.34). Kept for members of an Object Group; others stay fresh, so that
  * their first Get changes nothing. */
 bool object_attributes_is_fresh(const struct object *object);
+/* Its Archive Date says so (3.32); what is destroyed is not in the archive any more. */
+bool object_attributes_is_archived(const struct object *object);
 
 #endif

@@ -22,7 +22,7 @@ enum err op_get_attribute_list_plan(struct kmip_item *item)
 	struct object *object;
 	enum err err;
 
-	TRY(item_object(item, request->unique_identifier, &object));
+	TRY(item_metadata(item, request->unique_identifier, &object));
 	list.object = object;
 	TRY(object_attributes_collect_all(&list));
 	response->attribute_names.items =

@@ -47,7 +47,7 @@ enum err op_get_attributes_plan(struct kmip_item *item)
 	if (request->attribute_names.count > NAMES_MAX)
 		TRY(ERR_FIELD);
 	TRY(judge_names(&request->attribute_names));
-	TRY(item_object(item, request->unique_identifier, &object));
+	TRY(item_metadata(item, request->unique_identifier, &object));
 	list.object = object;
 	TRY(collect(&list, &request->attribute_names));
 	response->attributes.items = list.items;

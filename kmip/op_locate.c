@@ -55,6 +55,7 @@ struct scan {
 	struct kmip_item *item;
 	const struct locate_filters *filters;
 	bool needs_group, needs_fresh;
+	int32_t storage_mask; /* where to look: on-line, in the archive */
 	struct arena *arena;
 	struct keystore_view *view;
 };
@@ -85,6 +86,15 @@ static bool is_member(const struct object *object)
 	return object_attributes_stored(object, KMIP_ATTRIBUTE_OBJECT_GROUP, &group);
 }
 
+static bool is_where(const struct object *object, int32_t storage_mask)
+{
+	int32_t where = object_attributes_is_archived(object)
+				? KMIP_STORAGE_STATUS_MASK_ARCHIVAL_STORAGE
+				: KMIP_STORAGE_STATUS_MASK_ON_LINE_STORAGE;
+
+	return (storage_mask & where) != 0;
+}
+
 /* The Digest is written with the object and never again. */
 static uint64_t made_at(const struct object *object)
 {
@@ -109,6 +119,8 @@ static enum err scan_match(struct scan *scan, struct candidate *candidate, bool 
 		return ERR_OK;
 	TRY(err);
 	if (object->dead || (scan->needs_group && !is_member(object)))
+		return ERR_OK;
+	if (!is_where(object, scan->storage_mask))
 		return ERR_OK;
 	if (scan->needs_fresh && !object_attributes_is_fresh(object))
 		return ERR_OK;
@@ -186,16 +198,14 @@ static enum err find(
 	const struct locate_filter *indexed = locate_filters_index(filters);
 	struct scan scan = { .item = item,
 		.filters = filters,
+		.storage_mask = KMIP_STORAGE_STATUS_MASK_ON_LINE_STORAGE,
 		.needs_group = request->object_group_member.has,
 		.needs_fresh = request->object_group_member.value ==
 			       KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH };
 	enum err err = ERR_OK;
 
-	/* Nothing is ever archived. */
-	if (request->storage_status_mask.has &&
-		(request->storage_status_mask.value & KMIP_STORAGE_STATUS_MASK_ON_LINE_STORAGE) ==
-			0)
-		return ERR_OK;
+	if (request->storage_status_mask.has)
+		scan.storage_mask = request->storage_status_mask.value;
 	TRY(keystore_find(item->view, indexed != NULL ? indexed->name : SLICE_EMPTY,
 		indexed != NULL ? indexed->encoded : SLICE_EMPTY, candidates_add, candidates));
 	TRY(scan_run(&scan, candidates));

@@ -42,5 +42,7 @@ enum err op_delete_attribute_finish(struct kmip_item *item);
 enum err op_activate_finish(struct kmip_item *item);
 enum err op_revoke_finish(struct kmip_item *item);
 enum err op_destroy_finish(struct kmip_item *item);
+enum err op_archive_finish(struct kmip_item *item);
+enum err op_recover_finish(struct kmip_item *item);
 
 #endif

@@ -241,7 +241,7 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 		.uid = target->uid,
 		.durable = item->durable,
 		.change = &item->change,
-		.check = item->check,
+		.check = item_check,
 		.check_ctx = item,
 	};
 

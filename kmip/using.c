@@ -130,6 +130,8 @@ enum err using_again(struct kmip_item *item, const struct uid *uid, bool protect
 	TRY(item_read(item, uid, &object));
 	if (object->dead || !object->has_material)
 		TRY(ERR_STATE);
+	if (object_attributes_is_archived(object))
+		TRY(ERR_ARCHIVED);
 	TRY(judge_state(item, object, protects));
 	TRY(item_material(item, object, &material));
 out:

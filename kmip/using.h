@@ -30,8 +30,8 @@ struct using_ask {
 /* ERR_DENIED: mask; ERR_STATE: state or dates; ERR_KEY_ABSENT; ERR_AGAIN is to be handed on. */
 MUST_USE enum err using_begin(
 	struct using *out, struct kmip_item *item, const struct using_ask *ask);
-/* Before what was begun with a key goes on: whether it may be used still. ERR_STATE; errors as
- * item_material, whose judgement of lease, polls and root key holds here, too. */
+/* Before what was begun with a key goes on: whether it may be used still. ERR_STATE, ERR_ARCHIVED;
+ * errors as item_material, whose judgement of lease, polls and root key holds here, too. */
 MUST_USE enum err using_again(struct kmip_item *item, const struct uid *uid, bool protects);
 /*
  * Charges the object's Usage Limits, if it has any, with that many bytes or one use: states the

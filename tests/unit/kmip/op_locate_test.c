@@ -127,9 +127,6 @@ Test(op_locate, oddities)
 		ONE(&served, LOCATE, locate, .template_attribute = &template);
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 1);
 	item = ONE(&served, LOCATE, locate,
-		.storage_status_mask = KMIP_INT(KMIP_STORAGE_STATUS_MASK_ARCHIVAL_STORAGE));
-	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 0);
-	item = ONE(&served, LOCATE, locate,
 		.object_group_member = KMIP_UINT(KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH));
 	cr_assert_eq(PAYLOAD(&served, item, locate)->unique_identifiers.count, 1);
 	/* A member is fresh until it was fetched. */

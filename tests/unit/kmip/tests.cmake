@@ -13,6 +13,7 @@ if(TARGET fake_keymanager)
 			serve
 			batch
 			op_add_attribute
+			op_archive
 			op_check
 			op_create
 			op_create_key_pair
