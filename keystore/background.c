@@ -258,7 +258,7 @@ static bool background_waits_for_peer(const struct background *background)
 
 	switch (background->instance->keystore->peer) {
 	case KEYSTORE_PEER_EXPECTED:
-		return !background->was_rebuilt && waited_ms < BACKGROUND_PEER_MS;
+		return !background->was_rebuilt && waited_ms < KEYSTORE_PEER_WAIT_MS;
 	case KEYSTORE_PEER_BRINGS:
 		return !background->was_rebuilt && waited_ms < BACKGROUND_PEER_MS_MAX;
 	default:

@@ -15,8 +15,7 @@ enum {
 	BACKGROUND_BACKOFF_MS_MIN = 1000,
 	BACKGROUND_BACKOFF_MS_MAX = 60000,
 	BACKGROUND_FULL_LIST_MS = 3600000,
-	BACKGROUND_PEER_MS = 5000, /* for the peer to turn up, and */
-	BACKGROUND_PEER_MS_MAX = 600000, /* to bring its cache, when ours is empty */
+	BACKGROUND_PEER_MS_MAX = 600000, /* for the peer to bring its cache, when ours is empty */
 	BACKGROUND_PEER_TICK_MS = 100,
 };
 

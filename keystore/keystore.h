@@ -101,6 +101,7 @@ enum keystore_peer {
 	KEYSTORE_PEER_EXPECTED, /* it may turn up */
 	KEYSTORE_PEER_BRINGS,
 };
+enum { KEYSTORE_PEER_WAIT_MS = 10000 }; /* for an expected one, counted from the start */
 void keystore_set_peer(struct keystore *keystore, enum keystore_peer peer);
 /* Called after every commit that logged own changes; last_seq is the last of them. */
 void keystore_set_on_logged(

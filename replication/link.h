@@ -21,7 +21,7 @@ enum {
 	LINK_HANDSHAKE_MS = 3000,
 	LINK_LOOKUP_MS = 20, /* between looks at a name that is being looked up */
 	LINK_RETRY_MIN_MS = 100,
-	LINK_RETRY_MAX_MS = 5000,
+	LINK_RETRY_MAX_MS = 5000, /* and a quarter more or less, as each pause */
 	LINK_RETRY_SLOW_MS = 15000, /* after a refusal: a person must change something first */
 	LINK_PINS_MAX = 4, /* certificates of the peer, while they are being renewed */
 };

@@ -174,6 +174,10 @@ out:
 	return err;
 }
 
+/* A peer that has dialled in vain for long still turns up in time for a cache that is empty. */
+_Static_assert(LINK_RETRY_MAX_MS / 4 * 5 + LINK_HANDSHAKE_MS <= KEYSTORE_PEER_WAIT_MS,
+	"the next attempt is waited for");
+
 enum err replication_start(struct replication *replication, char why[REPLICATION_WHY_MAX])
 {
 	struct keystore_gate gate = {
