@@ -23,8 +23,8 @@ static enum err batch_refuse(struct batch *batch, enum err why)
 	return ERR_OK;
 }
 
-/* Header rules (KMIP 1.4, sections 6.13, 6.14). Items always run in order and synchronously, so
- * Batch Order Option and Asynchronous Indicator change nothing. */
+/* Header rules (KMIP 1.4, sections 6.13, 6.14). Items always run in order, so that Batch Order
+ * Option changes nothing. */
 static enum err batch_judge_header(const struct batch *batch)
 {
 	const struct kmip_request_header *header = &batch->request.header;
@@ -106,6 +106,18 @@ bool batch_writes(const struct batch *batch)
 	return false;
 }
 
+bool batch_may_wait(const struct batch *batch)
+{
+	const struct operation *operation;
+
+	if (batch->request.count != 1 || !batch->request.header.asynchronous.value)
+		return false;
+	operation = operation_find(
+		batch->request.entries[0].item.operation.value, batch->request.version);
+	return operation != NULL &&
+	       (operation->flags & (OPERATION_WRITES | OPERATION_READS_LATER)) != 0;
+}
+
 /* Finds the operation and decodes the payload of the next item. */
 static enum err batch_open_item(struct batch *batch)
 {
@@ -121,6 +133,7 @@ static enum err batch_open_item(struct batch *batch)
 	item->identity = batch->identity;
 	item->view = batch->view;
 	item->streams = batch->streams;
+	item->laters = batch->laters;
 	item->arena = batch->arena;
 	item->version = batch->request.version;
 	item->now = batch->now;
@@ -152,6 +165,7 @@ static enum err batch_plan(struct batch *batch)
 		return ERR_NOMEM;
 	item->placeholder = batch->placeholder;
 	item->subject.has = false;
+	item->polled = NULL;
 	item_no_effect(item);
 	err = batch->operation->plan(item);
 	if (err == ERR_AGAIN && batch->fetch_count == KMIP_FETCHES_MAX)
@@ -176,6 +190,8 @@ static size_t response_item_len(const struct kmip_response_item *response)
 		len += padded(sizeof(uint32_t));
 	if (response->message.data != NULL)
 		len += padded(response->message.len);
+	if (response->asynchronous_correlation.data != NULL)
+		len += padded(response->asynchronous_correlation.len);
 	if (response->payload.data != NULL)
 		len += padded(response->payload.len);
 	return len;
@@ -204,6 +220,32 @@ static enum err batch_answer(struct batch *batch, struct kmip_response_item *res
 		return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
 	kmip_result_fill(response, ERR_OK, batch->request.version);
 	return batch_is_too_large(batch, response) ? ERR_TOO_LARGE : ERR_OK;
+}
+
+/* An answer that was kept was encoded in the version of its request. */
+static enum err batch_answer_polled(struct batch *batch, struct kmip_response_item *response)
+{
+	const struct later_answer *polled = batch->item->polled;
+	const struct kmip_poll_request *request = batch->item->request;
+	struct codec codec = item_codec(batch->item);
+	void *payload;
+	enum err err;
+
+	response->operation = KMIP_UINT(polled->operation);
+	if (polled->is_pending) {
+		response->status = KMIP_UINT(KMIP_RESULT_STATUS_OPERATION_PENDING);
+		response->asynchronous_correlation = request->correlation_value;
+		return ERR_OK;
+	}
+	TRY(polled->err);
+	batch->operation = operation_find(polled->operation, polled->version);
+	ASSERT(batch->operation != NULL);
+	codec.version = polled->version;
+	TRY(kmip_payload_decode(&payload, &codec, batch->operation->response, polled->payload));
+	batch->item->response = payload;
+	TRY(batch_answer(batch, response));
+out:
+	return err;
 }
 
 static void batch_record(struct batch *batch, enum err err)
@@ -253,7 +295,9 @@ static void batch_close_item(struct batch *batch, enum err err)
 		batch->item = &nobody;
 	response->operation = request->operation;
 	response->id = request->id;
-	if (err == ERR_OK)
+	if (err == ERR_OK && batch->item->polled != NULL)
+		err = batch_answer_polled(batch, response);
+	else if (err == ERR_OK)
 		err = batch_answer(batch, response);
 	if (err != ERR_OK) {
 		response->payload = SLICE_EMPTY;
@@ -386,14 +430,31 @@ void batch_report(struct batch *batch)
 	}
 }
 
-enum err batch_encode(const struct batch *batch, struct buf *out)
+static enum err batch_encode_items(const struct batch *batch,
+	const struct kmip_response_item *items, size_t count, struct buf *out)
 {
 	struct kmip_protocol_version version = kmip_protocol_version(batch->request.version);
 	struct kmip_response_header header = {
 		.version = &version,
 		.time_stamp = KMIP_LONG(batch->now),
-		.batch_count = KMIP_INT((int32_t) batch->done),
+		.batch_count = KMIP_INT((int32_t) count),
 	};
 
-	return kmip_response_encode(out, &header, batch->responses);
+	return kmip_response_encode(out, &header, items);
+}
+
+enum err batch_encode_pending(const struct batch *batch, struct slice correlation, struct buf *out)
+{
+	const struct kmip_request_item *request = &batch->request.entries[0].item;
+	struct kmip_response_item item = { .operation = request->operation,
+		.id = request->id,
+		.status = KMIP_UINT(KMIP_RESULT_STATUS_OPERATION_PENDING),
+		.asynchronous_correlation = correlation };
+
+	return batch_encode_items(batch, &item, 1, out);
+}
+
+enum err batch_encode(const struct batch *batch, struct buf *out)
+{
+	return batch_encode_items(batch, batch->responses, batch->done, out);
 }

@@ -24,6 +24,7 @@ struct batch {
 	const struct kmip_identity *identity;
 	struct arena *arena;
 	struct streams *streams; /* NULL in a worker */
+	struct laters *laters; /* likewise */
 
 	struct keystore_view *view;
 	struct kmip_request request;
@@ -53,6 +54,9 @@ MUST_USE enum err batch_begin(struct batch *batch, struct slice frame);
 MUST_USE enum err batch_begin_refused(struct batch *batch, struct slice head);
 /* True when any item's operation may change something. */
 bool batch_writes(const struct batch *batch);
+/* True when the client wants to be answered later, and can: one item alone, since what follows in a
+ * batch may depend on what comes before. */
+bool batch_may_wait(const struct batch *batch);
 enum batch_step batch_run(struct batch *batch);
 void batch_fetched(struct batch *batch, enum err err);
 /* ERR_OK: it ran; else why it could not be begun. */
@@ -67,6 +71,9 @@ void batch_effected(struct batch *batch, enum err err, const struct uid *uid, ui
 void batch_failed(struct batch *batch, enum err err);
 /* Hands the finished items that were not handed out yet to the audit. */
 void batch_report(struct batch *batch);
+/* Appends the answer that the one item will be answered later, under this Correlation Value. */
+MUST_USE enum err batch_encode_pending(
+	const struct batch *batch, struct slice correlation, struct buf *out);
 /* Appends the response message. */
 MUST_USE enum err batch_encode(const struct batch *batch, struct buf *out);
 

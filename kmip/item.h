@@ -7,6 +7,7 @@
 #define KMIP_ITEM_H
 
 #include "kmip/codec.h"
+#include "kmip/later.h"
 #include "kmip/serve.h"
 #include "kmip/streams.h"
 
@@ -34,6 +35,7 @@ struct kmip_item {
 	const struct kmip_identity *identity;
 	struct keystore_view *view;
 	struct streams *streams; /* NULL in a worker */
+	struct laters *laters; /* likewise */
 	struct arena *arena;
 	enum kmip_version version;
 	int64_t now; /* seconds, the same for all items of a batch */
@@ -53,6 +55,7 @@ struct kmip_item {
 	bool archived_too; /* the effect may be on an archived object */
 	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */
 	enum err (*check)(void *ctx, const struct object *object);
+	const struct later_answer *polled; /* Poll's: what is answered in its place */
 	void *plan_result; /* what plan leaves to finish beside the above; the operation's own */
 
 	/* With ERR_AGAIN from plan: what is missing: an object or its material, or, with `compute`,

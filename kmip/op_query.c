@@ -117,7 +117,7 @@ static enum err answer_capabilities(struct kmip_item *item, struct kmip_query_re
 	if (capability == NULL)
 		return ERR_NOMEM;
 	capability->streaming = KMIP_BOOL(true);
-	capability->asynchronous = KMIP_BOOL(false);
+	capability->asynchronous = KMIP_BOOL(true);
 	capability->attestation = KMIP_BOOL(false);
 	capability->batch_undo = KMIP_BOOL(false);
 	capability->batch_continue = KMIP_BOOL(true);

@@ -5,7 +5,11 @@
 
 #include "kmip/item.h"
 
-enum operation_flags { OPERATION_READS = 0, OPERATION_WRITES = 1 << 0 };
+enum operation_flags {
+	OPERATION_READS = 0,
+	OPERATION_WRITES = 1 << 0,
+	OPERATION_READS_LATER = 1 << 1
+};
 
 struct operation {
 	uint32_t code;

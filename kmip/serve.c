@@ -4,18 +4,20 @@
 #include "base/loop.h"
 #include "base/offload.h"
 #include "kmip/batch.h"
+#include "kmip/later.h"
 
 struct kmip_server {
 	struct kmip_options options;
 	struct arena *arena; /* the worker's, for one request after the other */
 	struct streams *streams; /* the keeper's */
+	struct laters *laters; /* likewise */
 	struct offload *offload; /* the keeper's, made when it is first needed */
 	struct kmip_pending *pendings;
 };
 
 /*
  * What a pending request waits for. A cancelled one lives on as ABANDONED until the item
- * whose effects have begun has ended.
+ * whose effects have begun has ended. One that is answered later has no owner but the server.
  *
  *	TURN -> FETCH <-> COMPUTE <-> EFFECT -> (answered, freed)
  *	                  COMPUTE, EFFECT -> ABANDONED -> (freed)
@@ -41,6 +43,7 @@ struct kmip_pending {
 	struct keystore_pending *work;
 	void (*on_served)(void *ctx, const struct kmip_served *served);
 	void *ctx;
+	struct later *later; /* keeps the answer, for who was told that it comes later; or NULL */
 };
 
 enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *options)
@@ -52,8 +55,10 @@ enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *op
 	TRY(err);
 	server->options = *options;
 	TRY(arena_new(&server->arena, KMIP_ARENA_LEN_MAX));
-	if (options->loop != NULL)
+	if (options->loop != NULL) {
 		TRY(streams_new(&server->streams));
+		TRY(laters_new(&server->laters));
+	}
 	*out = server;
 	server = NULL;
 out:
@@ -90,6 +95,7 @@ void kmip_server_free(struct kmip_server *server)
 		pending_free(pending);
 	}
 	streams_free(server->streams);
+	laters_free(server->laters);
 	arena_free(server->arena);
 	free(server);
 }
@@ -120,7 +126,7 @@ enum err kmip_serve(struct kmip_server *server, const struct kmip_identity *iden
 	*close = false;
 	arena_reset(server->arena);
 	TRY(batch_begin(&batch, frame));
-	if (batch_writes(&batch) || batch_run(&batch) != BATCH_DONE) {
+	if (batch_writes(&batch) || batch_may_wait(&batch) || batch_run(&batch) != BATCH_DONE) {
 		err = ERR_FORWARD;
 		goto out;
 	}
@@ -137,6 +143,16 @@ out:
 static void pending_step(struct kmip_pending *pending);
 static void pending_end_item(struct kmip_pending *pending);
 
+/* The client asks for it when it likes. */
+static void pending_keep(struct kmip_pending *pending)
+{
+	const struct batch *batch = &pending->batch;
+
+	ASSERT(batch->done == 1);
+	later_end(pending->later, batch->records[0].err, batch->responses[0].payload);
+	pending_free(pending);
+}
+
 static void pending_answer(struct kmip_pending *pending)
 {
 	struct kmip_served served = { .close = pending->batch.is_broken };
@@ -144,6 +160,10 @@ static void pending_answer(struct kmip_pending *pending)
 	void *ctx = pending->ctx;
 	struct buf response;
 
+	if (pending->later != NULL) {
+		pending_keep(pending);
+		return;
+	}
 	buf_init(&response, KMIP_RESPONSE_LEN_MAX);
 	if (batch_encode(&pending->batch, &response) == ERR_OK)
 		served.response = buf_slice(&response);
@@ -325,12 +345,50 @@ static void pending_step(struct kmip_pending *pending)
 		pending_answer(pending);
 }
 
+/* For Cancel: what has changed something is not given up half way. */
+static bool pending_call_off(void *ctx)
+{
+	struct kmip_pending *pending = ctx;
+	const struct kmip_item *item = pending->batch.item;
+
+	if (pending->state == PENDING_EFFECT || (item != NULL && item->steps > 0))
+		return false;
+	pending->later = NULL;
+	kmip_cancel(pending);
+	return true;
+}
+
+/* Says that the answer comes later, where it may and there is a place for it. */
+static void pending_put_off(struct kmip_pending *pending)
+{
+	const struct batch *batch = &pending->batch;
+	struct kmip_served served = { 0 };
+	struct later_run run = { .client = pending->identity,
+		.operation = batch->request.entries[0].item.operation.value,
+		.version = batch->request.version,
+		.call_off = pending_call_off,
+		.ctx = pending };
+	struct buf response;
+
+	if (laters_put(&pending->later, pending->server->laters, &run) != ERR_OK)
+		return;
+	buf_init(&response, KMIP_RESPONSE_LEN_MAX);
+	if (batch_encode_pending(batch, later_id(pending->later), &response) == ERR_OK)
+		served.response = buf_slice(&response);
+	else
+		served.close = true;
+	pending->on_served(pending->ctx, &served);
+	buf_free(&response);
+}
+
 static void pending_begin(void *ctx)
 {
 	struct kmip_pending *pending = ctx;
 	struct kmip_served nothing = { .close = true };
 
 	if (batch_begin(&pending->batch, pending->frame) == ERR_OK) {
+		if (batch_may_wait(&pending->batch))
+			pending_put_off(pending);
 		pending_step(pending);
 		return;
 	}
@@ -358,6 +416,7 @@ enum err kmip_serve_start(struct kmip_pending **out, struct kmip_server *server,
 	pending->batch.identity = &pending->identity;
 	pending->batch.arena = pending->arena;
 	pending->batch.streams = server->streams;
+	pending->batch.laters = server->laters;
 
 	pending->next = server->pendings;
 	if (pending->next != NULL)

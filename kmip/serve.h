@@ -81,7 +81,8 @@ struct kmip_served {
 	bool close;
 };
 /* Keeper: the frame is copied. Exactly one callback, later, or kmip_cancel (effects already begun
- * run to their end). */
+ * run to their end). An item that the client wants run asynchronously goes on after the callback
+ * (later.h). */
 MUST_USE enum err kmip_serve_start(struct kmip_pending **out, struct kmip_server *server,
 	const struct kmip_identity *identity, struct slice frame,
 	void (*on_served)(void *ctx, const struct kmip_served *served), void *ctx);

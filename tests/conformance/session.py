@@ -11,6 +11,8 @@ import wire
 from server_information import ServerInformation, Wrong, functions_of, version_asked
 from vectors import TYPES, context_of, plain, scalar, ttlv, value_of
 
+PENDING_S, POLL_EVERY_S, OPERATION_PENDING = 20, 0.02, 2
+UNAVAILABLE = 5  # a Cancellation Result
 NOW_SLACK_S = 120  # what $NOW may be off: a slow machine is no fault
 # Operations whose answers hold material that the server made.
 MAKERS = {"Create", "CreateKeyPair", "ReKey", "ReKeyKeyPair", "Certify", "ReCertify", "CreateSplitKey", "RNGRetrieve"}
@@ -69,11 +71,23 @@ class Session:
         for element in filled.iter():
             if element.get("value") is not None:
                 element.set("value", self.fill(element))
-        answer, endpoint = self.ask(ttlv(self.tables, filled), self.home(filled))
-        (message,) = wire.read(answer)
-        self.take_in(message, endpoint)
+        message = self.exchange(filled)
         self.operation, self.request = None, filled
         self.compare(response, message, ())
+
+    def exchange(self, request):
+        """The answer; what is polled is asked for again while it is pending."""
+        polls = any(value_of(element) == "Poll" for element in request.iter("Operation"))
+        deadline = time.monotonic() + PENDING_S
+        while True:
+            answer, endpoint = self.ask(ttlv(self.tables, request), self.home(request))
+            (message,) = wire.read(answer)
+            self.take_in(message, endpoint)
+            if not polls or message.get(wire.BATCH_ITEM, wire.STATUS) != OPERATION_PENDING:
+                return message
+            if time.monotonic() > deadline:
+                raise Different("is pending for too long")
+            time.sleep(POLL_EVERY_S)
 
     # ---- where a request must go: what is under way lives in the keeper that began it, and is not told to its peer ----
 
@@ -210,6 +224,13 @@ class Session:
             if self.bound.setdefault(published, value) != value:
                 self.fail(path, f"{published} = {self.bound[published]}", value)
             return
+        if tag == "asynchronouscorrelationvalue":
+            expected = next(value_of(element) for element in self.request.iter("AsynchronousCorrelationValue"))
+            if shown != expected:
+                self.fail(path, expected, shown)
+            return
+        if tag == "cancellationresult" and got.value != UNAVAILABLE:
+            return  # how far it had come when it was to be canceled
         if kind == "DateTime" and self.is_free_date(attribute, published):
             return
         if attribute is not None and plain(attribute) in DATES and published not in self.sent:

@@ -12,6 +12,7 @@ if(TARGET fake_keymanager)
 	foreach(name
 			serve
 			batch
+			later
 			op_add_attribute
 			op_archive
 			op_check
