@@ -54,6 +54,8 @@ MUST_USE enum err pkey_numbers(
 
 const char *pkey_algorithm(const struct pkey *key);
 uint32_t pkey_bits(const struct pkey *key);
+/* ERR_FEATURE: it has none that has a name. */
+MUST_USE enum err pkey_curve(char out[PKEY_CURVE_LEN_MAX], const struct pkey *key);
 
 /* How a key is to be used. */
 enum pkey_padding { PKEY_PADDING_NONE, PKEY_PADDING_PKCS1, PKEY_PADDING_PSS, PKEY_PADDING_OAEP };

@@ -90,15 +90,21 @@ out:
 	return err;
 }
 
+enum err pkey_curve(char out[PKEY_CURVE_LEN_MAX], const struct pkey *key)
+{
+	if (EVP_PKEY_get_utf8_string_param(
+		    key->key, OSSL_PKEY_PARAM_GROUP_NAME, out, PKEY_CURVE_LEN_MAX, NULL) != 1)
+		return pkey_failed(ERR_FEATURE);
+	return ERR_OK;
+}
+
 static enum err read_point(struct pkey_numbers *out, const struct pkey *key, struct buf *memory)
 {
 	size_t len = 0;
 	uint8_t *to;
 	enum err err;
 
-	if (EVP_PKEY_get_utf8_string_param(key->key, OSSL_PKEY_PARAM_GROUP_NAME, out->curve,
-		    sizeof(out->curve), NULL) != 1)
-		return pkey_failed(ERR_FEATURE);
+	TRY(pkey_curve(out->curve, key));
 	if (EVP_PKEY_get_octet_string_param(
 		    key->key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0, &len) != 1)
 		return pkey_failed(ERR_OK);

@@ -166,6 +166,7 @@ static enum err batch_plan(struct batch *batch)
 	item->placeholder = batch->placeholder;
 	item->subject.has = false;
 	item->polled = NULL;
+	item->complaint = SLICE_EMPTY;
 	item_no_effect(item);
 	err = batch->operation->plan(item);
 	if (err == ERR_AGAIN && batch->fetch_count == KMIP_FETCHES_MAX)
@@ -302,6 +303,8 @@ static void batch_close_item(struct batch *batch, enum err err)
 	if (err != ERR_OK) {
 		response->payload = SLICE_EMPTY;
 		kmip_result_fill(response, err, batch->request.version);
+		if (batch->item->complaint.len > 0)
+			response->message = batch->item->complaint;
 	}
 	batch_record(batch, err);
 	batch->response_len += response_item_len(response);

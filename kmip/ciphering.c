@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "base/rand.h"
 #include "kmip/crypto_names.h"
+#include "kmip/policing.h"
 #include "kmip/signing.h"
 
 enum {
@@ -108,7 +109,8 @@ static enum err judge_tag(const struct ciphering *ciphering, struct cipher_optio
 	return ciphering->tag.len >= TAG_LEN_MIN ? ERR_OK : ERR_CRYPTO;
 }
 
-static enum err begin_whole(struct run *run, const struct ciphering *ciphering)
+static enum err begin_whole(
+	struct kmip_item *item, struct run *run, const struct ciphering *ciphering)
 {
 	struct run_whole *whole = calloc(1, sizeof(*whole));
 	enum err err = whole == NULL ? ERR_NOMEM : ERR_OK;
@@ -121,6 +123,10 @@ static enum err begin_whole(struct run *run, const struct ciphering *ciphering)
 	if (whole->use.label.len > 0)
 		TRY(secret_new(&whole->label, whole->use.label));
 	TRY(signing_key(&whole->key, ciphering->use));
+	if (ciphering->encrypt) {
+		TRY(policing_pkey(item, ciphering->use->algorithm, whole->key));
+		TRY(policing_encryption(item, &whole->use));
+	}
 out:
 	return err;
 }
@@ -128,6 +134,18 @@ out:
 static bool is_asymmetric(const struct object *object)
 {
 	return (KMIP_TO(object->type) & KMIP_TO_ASYMMETRIC) != 0;
+}
+
+/* What is protected already can be opened. */
+static enum err judge_policy(struct kmip_item *item, const struct using *use)
+{
+	struct algorithm_key key = { .algorithm = use->algorithm };
+	enum err err;
+
+	TRY(algorithm_judge_key(&key, use->material.len));
+	TRY(policing_key(item, &key));
+out:
+	return err;
 }
 
 enum err ciphering_begin(struct kmip_item *item, struct run *run, struct ciphering *ciphering)
@@ -146,8 +164,10 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 	enum err err;
 
 	if (is_asymmetric(use->object))
-		return begin_whole(run, ciphering);
+		return begin_whole(item, run, ciphering);
 	TRY(crypto_cipher_name(name, &wanted));
+	if (ciphering->encrypt)
+		TRY(judge_policy(item, use));
 	TRY(cipher_facts(&facts, name));
 	TRY(judge_padding(use, &options.pads));
 	if (ciphering->iv.len == 0)

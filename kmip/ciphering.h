@@ -16,7 +16,7 @@ struct ciphering {
 };
 
 /* ERR_MESSAGE: decrypting without the IV that is needed; ERR_TAG_LENGTH; ERR_FEATURE, ERR_FIELD:
- * mode, padding or key that are not to be had. */
+ * mode, padding or key that are not to be had; ERR_POLICY. */
 MUST_USE enum err ciphering_begin(
 	struct kmip_item *item, struct run *run, struct ciphering *ciphering);
 /* Tag length of AEAD parameters: 16 when it is not said. */

@@ -40,22 +40,32 @@ const char *crypto_hash_name(uint32_t hashing_algorithm)
 	return row_name(rows, COUNT(rows), hashing_algorithm);
 }
 
+/* HMAC algorithms and their hashes. */
+static const struct row hmac_rows[] = {
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA1, "SHA1" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA224, "SHA224" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, "SHA256" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA384, "SHA384" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA512, "SHA512" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_MD5, "MD5" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_224, "SHA3-224" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_256, "SHA3-256" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_384, "SHA3-384" },
+	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_512, "SHA3-512" },
+};
+
 const char *crypto_hmac_hash_name(uint32_t cryptographic_algorithm)
 {
-	static const struct row rows[] = {
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA1, "SHA1" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA224, "SHA224" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, "SHA256" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA384, "SHA384" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA512, "SHA512" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_MD5, "MD5" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_224, "SHA3-224" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_256, "SHA3-256" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_384, "SHA3-384" },
-		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA3_512, "SHA3-512" },
-	};
+	return row_name(hmac_rows, COUNT(hmac_rows), cryptographic_algorithm);
+}
 
-	return row_name(rows, COUNT(rows), cryptographic_algorithm);
+uint32_t crypto_hmac_of(const char *hash)
+{
+	for (size_t i = 0; i < COUNT(hmac_rows); i++) {
+		if (slice_equal_text(slice_text(hash), hmac_rows[i].name))
+			return hmac_rows[i].number;
+	}
+	return 0;
 }
 
 static const char *mode_name(uint32_t mode)

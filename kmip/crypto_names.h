@@ -10,6 +10,8 @@
 const char *crypto_hash_name(uint32_t hashing_algorithm);
 /* The hash of an HMAC algorithm; NULL: it is none. */
 const char *crypto_hmac_hash_name(uint32_t cryptographic_algorithm);
+/* The HMAC algorithm with that hash; 0: KMIP has none. */
+uint32_t crypto_hmac_of(const char *hash);
 /*
  * The cipher of that algorithm, key length and mode (0: none was said, which stream ciphers do
  * without). ERR_FIELD: a mode is needed, or the algorithm is no cipher; ERR_FEATURE: not served.

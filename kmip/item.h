@@ -56,6 +56,7 @@ struct kmip_item {
 	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */
 	enum err (*check)(void *ctx, const struct object *object);
 	const struct later_answer *polled; /* Poll's: what is answered in its place */
+	struct slice complaint; /* what the client is told beside the reason; empty: the usual */
 	void *plan_result; /* what plan leaves to finish beside the above; the operation's own */
 
 	/* With ERR_AGAIN from plan: what is missing: an object or its material, or, with `compute`,

@@ -7,7 +7,8 @@
 #include "kmip/using.h"
 
 /* HMAC by the key's algorithm or the parameters' hash; CMAC where the parameters name that mode.
- * ERR_FIELD: nothing says how. */
-MUST_USE enum err maccing_begin(struct run *run, const struct using *use);
+ * ERR_FIELD: nothing says how; ERR_POLICY, where it is made and not verified. */
+MUST_USE enum err maccing_begin(
+	struct kmip_item *item, struct run *run, const struct using *use, bool protects);
 
 #endif

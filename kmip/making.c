@@ -2,6 +2,7 @@
 #include "kmip/making.h"
 #include "base/crypt.h"
 #include "base/rand.h"
+#include "kmip/policing.h"
 #include "kmip/stored.h"
 #include "kmip/unique_name.h"
 
@@ -218,8 +219,10 @@ enum err making_further_effect(
 {
 	struct kmip_value algorithm = kmip_value_enum(edits->key.algorithm);
 	struct kmip_value length = kmip_value_integer(edits->key.length_bits);
-	enum err err;
+	enum err err = ERR_OK;
 
+	if ((KMIP_TO(edits->object_type) & KMIP_TO_KEYS) != 0)
+		TRY(policing_key(item, &edits->key));
 	if (edits->key.algorithm != 0)
 		TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &algorithm));
 	if (edits->key.length_bits != 0)

@@ -27,7 +27,8 @@ MUST_USE enum err making_symmetric_key(struct kmip_item *item, struct algorithm_
 MUST_USE enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edits);
 /*
  * Adds what the server sets (algorithm and length of edits->key, Digest over `digested`) and states
- * the effect. item->create has type, format and material by then. ERR_FIELD: the Name is taken.
+ * the effect. item->create has type, format and material by then. ERR_FIELD: the Name is taken;
+ * ERR_POLICY: no such key.
  */
 MUST_USE enum err making_effect(
 	struct kmip_item *item, struct attribute_edits *edits, struct slice digested);

@@ -9,6 +9,7 @@
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/pairing.h"
+#include "kmip/policing.h"
 #include "kmip/unique_name.h"
 
 /* ---- attributes ---- */
@@ -106,6 +107,7 @@ enum err op_create_key_pair_plan(struct kmip_item *item)
 		private_edits->key.length_bits != public_edits->key.length_bits)
 		TRY(ERR_FIELD);
 	TRY(wish_of(item, &wish, private_edits));
+	TRY(policing_wish(item, private_edits->key.algorithm, &wish));
 	TRY(item->plan_memory == NULL ? pairing_begin(item, &wish)
 				      : pairing_make_private(item, pairing));
 	item->plan_result = pairing;

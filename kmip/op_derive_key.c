@@ -10,6 +10,7 @@
 #include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
+#include "kmip/policing.h"
 #include "kmip/signing.h"
 #include "kmip/stored.h"
 
@@ -70,6 +71,7 @@ static enum err stretch_begin(struct kmip_item *item, const struct derivation *d
 				? crypto_hash_name(said->hashing_algorithm.value)
 				: "SHA1";
 	TRY(stretch->hash == NULL ? ERR_FIELD : ERR_OK);
+	TRY(policing_hash(item, stretch->hash));
 	TRY(parameters->salt.len == 0 || parameters->iteration_count.value <= 0 ? ERR_FIELD
 										: ERR_OK);
 	TRY(secret_new(&stretch->password, derivation->sources[0].material));
@@ -110,8 +112,8 @@ static enum err derive_hash(struct kmip_item *item, struct derivation *derivatio
 	struct digest *digest = NULL;
 	enum err err;
 
-	(void) item;
 	TRY(hash == NULL || derivation->data.len > 0 ? ERR_FIELD : ERR_OK);
+	TRY(policing_hash(item, hash));
 	TRY(digest_new(&digest, hash));
 	TRY(digest_update(digest, derivation->sources[0].material));
 	TRY(digest_finish(digest, &derivation->out));
@@ -127,10 +129,10 @@ static enum err derive_hmac(struct kmip_item *item, struct derivation *derivatio
 	struct digest *digest = NULL;
 	enum err err;
 
-	(void) item;
 	if (mac.hash == NULL)
 		mac.hash = crypto_hmac_hash_name(use->algorithm);
 	TRY(mac.hash == NULL || derivation->data.len == 0 ? ERR_FIELD : ERR_OK);
+	TRY(policing_hmac(item, mac.hash, mac.key.len));
 	TRY(digest_new_mac(&digest, &mac));
 	TRY(digest_update(digest, derivation->data));
 	TRY(digest_finish(digest, &derivation->out));
@@ -160,29 +162,32 @@ out:
 	return err;
 }
 
-static enum err derive_kbkdf(struct derivation *derivation, const char *mode, struct slice iv)
+static enum err derive_kbkdf(
+	struct kmip_item *item, struct derivation *derivation, const char *mode, struct slice iv)
 {
 	struct digest_kbkdf options = { .hash = hash_of(derivation),
 		.mode = mode,
 		.secret = derivation->sources[0].material,
 		.label_and_context = derivation->data,
 		.iv = iv };
+	enum err err = ERR_OK;
 
-	if (options.hash == NULL || derivation->data.len == 0)
-		return ERR_FIELD;
-	return digest_kbkdf(&derivation->out, derivation->len, &options);
+	TRY(options.hash == NULL || derivation->data.len == 0 ? ERR_FIELD : ERR_OK);
+	TRY(policing_hmac(item, options.hash, options.secret.len));
+	TRY(digest_kbkdf(&derivation->out, derivation->len, &options));
+out:
+	return err;
 }
 
 static enum err derive_counter(struct kmip_item *item, struct derivation *derivation)
 {
-	(void) item;
-	return derive_kbkdf(derivation, "counter", SLICE_EMPTY);
+	return derive_kbkdf(item, derivation, "counter", SLICE_EMPTY);
 }
 
 static enum err derive_feedback(struct kmip_item *item, struct derivation *derivation)
 {
-	(void) item;
-	return derive_kbkdf(derivation, "feedback", derivation->parameters->initialization_vector);
+	return derive_kbkdf(
+		item, derivation, "feedback", derivation->parameters->initialization_vector);
 }
 
 static enum err derive_agreed(struct kmip_item *item, struct derivation *derivation)
@@ -191,12 +196,12 @@ static enum err derive_agreed(struct kmip_item *item, struct derivation *derivat
 	struct pkey *private_key = NULL, *public_key = NULL;
 	enum err err;
 
-	(void) item;
 	if (derivation->source_count != SOURCES_MAX ||
 		ours->object->type != KMIP_OBJECT_TYPE_PRIVATE_KEY ||
 		theirs->object->type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
 		return ERR_FIELD;
 	TRY(signing_key(&private_key, ours));
+	TRY(policing_pkey(item, ours->algorithm, private_key));
 	TRY(signing_key(&public_key, theirs));
 	TRY(pkey_agree(&derivation->out, private_key, public_key));
 out:

@@ -3,13 +3,20 @@
 #include "kmip/crypto_names.h"
 #include "kmip/operations.h"
 #include "kmip/pieces.h"
+#include "kmip/policing.h"
 
 static enum err begin(struct kmip_item *item, struct run *run)
 {
 	const struct kmip_hash_request *request = item->request;
 	const char *name = crypto_hash_name(request->parameters->hashing_algorithm.value);
 
-	return name == NULL ? ERR_FIELD : digest_new(&run->digest, name);
+	enum err err = name == NULL ? ERR_FIELD : ERR_OK;
+
+	TRY(err);
+	TRY(policing_hash(item, name));
+	TRY(digest_new(&run->digest, name));
+out:
+	return err;
 }
 
 enum err op_hash_plan(struct kmip_item *item)

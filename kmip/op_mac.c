@@ -15,7 +15,7 @@ static enum err begin(struct kmip_item *item, struct run *run)
 	enum err err;
 
 	TRY(using_begin(&use, item, &ask));
-	TRY(maccing_begin(run, &use));
+	TRY(maccing_begin(item, run, &use, true));
 	TRY(using_charge(item, use.object, request->data.len));
 out:
 	return err;

@@ -17,7 +17,7 @@ static enum err begin(struct kmip_item *item, struct run *run)
 	TRY(request->mac_data.len == 0 ? ERR_MESSAGE : ERR_OK);
 	TRY(using_begin(&use, item, &ask));
 	TRY(secret_new(&run->expected, request->mac_data));
-	TRY(maccing_begin(run, &use));
+	TRY(maccing_begin(item, run, &use, false));
 out:
 	return err;
 }

@@ -10,6 +10,7 @@
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/pairing.h"
+#include "kmip/policing.h"
 #include "kmip/replacing.h"
 #include "kmip/stored.h"
 
@@ -55,8 +56,9 @@ static enum err judge_one(struct kmip_item *item, struct attribute_edits *edits,
 }
 
 /* The attributes need not tell a curve; the key does. */
-static enum err begin(struct kmip_item *item, const struct object *old_public)
+static enum err begin(struct kmip_item *item, const struct re_keying *re_keying)
 {
+	const struct object *old_public = re_keying->old_public;
 	struct kmip_object object;
 	struct pkey *key = NULL;
 	struct pkey_numbers numbers;
@@ -71,6 +73,7 @@ static enum err begin(struct kmip_item *item, const struct object *old_public)
 	wish = (struct pkey_wish){ .algorithm = pkey_algorithm(key), .bits = pkey_bits(key) };
 	if (numbers.curve[0] != '\0')
 		wish.curve = numbers.curve;
+	TRY(policing_wish(item, re_keying->pairing.private_edits.key.algorithm, &wish));
 	TRY(pairing_begin(item, &wish));
 out:
 	buf_free(&memory);
@@ -91,7 +94,7 @@ enum err op_re_key_key_pair_plan(struct kmip_item *item)
 		item, &pairing->private_edits, re_keying->old_private, request->private_template));
 	TRY(judge_one(
 		item, &pairing->public_edits, re_keying->old_public, request->public_template));
-	TRY(item->plan_memory == NULL ? begin(item, re_keying->old_public)
+	TRY(item->plan_memory == NULL ? begin(item, re_keying)
 				      : pairing_make_private(item, pairing));
 	item->plan_result = re_keying;
 out:

@@ -6,6 +6,7 @@
 #include "kmip/certificates.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
+#include "kmip/policing.h"
 #include "kmip/stored.h"
 
 enum { DIGESTED_LEN_MAX = OBJECT_MATERIAL_LEN_MAX + 64 };
@@ -127,6 +128,7 @@ static enum err judge_key(
 		TRY(ERR_FIELD);
 	if (is_plain)
 		TRY(algorithm_judge_key(&edits->key, item->create.material.len));
+	TRY(policing_block(item, edits->object_type, edits->key.algorithm, block));
 out:
 	return err;
 }

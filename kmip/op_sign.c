@@ -2,6 +2,7 @@
 /* Sign (KMIP 1.4, section 4.31): data, whole or in pieces, or a digest that the client made. */
 #include "kmip/operations.h"
 #include "kmip/pieces.h"
+#include "kmip/policing.h"
 #include "kmip/signing.h"
 
 static enum err use_key(struct using *use, struct kmip_item *item)
@@ -22,7 +23,7 @@ static enum err begin(struct kmip_item *item, struct run *run)
 	enum err err;
 
 	TRY(use_key(&use, item));
-	TRY(signing_begin(run, &use, false));
+	TRY(signing_begin(item, run, &use));
 	TRY(using_charge(item, use.object, request->data.len));
 out:
 	return err;
@@ -32,6 +33,7 @@ static enum err sign_digest(struct kmip_item *item)
 {
 	const struct kmip_sign_request *request = item->request;
 	struct kmip_sign_response *response = item->response;
+	struct policing_signing judged;
 	struct pkey *key = NULL;
 	struct pkey_use how;
 	struct using use;
@@ -42,6 +44,8 @@ static enum err sign_digest(struct kmip_item *item)
 	TRY(use_key(&use, item));
 	TRY(signing_use_of_digest(&how, &use));
 	TRY(signing_key(&key, &use));
+	judged = (struct policing_signing){ key, &how, use.algorithm, request->digested_data.len };
+	TRY(policing_sign(item, &judged));
 	TRY(pkey_sign_digest(&out, key, &how, request->digested_data));
 	response->signature_data = arena_copy(item->arena, buf_slice(&out));
 	TRY(response->signature_data.data == NULL ? ERR_NOMEM : ERR_OK);

@@ -23,7 +23,7 @@ static enum err begin(struct kmip_item *item, struct run *run)
 
 	TRY(use_key(&use, item));
 	TRY(secret_new(&run->expected, request->signature_data));
-	TRY(signing_begin(run, &use, true));
+	TRY(signing_begin_verifying(run, &use));
 out:
 	return err;
 }

@@ -81,6 +81,13 @@ static void pending_free(struct kmip_pending *pending)
 	free(pending);
 }
 
+void kmip_server_set_policies(
+	struct kmip_server *server, const struct instance_policy *policies, size_t count)
+{
+	server->options.policies = policies;
+	server->options.policy_count = count;
+}
+
 void kmip_server_free(struct kmip_server *server)
 {
 	if (server == NULL)

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "keystore/keystore.h"
 #include "kmip/message.h"
+#include "kmip/policy.h"
 
 struct kmip_server;
 struct kmip_pending;
@@ -44,6 +45,9 @@ struct kmip_options {
 	const char *node_name; /* Server Information */
 	bool strict_activate; /* Activate of an Active key: Permission Denied instead of Success
 				 (design D6) */
+	/* The instances' algorithm policies; one that is left out may do everything. */
+	const struct instance_policy *policies;
+	size_t policy_count;
 	/* Finished batch items, for metrics and the audit stream: called once per item before the
 	 * answer is handed out. May be NULL. */
 	void (*on_item)(void *ctx, const struct kmip_item_record *record);
@@ -61,6 +65,11 @@ MUST_USE enum err kmip_server_new(struct kmip_server **out, const struct kmip_op
 /* Requests of kmip_serve_start that are still pending are cancelled; call it before keystore_free.
  */
 void kmip_server_free(struct kmip_server *server);
+
+/* A reload: from the next item on these policies hold; what is under way in pieces goes on.
+ * Borrowed as the options'. */
+void kmip_server_set_policies(
+	struct kmip_server *server, const struct instance_policy *policies, size_t count);
 
 /* Frames are cut off a stream with kmip_frame_len (message.h). */
 

@@ -2,6 +2,7 @@
 #include "kmip/signing.h"
 #include "kmip/asymmetric.h"
 #include "kmip/crypto_names.h"
+#include "kmip/policing.h"
 
 enum err signing_key(struct pkey **out, const struct using *use)
 {
@@ -144,7 +145,25 @@ out:
 	return err;
 }
 
-enum err signing_begin(struct run *run, const struct using *use, bool verifies)
+enum err signing_begin(struct kmip_item *item, struct run *run, const struct using *use)
+{
+	struct policing_signing judged = { .said = use->algorithm };
+	struct pkey *key = NULL;
+	struct pkey_use how;
+	enum err err;
+
+	TRY(signing_use(&how, use));
+	TRY(signing_key(&key, use));
+	judged.key = key;
+	judged.use = &how;
+	TRY(policing_sign(item, &judged));
+	TRY(pkey_signing_new(&run->signing, key, &how, false));
+out:
+	pkey_free(key);
+	return err;
+}
+
+enum err signing_begin_verifying(struct run *run, const struct using *use)
 {
 	struct pkey *key = NULL;
 	struct pkey_use how;
@@ -152,7 +171,7 @@ enum err signing_begin(struct run *run, const struct using *use, bool verifies)
 
 	TRY(signing_use(&how, use));
 	TRY(signing_key(&key, use));
-	TRY(pkey_signing_new(&run->signing, key, &how, verifies));
+	TRY(pkey_signing_new(&run->signing, key, &how, true));
 out:
 	pkey_free(key);
 	return err;

@@ -16,7 +16,9 @@ MUST_USE enum err signing_use(struct pkey_use *out, const struct using *use);
 MUST_USE enum err signing_use_of_digest(struct pkey_use *out, const struct using *use);
 /* The same for encrypting with RSA. */
 MUST_USE enum err signing_encryption(struct pkey_use *out, const struct using *use);
-/* Begins a signature of data; verifies: against run->expected, at the end. */
-MUST_USE enum err signing_begin(struct run *run, const struct using *use, bool verifies);
+/* Begins a signature of data. ERR_POLICY. */
+MUST_USE enum err signing_begin(struct kmip_item *item, struct run *run, const struct using *use);
+/* The same for verifying against run->expected, at the end. */
+MUST_USE enum err signing_begin_verifying(struct run *run, const struct using *use);
 
 #endif

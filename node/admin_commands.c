@@ -95,6 +95,8 @@ static void add_instances(cJSON *answer, struct keeper *keeper)
 		struct keystore_instance_status status;
 		keystore_instance_status(keystore, i, &status);
 		cJSON *instance = instance_json(&status);
+		cJSON_AddStringToObject(
+			instance, "algorithm_policy", keeper_policy_text(keeper, &status.id));
 		cJSON_AddItemToObject(instance, "migration", admin_migration_json(keystore, i));
 		cJSON_AddItemToArray(list, instance);
 	}

@@ -67,6 +67,7 @@ void admin_add_peer(cJSON *answer, const struct keeper_status *status)
 	admin_add_ms_ago(object, "fenced_for_ms", now_ms, peer->fenced_ms);
 	cJSON_AddBoolToObject(object, "cut", peer->cut);
 	admin_add_number(object, "differing_instances", peer->differing_instances);
+	admin_add_number(object, "differing_settings", peer->differing_settings);
 	admin_add_number(object, "comparisons", peer->comparisons);
 	admin_add_number(object, "differing_buckets", peer->differing_buckets);
 	admin_add_ms_ago(object, "compared_ms_ago", now_ms, peer->compared_ms);

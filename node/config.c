@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/text.h"
 #include "node/config_line.h"
 #include "node/config_rows.h"
+#include "node/config_value.h"
 
 /* Every scalar is loaded as text and judged by its row, so that each kind of mistake is told in the
  * same form. */
@@ -36,18 +36,7 @@ struct schema {
 	cyaml_schema_value_t file;
 };
 
-struct loading {
-	const char *path;
-	char *why; /* CONFIG_WHY_MAX bytes */
-	struct slice text;
-	char complaint[160]; /* the loader's first message */
-	size_t complaint_line;
-};
-
-static void say(struct loading *loading, size_t line, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void say(struct loading *loading, size_t line, const char *format, ...)
+void config_say(struct config_loading *loading, size_t line, const char *format, ...)
 {
 	va_list arguments;
 	int head = snprintf(loading->why, CONFIG_WHY_MAX, "%s:%zu: ", loading->path, line);
@@ -103,7 +92,7 @@ static void schema_fill(struct schema *schema)
  * comes first. */
 static void on_yaml_message(cyaml_log_t level, void *ctx, const char *format, va_list arguments)
 {
-	struct loading *loading = ctx;
+	struct config_loading *loading = ctx;
 	char message[160];
 	(void) level;
 	vsnprintf(message, sizeof(message), format, arguments);
@@ -116,7 +105,7 @@ static void on_yaml_message(cyaml_log_t level, void *ctx, const char *format, va
 			strncmp(message, "Load: ", 6) == 0 ? message + 6 : message);
 }
 
-static void say_unexpected_key(struct loading *loading, const char *key)
+static void say_unexpected_key(struct config_loading *loading, const char *key)
 {
 	char quoted[80];
 	snprintf(quoted, sizeof(quoted), "%s:", key);
@@ -129,12 +118,12 @@ static void say_unexpected_key(struct loading *loading, const char *key)
 		if (loading->text.data[i] == '\n')
 			line++;
 	}
-	say(loading, found, "unknown key \"%s\" (`kmipd --help` lists the keys of each section)",
-		key);
+	config_say(loading, found,
+		"unknown key \"%s\" (`kmipd --help` lists the keys of each section)", key);
 }
 
 static enum err raw_load(
-	struct raw_file **out, const struct schema *schema, struct loading *loading)
+	struct raw_file **out, const struct schema *schema, struct config_loading *loading)
 {
 	cyaml_config_t settings = { .log_fn = on_yaml_message,
 		.log_ctx = loading,
@@ -148,11 +137,11 @@ static enum err raw_load(
 		return ERR_OK;
 	size_t line = loading->complaint_line == 0 ? 1 : loading->complaint_line;
 	if (result == CYAML_OK)
-		say(loading, line, "%s", config_is_empty);
+		config_say(loading, line, "%s", config_is_empty);
 	else if (strncmp(loading->complaint, unexpected, strlen(unexpected)) == 0)
 		say_unexpected_key(loading, loading->complaint + strlen(unexpected));
 	else
-		say(loading, line, "%s",
+		config_say(loading, line, "%s",
 			loading->complaint[0] != '\0' ? loading->complaint
 						      : cyaml_strerror(result));
 	return ERR_CONFIG;
@@ -160,162 +149,7 @@ static enum err raw_load(
 
 /* ---- judging: text values to the typed configuration ---- */
 
-struct judging {
-	struct loading *loading;
-	const struct config_section *section;
-	size_t entry;
-	void *target; /* the section's struct */
-};
-
-static void complain(struct judging *judging, const struct config_row *row, const char *expected,
-	const char *found)
-{
-	struct config_place place = { judging->section->name, judging->entry, row->key };
-	const char *prefix = judging->section->name == NULL ? "" : judging->section->name;
-	say(judging->loading, config_line_find(judging->loading->text, &place),
-		"%s%s%s: expected %s, found %s%s%s", prefix, prefix[0] == '\0' ? "" : ".", row->key,
-		expected, found == NULL ? "" : "\"", found == NULL ? "nothing" : found,
-		found == NULL ? "" : "\"");
-}
-
-static bool judge_choice(const char *const *choices, const char *value, char expected[100])
-{
-	expected[0] = '\0';
-	for (size_t i = 0; choices[i] != NULL; i++) {
-		if (strcmp(choices[i], value) == 0)
-			return true;
-		size_t len = strlen(expected);
-		snprintf(expected + len, 100 - len, "%s%s", i == 0 ? "" : " or ", choices[i]);
-	}
-	return false;
-}
-
-static bool is_address(const char *value)
-{
-	const char *colon = strrchr(value, ':');
-	uint64_t port;
-	return colon != NULL && colon != value &&
-	       text_u64(&port, slice_text(colon + 1), 65535) == ERR_OK;
-}
-
-static enum err set_text(struct judging *judging, const struct config_row *row, const char *value)
-{
-	char **member = (char **) (void *) ((char *) judging->target + row->offset);
-	char expected[100];
-	if (strlen(value) < row->min || strlen(value) > row->max) {
-		snprintf(expected, sizeof(expected), "%u to %u characters", row->min, row->max);
-		complain(judging, row, expected, value);
-		return ERR_CONFIG;
-	}
-	*member = strdup(value);
-	return *member == NULL ? ERR_NOMEM : ERR_OK;
-}
-
-/* Relative to the folder of the configuration file, so that a node can be started from anywhere. */
-static enum err set_path(struct judging *judging, const struct config_row *row, const char *value)
-{
-	const char *path = judging->loading->path;
-	const char *slash = strrchr(path, '/');
-	char *joined = NULL;
-	if (value[0] == '/' || slash == NULL)
-		return set_text(judging, row, value);
-	if (asprintf(&joined, "%.*s/%s", (int) (slash - path), path, value) < 0)
-		return ERR_NOMEM;
-	enum err err = set_text(judging, row, joined);
-	free(joined);
-	return err;
-}
-
-static enum err set_number(struct judging *judging, const struct config_row *row, const char *value)
-{
-	uint64_t number;
-	char expected[100];
-	if (text_u64(&number, slice_text(value), row->max) == ERR_OK && number >= row->min) {
-		*(uint32_t *) (void *) ((char *) judging->target + row->offset) = (uint32_t) number;
-		return ERR_OK;
-	}
-	snprintf(expected, sizeof(expected), "a number from %u to %u", row->min, row->max);
-	complain(judging, row, expected, value);
-	return ERR_CONFIG;
-}
-
-static enum err set_warm(struct judging *judging, const struct config_row *row, const char *value)
-{
-	static const char recent[] = "recent ";
-	uint32_t *member = (uint32_t *) (void *) ((char *) judging->target + row->offset);
-	uint64_t number = 0;
-	char expected[100];
-	bool is_recent =
-		strncmp(value, recent, sizeof(recent) - 1) == 0 &&
-		text_u64(&number, slice_text(value + sizeof(recent) - 1), row->max) == ERR_OK &&
-		number >= row->min;
-	*member = strcmp(value, "all") == 0 ? CONFIG_WARM_ALL : (uint32_t) number;
-	if (is_recent || strcmp(value, "all") == 0 || strcmp(value, "off") == 0)
-		return ERR_OK;
-	snprintf(expected, sizeof(expected), "off, all, or recent and a number from %u to %u",
-		row->min, row->max);
-	complain(judging, row, expected, value);
-	return ERR_CONFIG;
-}
-
-static enum err set_flag(struct judging *judging, const struct config_row *row, const char *value)
-{
-	bool is_true = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0;
-	bool is_false = strcmp(value, "false") == 0 || strcmp(value, "no") == 0;
-	*(bool *) (void *) ((char *) judging->target + row->offset) = is_true;
-	if (is_true || is_false)
-		return ERR_OK;
-	complain(judging, row, "true or false", value);
-	return ERR_CONFIG;
-}
-
-static enum err set_level(struct judging *judging, const struct config_row *row, const char *value)
-{
-	enum log_level *member =
-		(enum log_level *) (void *) ((char *) judging->target + row->offset);
-	if (log_level_parse(member, slice_text(value)) == ERR_OK)
-		return ERR_OK;
-	complain(judging, row, "error, warning, info or debug", value);
-	return ERR_CONFIG;
-}
-
-static enum err set_choice(struct judging *judging, const struct config_row *row, const char *value)
-{
-	char expected[100];
-	const char *const *choices = row->type == CONFIG_TYPE_KIND ? config_kinds : config_choices;
-	if (judge_choice(choices, value, expected))
-		return set_text(
-			judging, &(struct config_row){ .offset = row->offset, .max = 100 }, value);
-	complain(judging, row, expected, value);
-	return ERR_CONFIG;
-}
-
-static enum err set_address(
-	struct judging *judging, const struct config_row *row, const char *value)
-{
-	if (row->min == 0 && strcmp(value, "none") == 0)
-		return ERR_OK;
-	if (is_address(value))
-		return set_text(judging, row, value);
-	complain(judging, row, row->min == 0 ? "HOST:PORT or none" : "HOST:PORT", value);
-	return ERR_CONFIG;
-}
-
-typedef enum err config_setter(
-	struct judging *judging, const struct config_row *row, const char *value);
-static config_setter *const setters[] = {
-	[CONFIG_TYPE_TEXT] = set_text,
-	[CONFIG_TYPE_PATH] = set_path,
-	[CONFIG_TYPE_ADDRESS] = set_address,
-	[CONFIG_TYPE_NUMBER] = set_number,
-	[CONFIG_TYPE_FLAG] = set_flag,
-	[CONFIG_TYPE_LEVEL] = set_level,
-	[CONFIG_TYPE_KIND] = set_choice,
-	[CONFIG_TYPE_CHOICE] = set_choice,
-	[CONFIG_TYPE_WARM] = set_warm,
-};
-
-static enum err judge_section(struct judging *judging, const struct raw_section *raw)
+static enum err judge_section(struct config_judging *judging, const struct raw_section *raw)
 {
 	enum err err = ERR_OK;
 	for (size_t i = 0; i < judging->section->row_count; i++) {
@@ -324,22 +158,22 @@ static enum err judge_section(struct judging *judging, const struct raw_section 
 		if (value == NULL || value[0] == '\0')
 			value = row->value;
 		if (value == config_required) {
-			complain(judging, row, row->help, NULL);
+			config_complain(judging, row, row->help, NULL);
 			return ERR_CONFIG;
 		}
 		if (value != NULL)
-			TRY(setters[row->type](judging, row, value));
+			TRY(config_set(judging, row, value));
 	}
 out:
 	return err;
 }
 
 static enum err judge_instances(
-	struct config *config, struct loading *loading, const struct raw_file *raw)
+	struct config *config, struct config_loading *loading, const struct raw_file *raw)
 {
 	enum err err = ERR_OK;
 	if (raw->instances_count == 0) {
-		say(loading,
+		config_say(loading,
 			config_line_find(
 				loading->text, &(struct config_place){ "instances", 0, NULL }),
 			"instances: expected at least one entry (a tenant: key manager, root key, "
@@ -350,8 +184,8 @@ static enum err judge_instances(
 	if (config->instances == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < raw->instances_count; i++) {
-		struct judging judging = { loading, &config_sections[CONFIG_SECTION_INSTANCES], i,
-			&config->instances[i] };
+		struct config_judging judging = { loading,
+			&config_sections[CONFIG_SECTION_INSTANCES], i, &config->instances[i] };
 		config->instance_count = i + 1;
 		TRY(judge_section(&judging, &raw->instances[i]));
 		if (config->instances[i].name == NULL)
@@ -364,11 +198,11 @@ out:
 }
 
 /* Rules that need more than one value. */
-static enum err judge_together(struct config *config, struct loading *loading)
+static enum err judge_together(struct config *config, struct config_loading *loading)
 {
 	struct config_place place = { "peer", 0, "node" };
 	if (config->has_peer && config->peer.node == config->top.node) {
-		say(loading, config_line_find(loading->text, &place),
+		config_say(loading, config_line_find(loading->text, &place),
 			"peer.node: expected the other node's number, found this node's (%u)",
 			config->peer.node);
 		return ERR_CONFIG;
@@ -379,7 +213,7 @@ static enum err judge_together(struct config *config, struct loading *loading)
 			      : !dials && config->peer.listen == NULL ? "listen"
 								      : NULL;
 	if (missing != NULL) {
-		say(loading, config_line_find(loading->text, &place),
+		config_say(loading, config_line_find(loading->text, &place),
 			"peer.%s: expected HOST:PORT, since the node with the %s number %s",
 			missing, dials ? "lower" : "higher", dials ? "dials" : "listens");
 		return ERR_CONFIG;
@@ -388,7 +222,7 @@ static enum err judge_together(struct config *config, struct loading *loading)
 		for (size_t other = 0; other < i; other++)
 			if (strcmp(config->instances[i].id, config->instances[other].id) == 0) {
 				place = (struct config_place){ "instances", i, "id" };
-				say(loading, config_line_find(loading->text, &place),
+				config_say(loading, config_line_find(loading->text, &place),
 					"instances.id: \"%s\" is the id of another instance "
 					"already",
 					config->instances[i].id);
@@ -397,14 +231,18 @@ static enum err judge_together(struct config *config, struct loading *loading)
 	return ERR_OK;
 }
 
-static enum err judge(struct config *config, struct loading *loading, const struct raw_file *raw)
+static enum err judge(
+	struct config *config, struct config_loading *loading, const struct raw_file *raw)
 {
 	enum err err;
-	struct judging top = { loading, &config_sections[CONFIG_SECTION_TOP], 0, &config->top };
-	struct judging kmip = { loading, &config_sections[CONFIG_SECTION_KMIP], 0, &config->kmip };
-	struct judging metrics = { loading, &config_sections[CONFIG_SECTION_METRICS], 0,
+	struct config_judging top = { loading, &config_sections[CONFIG_SECTION_TOP], 0,
+		&config->top };
+	struct config_judging kmip = { loading, &config_sections[CONFIG_SECTION_KMIP], 0,
+		&config->kmip };
+	struct config_judging metrics = { loading, &config_sections[CONFIG_SECTION_METRICS], 0,
 		&config->metrics };
-	struct judging peer = { loading, &config_sections[CONFIG_SECTION_PEER], 0, &config->peer };
+	struct config_judging peer = { loading, &config_sections[CONFIG_SECTION_PEER], 0,
+		&config->peer };
 	TRY(judge_section(&top, &raw->top));
 	TRY(judge_section(&kmip, raw->kmip));
 	TRY(judge_section(&metrics, raw->metrics));
@@ -417,7 +255,7 @@ out:
 	return err;
 }
 
-static enum err config_read(struct config *config, struct loading *loading)
+static enum err config_read(struct config *config, struct config_loading *loading)
 {
 	enum err err = ERR_NOMEM;
 	cyaml_config_t settings = { .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR };
@@ -440,7 +278,7 @@ enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_
 	enum err err;
 	struct buf text;
 	struct config *config = NULL;
-	struct loading loading = { .path = path, .why = why };
+	struct config_loading loading = { .path = path, .why = why };
 	why[0] = '\0';
 	buf_init(&text, CONFIG_FILE_LEN_MAX);
 	err = file_read(&text, path);
@@ -450,7 +288,7 @@ enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_
 	}
 	loading.text = buf_slice(&text);
 	if (loading.text.len == 0) {
-		say(&loading, 1, "%s", config_is_empty);
+		config_say(&loading, 1, "%s", config_is_empty);
 		err = ERR_CONFIG;
 		goto out;
 	}

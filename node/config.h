@@ -19,6 +19,7 @@ enum { CONFIG_WHY_MAX = 600, CONFIG_FILE_LEN_MAX = 1048576, CONFIG_INSTANCES_MAX
 #define CONFIG_ADDRESS char *
 #define CONFIG_KIND char *
 #define CONFIG_CHOICE char *
+#define CONFIG_POLICY char * /* kmip/policy.h */
 #define CONFIG_NUMBER uint32_t
 #define CONFIG_WARM uint32_t /* 0: off; CONFIG_WARM_ALL; else how many */
 #define CONFIG_FLAG bool

@@ -20,6 +20,8 @@ static const char *type_expectation(const struct config_row *row)
 		return "serve|refuse";
 	case CONFIG_TYPE_WARM:
 		return "off|recent N|all";
+	case CONFIG_TYPE_POLICY:
+		return "all|fips|NAME[:BITS]|-NAME...";
 	case CONFIG_TYPE_TEXT:
 		break;
 	}

@@ -17,6 +17,7 @@ enum config_type {
 	CONFIG_TYPE_KIND,
 	CONFIG_TYPE_CHOICE,
 	CONFIG_TYPE_WARM,
+	CONFIG_TYPE_POLICY,
 };
 
 struct config_row {

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/crypt.h"
 
@@ -82,12 +83,61 @@ out:
 	return err;
 }
 
+/* ERR_CONFIG: the file was judged otherwise. Free with free(). */
+static enum err read_policies(struct instance_policy **out, const struct config *config)
+{
+	enum err err = ERR_OK;
+	char why[POLICY_WHY_MAX];
+	struct instance_policy *list = calloc(config->instance_count, sizeof(*list));
+	if (list == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < config->instance_count; i++) {
+		const struct config_instance *from = &config->instances[i];
+		TRY(instance_id_parse(&list[i].instance, slice_text(from->id)));
+		TRY(policy_parse(&list[i].policy, from->algorithm_policy, why));
+	}
+	*out = list;
+	list = NULL;
+out:
+	free(list);
+	return err;
+}
+
+static bool are_same(const struct instances_policies *a, const struct instances_policies *b)
+{
+	bool same = a->count == b->count;
+	for (size_t i = 0; i < a->count && same; i++)
+		same = instance_id_equal(&a->list[i].instance, &b->list[i].instance) &&
+		       strcmp(a->list[i].policy.text, b->list[i].policy.text) == 0;
+	return same;
+}
+
+enum err instances_set_policies(struct instances_policies *policies, struct kmip_server *server,
+	const struct config *config, bool *changed)
+{
+	enum err err;
+	struct instances_policies new = { .count = config->instance_count };
+	TRY(read_policies(&new.list, config));
+	*changed = !are_same(policies, &new);
+	kmip_server_set_policies(server, new.list, new.count);
+	free(policies->list);
+	*policies = new;
+out:
+	return err;
+}
+
+void instances_free_policies(struct instances_policies *policies)
+{
+	free(policies->list);
+}
+
 enum err instances_for_peer(struct replication_instance **out, const struct config *config)
 {
 	enum err err = ERR_OK;
 	struct replication_instance *list = calloc(config->instance_count, sizeof(*list));
-	if (list == NULL)
-		return ERR_NOMEM;
+	struct instance_policy *policies = NULL;
+	TRY(list == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(read_policies(&policies, config));
 	for (size_t i = 0; i < config->instance_count; i++) {
 		const struct config_instance *from = &config->instances[i];
 		struct slice zero = slice_of("", 1);
@@ -98,10 +148,12 @@ enum err instances_for_peer(struct replication_instance **out, const struct conf
 			swap ? root : other, zero, slice_text(from->key_ring) };
 		TRY(instance_id_parse(&list[i].id, slice_text(from->id)));
 		TRY(crypt_sha256_parts(list[i].digest, parts, sizeof(parts) / sizeof(parts[0])));
+		TRY(policy_digest(list[i].settings, &policies[i].policy));
 	}
 	*out = list;
 	list = NULL;
 out:
+	free(policies);
 	free(list);
 	return err;
 }

@@ -4,6 +4,7 @@
 #define NODE_INSTANCES_H
 
 #include "keystore/keystore.h"
+#include "kmip/serve.h"
 #include "node/config.h"
 #include "replication/replication.h"
 
@@ -24,6 +25,16 @@ MUST_USE enum err instances_for_peer(
 	struct replication_instance **out, const struct config *config);
 /* After a reload that changed them. */
 MUST_USE enum err instances_tell_peer(struct replication *replication, const struct config *config);
+/* The algorithm policies that the server borrows. Zeroed: none yet. */
+struct instances_policies {
+	struct instance_policy *list; /* in the order of the file */
+	size_t count;
+};
+/* Gives the server those of the configuration. *changed: they are not the ones that it had. */
+MUST_USE enum err instances_set_policies(struct instances_policies *policies,
+	struct kmip_server *server, const struct config *config, bool *changed);
+/* After kmip_server_free. */
+void instances_free_policies(struct instances_policies *policies);
 struct keystore_settings instances_settings(const struct config *config);
 
 #endif

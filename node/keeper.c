@@ -153,9 +153,10 @@ static enum err keeper_apply_instances(
 	struct keeper *keeper, const struct config *config, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
-	bool changed;
+	bool changed, other_policies;
 	TRY(instances_apply(keeper->keystore, config, &changed, why));
-	if (keeper->replication != NULL && changed)
+	TRY(instances_set_policies(&keeper->policies, keeper->kmip, config, &other_policies));
+	if (keeper->replication != NULL && (changed || other_policies))
 		TRY(instances_tell_peer(keeper->replication, config));
 out:
 	return err;
@@ -243,6 +244,14 @@ const char *keeper_gets_name(const struct keystore_instance_status *instance)
 	return instance->outage_since_ms != 0 ? "resident copies" : "key manager";
 }
 
+const char *keeper_policy_text(const struct keeper *keeper, const struct instance_id *instance)
+{
+	for (size_t i = 0; i < keeper->policies.count; i++)
+		if (instance_id_equal(&keeper->policies.list[i].instance, instance))
+			return keeper->policies.list[i].policy.text;
+	return "";
+}
+
 struct keystore *keeper_keystore(struct keeper *keeper)
 {
 	return keeper->keystore;
@@ -305,6 +314,7 @@ static void keeper_close(struct keeper *keeper)
 	if (keeper->listen_fd >= 0)
 		close(keeper->listen_fd);
 	kmip_server_free(keeper->kmip);
+	instances_free_policies(&keeper->policies);
 	replication_free(keeper->replication);
 	keystore_free(keeper->keystore);
 	kek_table_free(keeper->table);

@@ -38,6 +38,8 @@ struct keeper_status {
 void keeper_status(struct keeper *keeper, struct keeper_status *out);
 /* What an instance's Gets are answered from (design D19). */
 const char *keeper_gets_name(const struct keystore_instance_status *instance);
+/* Its algorithm policy, as the operator wrote it. */
+const char *keeper_policy_text(const struct keeper *keeper, const struct instance_id *instance);
 struct keystore *keeper_keystore(struct keeper *keeper);
 struct loop *keeper_loop(struct keeper *keeper);
 /* Reads the configuration again and applies what can be applied; why: what is wrong, with file and

@@ -17,6 +17,7 @@ enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	enum err err;
 	struct keystore_instance_options *instances = NULL;
 	struct counters *counters;
+	bool changed;
 	TRY(counters_page_new(&keeper->counters, workers_count(keeper->config->top.workers) + 1));
 	TRY(counters_page_part(&counters, keeper->counters, 0));
 	TRY(kek_table_new(&keeper->table, keeper->config->top.keys_in_memory));
@@ -38,6 +39,7 @@ enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		.ctx = counters,
 		.strict_activate = keeper->config->kmip.strict_activate };
 	TRY(kmip_server_new(&keeper->kmip, &kmip));
+	TRY(instances_set_policies(&keeper->policies, keeper->kmip, keeper->config, &changed));
 out:
 	free(instances);
 	return err;

@@ -6,6 +6,7 @@
 #include "base/sm.h"
 #include "node/admin.h"
 #include "node/cache_guard.h"
+#include "node/instances.h"
 #include "node/keeper.h"
 #include "node/monitor.h"
 
@@ -27,6 +28,7 @@ struct keeper {
 	struct keystore *keystore;
 	struct replication *replication; /* NULL without a peer */
 	struct kmip_server *kmip;
+	struct instances_policies policies;
 	struct workers *workers;
 	struct counters_page *counters; /* of all processes; part 0 is ours */
 	struct admin *admin;

@@ -155,6 +155,10 @@ static void print_peer(const cJSON *peer)
 		printf("  warning     %.0f instances are configured differently on the two nodes: "
 		       "served unpaired\n",
 			member_number(peer, "differing_instances"));
+	if (member_number(peer, "differing_settings") > 0)
+		printf("  warning     %.0f instances have another algorithm-policy on the other "
+		       "node\n",
+			member_number(peer, "differing_settings"));
 }
 
 /* What Gets are answered from, and what that rests on. */
@@ -226,6 +230,7 @@ static void print_instance(const cJSON *instance)
 	print_version(instance);
 	print_roots(instance);
 	print_serving(instance);
+	printf("  algorithms  %s\n", member_text(instance, "algorithm_policy", cell));
 	printf("  listing     %s since start",
 		member_true(instance, "listed") ? "complete" : "not yet complete");
 	if (!member_true(instance, "rebuilt"))

@@ -285,6 +285,7 @@ static void tell_link(struct metrics_out *out, const struct replication_status *
 	metric_tell(out, METRIC_peer_snapshots_total, (double) peer->snapshots);
 	tell_snapshots(out, peer);
 	metric_tell(out, METRIC_peer_differing_instances, (double) peer->differing_instances);
+	metric_tell(out, METRIC_peer_differing_settings, (double) peer->differing_settings);
 	metric_tell(out, METRIC_peer_cut, peer->cut);
 	metric_tell(out, METRIC_peer_fenced, peer->fenced_ms != 0);
 	metric_tell(out, METRIC_answers_held, (double) peer->holds);

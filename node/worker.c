@@ -37,6 +37,7 @@ struct worker {
 	struct listener *listener;
 	struct loop_timer *stop_timer;
 	struct session_host host;
+	struct instances_policies policies;
 	struct counters_page *counters;
 	struct worker_slot *slots;
 	uint32_t slot_count, slot_free; /* slot_free == slot_count: none */
@@ -160,6 +161,7 @@ static void worker_take_config(struct worker *worker)
 static enum err worker_open_store(struct worker *worker, struct slice key, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
+	bool changed;
 	struct keystore_instance_options *instances = NULL;
 	struct cache_options cache = { .folder = worker->config->top.data_dir,
 		.map_bytes = (size_t) worker->config->top.cache_size_mib << 20,
@@ -188,6 +190,7 @@ static enum err worker_open_store(struct worker *worker, struct slice key, char 
 		.ctx = worker->host.counters,
 		.strict_activate = worker->config->kmip.strict_activate };
 	TRY(kmip_server_new(&worker->host.kmip, &kmip));
+	TRY(instances_set_policies(&worker->policies, worker->host.kmip, worker->config, &changed));
 out:
 	free(instances);
 	return err;
@@ -222,7 +225,9 @@ static void worker_reload(struct worker *worker)
 	struct tls_context *tls = NULL;
 	if (config_load(&config, worker->config_path, why) != ERR_OK ||
 		server_tls_new(&tls, config, worker_accept_client, worker, why) != ERR_OK ||
-		instances_apply(worker->host.keystore, config, &changed, why) != ERR_OK) {
+		instances_apply(worker->host.keystore, config, &changed, why) != ERR_OK ||
+		instances_set_policies(&worker->policies, worker->host.kmip, config, &changed) !=
+			ERR_OK) {
 		tls_context_free(tls);
 		log_error("reload-failed", "why=%s", log_quoted(slice_text(why)));
 		config_free(config);
@@ -333,6 +338,7 @@ static void worker_close(struct worker *worker)
 	free(worker->slots);
 	listener_free(worker->listener);
 	kmip_server_free(worker->host.kmip);
+	instances_free_policies(&worker->policies);
 	keystore_free(worker->host.keystore);
 	kek_table_free(worker->table);
 	counters_page_free(worker->counters);

@@ -146,6 +146,7 @@ static void on_link_up(struct core *core, const struct core_event *event)
 		.own = event->up.own,
 		.applied = applied,
 		.instances = core->options.instances,
+		.settings = core->options.settings,
 	};
 }
 

@@ -51,6 +51,7 @@ struct core_options {
 	uint16_t node, peer_node;
 	uint32_t ack_wait_ms;
 	struct slice instances; /* as in struct wire_hello, sorted by id; borrowed */
+	struct slice settings; /* the same; may be empty */
 	uint8_t version_max; /* speaks no later version; 0: WIRE_VERSION_MAX */
 	uint32_t compare_ms; /* 0: CORE_COMPARE_MS */
 	uint64_t now_ms;
@@ -225,6 +226,8 @@ bool core_is_common(const struct core *core, const struct instance_id *instance)
 /* Other instances to compare at the next HELLO; only while there is no link, and after
  * CORE_EVENT_GAP: a lease that is held does not speak for them. Borrowed. */
 void core_set_instances(struct core *core, struct slice instances);
+/* What the next HELLO tells of them; nothing here depends on it. */
+void core_set_settings(struct core *core, struct slice settings);
 
 /* A full exchange, in one direction. */
 struct core_snapshot {

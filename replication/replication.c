@@ -33,8 +33,9 @@ static int instance_compare(const void *a, const void *b)
 		slice_of(right->id.text, INSTANCE_ID_LEN_MAX));
 }
 
-static enum err instances_encode(
-	struct buf *out, const struct replication_instance *instances, size_t instance_count)
+/* As HELLO has them: the instances in `out`, and their settings. */
+static enum err instances_encode(struct buf *out, struct buf *settings,
+	const struct replication_instance *instances, size_t instance_count)
 {
 	size_t size = instance_count * sizeof(*instances);
 	struct replication_instance *sorted = malloc(size + 1);
@@ -46,6 +47,7 @@ static enum err instances_encode(
 	for (size_t i = 0; i < instance_count; i++) {
 		TRY(buf_append(out, slice_of(sorted[i].id.text, INSTANCE_ID_LEN_MAX)));
 		TRY(buf_append(out, slice_of(sorted[i].digest, sizeof(sorted[i].digest))));
+		TRY(buf_append(settings, slice_of(sorted[i].settings, sizeof(sorted[i].settings))));
 	}
 out:
 	free(sorted);
@@ -66,9 +68,10 @@ static enum err make_core(struct replication *replication)
 	};
 	enum err err;
 
-	TRY(instances_encode(&replication->instances, replication->options.instances,
-		replication->options.instance_count));
+	TRY(instances_encode(&replication->instances, &replication->settings,
+		replication->options.instances, replication->options.instance_count));
 	options.instances = buf_slice(&replication->instances);
+	options.settings = buf_slice(&replication->settings);
 	TRY(core_new(&replication->core, &options));
 out:
 	return err;
@@ -139,6 +142,7 @@ static void init(struct replication *replication, const struct replication_optio
 	reader_fact_name(replication->fact, options->peer_node);
 	sm_init(&replication->sm, states, CORE_STATE_COUNT, "peer", replication->name);
 	buf_init(&replication->instances, (size_t) WIRE_INSTANCES_MAX * WIRE_INSTANCE_LEN);
+	buf_init(&replication->settings, (size_t) WIRE_INSTANCES_MAX * WIRE_SETTINGS_LEN);
 	buf_init(&replication->frame, WIRE_BODY_MAX + WIRE_HEAD_LEN);
 	loop_task_init(&replication->read_task, replication_store_read, replication);
 	loop_task_init(&replication->release_task, replication_release, replication);
@@ -227,6 +231,7 @@ void replication_free(struct replication *replication)
 	core_free(replication->core);
 	arena_free(replication->arena);
 	buf_free(&replication->instances);
+	buf_free(&replication->settings);
 	buf_free(&replication->frame);
 	free(replication);
 }
@@ -258,22 +263,28 @@ enum err replication_set_instances(struct replication *replication,
 	const struct replication_instance *instances, size_t instance_count)
 {
 	enum err err;
-	struct buf encoded;
+	struct buf encoded, settings;
 	bool was_cut = link_is_cut(replication->link);
 
 	buf_init(&encoded, (size_t) WIRE_INSTANCES_MAX * WIRE_INSTANCE_LEN);
+	buf_init(&settings, (size_t) WIRE_INSTANCES_MAX * WIRE_SETTINGS_LEN);
 	TRY(instance_count > WIRE_INSTANCES_MAX ? ERR_LIMIT : ERR_OK);
-	TRY(instances_encode(&encoded, instances, instance_count));
+	TRY(instances_encode(&encoded, &settings, instances, instance_count));
 	link_down(replication, "the instances were changed");
 	replication_drop_lease(replication);
 	buf_free(&replication->instances);
+	buf_free(&replication->settings);
 	replication->instances = encoded;
+	replication->settings = settings;
 	buf_init(&encoded, 0);
+	buf_init(&settings, 0);
 	core_set_instances(replication->core, buf_slice(&replication->instances));
+	core_set_settings(replication->core, buf_slice(&replication->settings));
 	replication_tell_leased(replication, NULL, 0);
 	link_cut(replication->link, was_cut);
 out:
 	buf_free(&encoded);
+	buf_free(&settings);
 	return err;
 }
 
@@ -338,6 +349,7 @@ void replication_status(const struct replication *replication, struct replicatio
 		.differing_buckets = status.differing_buckets,
 		.compared_ms = status.compared_ms,
 		.differing_instances = status.differing_instances,
+		.differing_settings = replication->differing_settings,
 		.protocol_version = status.version,
 		.lag_ms = status.lag_ms,
 		.lease_held_until_ms = status.held_until_ms,

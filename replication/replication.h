@@ -19,6 +19,8 @@ enum { REPLICATION_WHY_MAX = 300, REPLICATION_CLUSTER_LEN_MAX = 63 };
 struct replication_instance {
 	struct instance_id id;
 	uint8_t digest[32]; /* SHA-256 of id, CRK, key ring */
+	uint8_t settings[32]; /* of what should be alike, but leaves the pair whole where it is not
+			       */
 };
 
 /* PEM files of the link, apart from the KMIP listener's. */
@@ -103,6 +105,7 @@ struct replication_status {
 	uint64_t differing_buckets; /* in the last one; they are repaired */
 	uint64_t compared_ms; /* boot time when it ended, 0: never */
 	uint64_t differing_instances;
+	uint64_t differing_settings; /* instances in common whose settings differ */
 	char peer_version[32];
 	uint8_t protocol_version; /* in use; 0: no link */
 	uint64_t lag_ms; /* since the oldest own change that is not acknowledged; 0: none */

@@ -27,7 +27,8 @@ struct replication {
 	char fact[READER_FACT_MAX];
 	bool started;
 	bool stopped; /* by replication_stop */
-	struct buf instances;
+	struct buf instances, settings;
+	uint64_t differing_settings; /* at the last HELLO */
 	struct core *core;
 	struct link *link;
 	struct sm sm;

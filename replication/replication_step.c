@@ -210,6 +210,35 @@ static void log_differing(const struct replication *replication, struct slice th
 	}
 }
 
+/* Clients would be refused by one node what the other one does. */
+static void judge_settings(struct replication *replication, const struct wire_hello *hello)
+{
+	struct slice own = buf_slice(&replication->instances);
+	struct slice settings = buf_slice(&replication->settings);
+	size_t count = own.len / WIRE_INSTANCE_LEN;
+
+	replication->differing_settings = 0;
+	if (hello->settings.len == 0)
+		return;
+	for (size_t i = 0; i < hello->instances.len / WIRE_INSTANCE_LEN; i++) {
+		struct slice one =
+			slice_cut(hello->instances, i * WIRE_INSTANCE_LEN, WIRE_INSTANCE_LEN);
+		struct slice told =
+			slice_cut(hello->settings, i * WIRE_SETTINGS_LEN, WIRE_SETTINGS_LEN);
+
+		for (size_t at = 0; at < count; at++) {
+			if (!slice_equal(one,
+				    slice_cut(own, at * WIRE_INSTANCE_LEN, WIRE_INSTANCE_LEN)) ||
+				slice_equal(told, slice_cut(settings, at * WIRE_SETTINGS_LEN,
+							  WIRE_SETTINGS_LEN)))
+				continue;
+			replication->differing_settings++;
+			log_warning("peer-settings-differ", "instance=%.16s what=algorithm-policy",
+				(const char *) one.data);
+		}
+	}
+}
+
 /* What the core needs to know beside the frame's own bytes. */
 static enum err complete_frame(struct replication *replication, struct core_event *event)
 {
@@ -218,6 +247,7 @@ static enum err complete_frame(struct replication *replication, struct core_even
 
 	if (frame->type == WIRE_HELLO) {
 		log_differing(replication, frame->hello.instances);
+		judge_settings(replication, &frame->hello);
 		return reader_hello(
 			keystore_cache(replication->options.keystore), replication->arena, event);
 	}

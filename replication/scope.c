@@ -41,6 +41,11 @@ void core_set_instances(struct core *core, struct slice instances)
 	core->leased_count = 0;
 }
 
+void core_set_settings(struct core *core, struct slice settings)
+{
+	core->options.settings = settings;
+}
+
 static bool is_in(const struct slice *ids, size_t count, struct slice id)
 {
 	for (size_t i = 0; i < count; i++)

@@ -39,6 +39,7 @@ static enum err put_hello(struct buf *out, const struct wire_hello *hello)
 	TRY(buf_append(out, slice_of(hello->applied.scope, sizeof(hello->applied.scope))));
 	TRY(buf_append_be16(out, (uint16_t) (hello->instances.len / WIRE_INSTANCE_LEN)));
 	TRY(buf_append(out, hello->instances));
+	TRY(buf_append(out, hello->settings));
 out:
 	return err;
 }
@@ -61,6 +62,8 @@ static void get_hello(struct cursor *cursor, struct wire_hello *out)
 	if (count > WIRE_INSTANCES_MAX)
 		cursor->bad = true;
 	out->instances = cursor_bytes(cursor, count * WIRE_INSTANCE_LEN);
+	if (cursor->rest.len >= count * WIRE_SETTINGS_LEN)
+		out->settings = cursor_bytes(cursor, count * WIRE_SETTINGS_LEN);
 	if (!cursor->bad)
 		cursor->rest.len = 0;
 }

@@ -37,6 +37,7 @@ enum {
 	WIRE_WHY_LEN_MAX = 200,
 	WIRE_INSTANCE_LEN = INSTANCE_ID_LEN_MAX + 32, /* id, zero-filled; digest */
 	WIRE_INSTANCES_MAX = 256,
+	WIRE_SETTINGS_LEN = 32, /* digest */
 	WIRE_RECORDS_MAX = 128, /* in one SNAP */
 	WIRE_RECORD_LEN_MAX = 65536,
 	WIRE_BUCKETS = 4096,
@@ -66,6 +67,8 @@ struct wire_hello {
 	struct wire_position own;
 	struct wire_applied applied;
 	struct slice instances; /* WIRE_INSTANCE_LEN bytes each, in the order of id */
+	struct slice settings; /* WIRE_SETTINGS_LEN bytes each, in the same order; empty: of a
+				  release that does not tell */
 };
 
 struct wire_data {

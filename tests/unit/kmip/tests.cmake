@@ -6,6 +6,7 @@ unit_test(kmip/vectors_test kmip)
 target_compile_definitions(kmip_vectors_test PRIVATE TESTS_DIR="${CMAKE_SOURCE_DIR}/tests")
 if(TARGET keystore)
 	unit_test(kmip/attribute_rules_test kmip)
+	unit_test(kmip/policy_test kmip)
 endif()
 # Over the real store, whose key manager is the harness's.
 if(TARGET fake_keymanager)
@@ -26,6 +27,7 @@ if(TARGET fake_keymanager)
 			op_lifecycle
 			op_locate
 			op_modify_attribute
+			op_policy
 			op_query
 			op_re_key
 			op_re_key_key_pair

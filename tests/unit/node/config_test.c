@@ -138,6 +138,20 @@ Test(config, refuses_wrong_choice_and_flag)
 		"true or false");
 }
 
+/* A policy is kept as it was written; a word that means nothing is named. */
+Test(config, reads_algorithm_policies)
+{
+	cr_assert_eq(load(good), ERR_OK);
+	cr_assert_str_eq(config->instances[0].algorithm_policy, "all");
+	config_free(config);
+	config = NULL;
+	cr_assert_eq(load_with("    url:", "    algorithm-policy: fips RSA:3072\n    url:"), ERR_OK,
+		"%s", why);
+	cr_assert_str_eq(config->instances[0].algorithm_policy, "fips RSA:3072");
+	refused(load_with("    url:", "    algorithm-policy: all -3DS\n    url:"),
+		":18: instances.algorithm-policy", "\"3DS\" is no algorithm");
+}
+
 /* off, recent N, all; and what is none of these. */
 Test(config, reads_what_is_kept_warm)
 {
