@@ -27,6 +27,7 @@ from vectors import Tables  # noqa: E402
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
 OPTIONS = {"top": {"reconcile-interval": 600, "root-key-poll": 600}, "kmip": {"strict-activate": "true"}}
 REVOKE_COMPROMISE = 2
+ONLINE, ARCHIVED = 1, 2  # bits of Storage Status Mask
 # What these cases make is what the next one looks for.
 FOLLOWED = re.compile(r"(SASED|TL)[-_]M[-_]2")
 
@@ -107,11 +108,13 @@ class Runner:
     def clean(self):
         """No case sees another's objects."""
         connection = self.connect(self.random.choice(self.client.endpoints))
-        located = connection.ask(wire.request(wire.batch_item(wire.LOCATE), version=(1, 4))).one
+        located = connection.ask(wire.request(wire.batch_item(
+            wire.LOCATE, wire.integer(wire.STORAGE_STATUS_MASK, ONLINE | ARCHIVED)), version=(1, 4))).one
         for uid in [node.value for node in located.payload.all(wire.UID)]:
             reason = wire.structure(wire.REVOCATION_REASON, wire.enum(wire.REVOCATION_CODE, REVOKE_COMPROMISE))
             named = wire.text(wire.UID, uid)
-            for item in (wire.batch_item(wire.REVOKE, named, reason), wire.batch_item(wire.DESTROY, named)):
+            for item in (wire.batch_item(wire.RECOVER, named), wire.batch_item(wire.REVOKE, named, reason),
+                         wire.batch_item(wire.DESTROY, named)):
                 connection.ask(wire.request(item, version=(1, 4)))
 
 

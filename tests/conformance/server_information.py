@@ -6,7 +6,7 @@ are there. Notify and Put are messages to clients (section 5): no server serves 
 """
 from pathlib import Path
 
-from vectors import SPEC, TYPES, camel, columns, plain, rows, value_of
+from vectors import SPEC, TYPES, camel, columns, plain, rows, value_of, version_of
 
 # What each Query Function may bring. The list of extensions is the map without its numbers.
 BROUGHT = {
@@ -20,7 +20,6 @@ ALWAYS_TOLD = {"operation", "objecttype", "vendoridentification", "rngparameters
                "capabilityinformation", "clientregistrationmethod"}
 COMPARED = {"operation", "objecttype"}
 TO_CLIENTS = {"Notify", "Put"}
-NONE = {"KMIP_END": (255, 255)}
 KINDS = {"INTEGER": "Integer", "LONG": "LongInteger", "ENUM": "Enumeration", "ENUMS": "Enumeration",
          "BOOLEAN": "Boolean", "TEXT": "TextString", "TEXTS": "TextString", "BYTES": "ByteString", "DATE": "DateTime",
          "CHILD": "Structure", "CHILDREN": "Structure", "RAW": "Structure"}
@@ -31,24 +30,15 @@ class Wrong(Exception):
     """The answer is not one that the specification allows."""
 
 
-def version_of(name):
-    return NONE.get(name) or tuple(int(part) for part in name.split("_")[1:])
-
-
 class ServerInformation:
     def __init__(self, tables):
         self.tables = tables
-        self.names = {number: name for name, (number, _) in tables.tags.items()}
-        self.fields, self.members = {}, {}
+        self.names = tables.names
+        self.fields = {}
         tags = {columns(row)[1]: plain(camel(columns(row)[2])) for row in rows("tags.def", "TAG")}
         for kind in KINDS:
             for file in ("structures.def", "payloads.def"):
                 self.read_fields(file, kind, tags)
-        display = {columns(row)[0]: plain(camel(columns(row)[2])) for row in rows("enums.def", "SET")}
-        for row in rows("enums.def", "MEMBER"):
-            cells = columns(row)
-            span = version_of(cells[4]), version_of(cells[5])
-            self.members.setdefault(display[cells[0]], {})[int(cells[3], 16)] = span
 
     def read_fields(self, file, kind, tags):
         text = (Path(SPEC) / file).read_text(encoding="utf-8").splitlines()
@@ -103,8 +93,7 @@ class ServerInformation:
         if node.kind != TYPES[KINDS[kind]]:
             raise Wrong(f"{name} has type {node.kind}")
         if kind in ("ENUM", "ENUMS"):
-            since, until = self.members[name].get(node.value, ((255, 255), (0, 0)))
-            if not since <= version <= until:
+            if not self.tables.lives((name, node.value), version):
                 raise Wrong(f"{name} {node.value} is not of this version")
         if kind in ("CHILD", "CHILDREN"):
             self.judge_structure(version, child, node.value)

@@ -4,20 +4,23 @@ published. What may differ is the list of the KMIP Profiles 1.3, section 4.1; an
 """
 import copy
 import datetime
+import itertools
 import re
 import time
 
 import wire
+from law import Different, Law
 from server_information import ServerInformation, Wrong, functions_of, version_asked
-from vectors import TYPES, context_of, plain, scalar, ttlv, value_of
+from vectors import TYPES, context_of, date_of, plain, scalar, ttlv, value_of
 
 PENDING_S, POLL_EVERY_S, OPERATION_PENDING = 20, 0.02, 2
 UNAVAILABLE = 5  # a Cancellation Result
+MADE_SLACK, DER_MIN = 8, 100  # bytes
 NOW_SLACK_S = 120  # what $NOW may be off: a slow machine is no fault
 # Operations whose answers hold material that the server made.
 MAKERS = {"Create", "CreateKeyPair", "ReKey", "ReKeyKeyPair", "Certify", "ReCertify", "CreateSplitKey", "RNGRetrieve"}
-# What Discover Versions may add to the published list, and what of an answer is never compared.
-OPEN_LISTS = {plain("ProtocolVersion")}
+# Operations whose answers hold lists in any order, and what of an answer is never compared.
+LISTS = ("DiscoverVersions", "Locate", "GetAttributes", "GetAttributeList")
 IGNORED = {plain(name) for name in (
     "TimeStamp", "ResultMessage", "TemplateAttribute", "PrivateKeyTemplateAttribute", "PublicKeyTemplateAttribute",
     "ServerInformation", "MessageExtension", "ServerCorrelationValue", "VendorIdentification", "LocatedItems")}
@@ -36,10 +39,6 @@ DATES = {plain(name) for name in (
     "Compromise Date", "Compromise Occurrence Date", "Original Creation Date", "Lease Time", "Object Group")}
 
 
-class Different(Exception):
-    """What the server answered is not what was published."""
-
-
 class Session:
     """`ask(frame, home)` sends bytes to an endpoint of its choice, or to `home`, and returns (answer's bytes, endpoint)."""
 
@@ -48,16 +47,19 @@ class Session:
         self.homes = {}  # correlation value: the endpoint that gave it
         self.root = root
         self.bound = {}  # placeholder or published identifier: what the server said instead
+        self.made = {}  # published material: what the server made instead
         self.now = int(time.time())
         self.sent = " ".join(
             value_of(element) for message in root if message.tag == "RequestMessage" for element in message.iter())
+        self.sent_dates = {date_of(word) for word in self.sent.split() if re.match(r"\d+-\d+-\d+T", word)}
         self.operations = {value_of(element) for element in root.iter("Operation")}
-        self.names = {number: name for name, (number, _) in tables.tags.items()}
         self.server = ServerInformation(tables)
 
     def run(self):
         """Different with the number of the message, when one is not answered as published."""
         messages = [message for message in self.root if message.tag in ("RequestMessage", "ResponseMessage")]
+        if len(messages) % 2 or not messages:
+            raise Different(f"{len(messages)} messages: not every request has its answer")
         for number, (request, response) in enumerate(zip(messages[::2], messages[1::2])):
             if request.tag != "RequestMessage" or response.tag != "ResponseMessage":
                 raise Different(f"message {number}: no request and answer")
@@ -72,7 +74,7 @@ class Session:
             if element.get("value") is not None:
                 element.set("value", self.fill(element))
         message = self.exchange(filled)
-        self.operation, self.request = None, filled
+        self.operation, self.items, self.request = None, iter(request.findall("BatchItem")), filled
         self.compare(response, message, ())
 
     def exchange(self, request):
@@ -80,8 +82,10 @@ class Session:
         polls = any(value_of(element) == "Poll" for element in request.iter("Operation"))
         deadline = time.monotonic() + PENDING_S
         while True:
-            answer, endpoint = self.ask(ttlv(self.tables, request), self.home(request))
+            frame = ttlv(self.tables, request)
+            answer, endpoint = self.ask(frame, self.home(request))
             (message,) = wire.read(answer)
+            Law(self.tables).check(wire.read(frame)[0], message)
             self.take_in(message, endpoint)
             if not polls or message.get(wire.BATCH_ITEM, wire.STATUS) != OPERATION_PENDING:
                 return message
@@ -96,7 +100,7 @@ class Session:
                      if plain(element.tag) in CORRELATIONS and value_of(element) in self.homes), None)
 
     def take_in(self, node, endpoint):
-        if self.names.get(node.tag) in CORRELATIONS:
+        if self.tables.names.get(node.tag) in CORRELATIONS:
             self.homes[node.value.hex()] = endpoint
         for child in node.value if node.kind == wire.STRUCTURE else ():
             self.take_in(child, endpoint)
@@ -123,7 +127,7 @@ class Session:
         raise Different(f"{'/'.join(path)}: published {want}, answered {got}")
 
     def children(self, node):
-        return [child for child in node.value if self.names.get(child.tag, "") not in IGNORED]
+        return [child for child in node.value if self.tables.names.get(child.tag, "") not in IGNORED]
 
     def compare(self, want, got, path, attribute=None):
         path = (*path, want.tag)
@@ -137,6 +141,8 @@ class Session:
             return  # each server has its own
         if want.tag == "BatchItem":
             self.operation = value_of(want.find("Operation")) if want.find("Operation") is not None else None
+            item = next(self.items, None)
+            self.asked = item.find("RequestPayload") if item is not None else None
         self.compare_structure(want, got, path)
 
     def compare_structure(self, want, got, path):
@@ -147,17 +153,16 @@ class Session:
         if want.tag == "ResponsePayload" and self.operation == "Query":
             self.judge_query(want, got, path)
             return
-        free = self.operation in ("DiscoverVersions", "Locate", "GetAttributes", "GetAttributeList", "Get")
-        if want.tag == "ResponsePayload" and free:
-            self.compare_free(wanted, given, path)
+        if want.tag == "ResponsePayload" and self.operation in LISTS:
+            self.compare_lists(wanted, given, path)
             return
         for child in wanted:
             number = self.tables.tags[plain(child.tag)][0]
             if not given or given[0].tag != number:
-                self.fail(path, child.tag, self.names.get(given[0].tag, hex(given[0].tag)) if given else "nothing")
+                self.fail(path, child.tag, self.tables.names.get(given[0].tag, hex(given[0].tag)) if given else "nothing")
             self.compare(child, given.pop(0), path, name)
         if given:
-            self.fail(path, "nothing more", self.names.get(given[0].tag, hex(given[0].tag)))
+            self.fail(path, "nothing more", self.tables.names.get(given[0].tag, hex(given[0].tag)))
 
     def judge_query(self, want, got, path):
         try:
@@ -170,9 +175,13 @@ class Session:
     def is_index_zero(element):
         return element.tag == "AttributeIndex" and value_of(element) == "0"
 
-    def compare_free(self, wanted, given, path):
-        """A payload whose parts may come in any order."""
-        wanted, given = list(wanted), list(given)
+    def compare_lists(self, wanted, given, path):
+        """A payload of fields in their order, of which those that there may be many of come in any order."""
+        order = [tag for tag, _ in itertools.groupby(child.tag for child in given)]
+        expected = [self.tables.tags[tag][0] for tag, _ in itertools.groupby(plain(child.tag) for child in wanted)]
+        if [tag for tag in order if tag in expected] != [tag for tag in expected if tag in order] or \
+                len(set(order)) < len(order):
+            self.fail(path, expected, f"the fields in the order {[self.tables.names.get(tag, hex(tag)) for tag in order]}")
         for child in wanted:
             number = self.tables.tags[plain(child.tag)][0]
             reasons = []
@@ -191,11 +200,16 @@ class Session:
             else:
                 raise Different(self.best(child, reasons, path))
         for left in given:
-            name = self.names.get(left.tag, hex(left.tag))
-            may = name in OPEN_LISTS if self.operation == "DiscoverVersions" else \
-                self.operation in ("GetAttributes", "GetAttributeList") and name in ("attribute", "attributename")
-            if not may:
+            name = self.tables.names.get(left.tag, hex(left.tag))
+            if not self.may_be_more(name):
                 self.fail(path, "nothing more", f"{name} {left.value!r}"[:100])
+
+    def may_be_more(self, name):
+        """What a server may tell beyond what another did: all of its attributes, where the client named none."""
+        if self.operation == "DiscoverVersions":
+            return name == "protocolversion"
+        return self.operation == "GetAttributeList" and name == "attributename" or \
+            self.operation == "GetAttributes" and name == "attribute" and not self.asked.findall("AttributeName")
 
     @staticmethod
     def best(child, reasons, path):
@@ -223,6 +237,9 @@ class Session:
                 self.bound[published] = value
             if self.bound.setdefault(published, value) != value:
                 self.fail(path, f"{published} = {self.bound[published]}", value)
+            same = [other for other in self.bound if self.bound[other] == value and other != published]
+            if same:
+                self.fail(path, f"{published}, another one than {same[0]}", value)
             return
         if tag == "asynchronouscorrelationvalue":
             expected = next(value_of(element) for element in self.request.iter("AsynchronousCorrelationValue"))
@@ -232,6 +249,7 @@ class Session:
         if tag == "cancellationresult" and got.value != UNAVAILABLE:
             return  # how far it had come when it was to be canceled
         if kind == "DateTime" and self.is_free_date(attribute, published):
+            self.compare_moment(published, got.value, path)
             return
         if attribute is not None and plain(attribute) in DATES and published not in self.sent:
             return
@@ -240,14 +258,32 @@ class Session:
         expected = self.value(want, kind, attribute)
         if isinstance(got.value, str) and expected == " ".join(got.value.split()):
             return
-        if expected == got.value or (kind == "ByteString" and self.is_made(tag, published)):
+        if expected == got.value:
             return
-        if kind == "BigInteger" and self.is_made(tag, published):
+        if kind in ("ByteString", "BigInteger") and self.is_made(tag, published):
+            self.compare_made(tag, expected, got.value, path)
             return
         if tag in COMPUTED and (self.operations & MAKERS or self.is_drawn(want)) and published.lower() not in self.sent_before(want):
+            if tag != "signaturedata":  # DER of two numbers
+                self.compare_made(None, expected, got.value, path)
             self.bound[published] = str(shown)  # computed with a key that the server made
             return
         self.fail(path, published, shown)
+
+    def compare_made(self, tag, published, got, path):
+        """What the server made: as long as published (DER of numbers may vary), and the same wherever it is shown again."""
+        if abs(len(published) - len(got)) > (MADE_SLACK if len(published) > DER_MIN else 0):
+            self.fail(path, f"{len(published)} bytes", f"{len(got)} bytes")
+        if tag is not None and self.made.setdefault((tag, published), got) != got:
+            self.fail(path, "what was told before", "something else")
+
+    def compare_moment(self, published, got, path):
+        """A date that the server set: now, or as far from now as from the published clock; or one that the client gave,
+        since one published case asks for another one than it shows."""
+        clocks = [date_of(value_of(stamp)) for stamp in self.root.iter("TimeStamp") if self.moment(value_of(stamp)) is None]
+        away = [0] + [date_of(published) - clock for clock in clocks]
+        if got not in self.sent_dates and not any(abs(got - self.now - far) <= NOW_SLACK_S for far in away):
+            self.fail(path, f"{published}, {away[-1]} s from then", f"{got - self.now} s from now")
 
     def is_drawn(self, want):
         """Randomised: by padding, or by an IV that the server drew and tells in the answer."""

@@ -31,24 +31,43 @@ def plain(text):
 
 
 def rows(name, macro):
-    return re.findall(r'^%s\((.*)\)$' % macro, (SPEC / name).read_text(), re.M)
+    """The text between the parentheses of each row; a row may be longer than a line."""
+    return re.findall(r'^%s\(((?:[^()]|\([^()]*\))*)\)$' % macro, (SPEC / name).read_text(), re.M)
 
 
 def columns(row):
     return [cell.strip().strip('"') for cell in re.findall(r'"[^"]*"|[^,]+', row)]
 
 
+def version_of(cell):
+    """KMIP_1_4 as (1, 4); KMIP_END as what no version reaches."""
+    return tuple(int(number) for number in cell.split("_")[1:]) if cell != "KMIP_END" else (255, 255)
+
+
 class Tables:
+    """Names and numbers of kmip/spec/*.def. `times`: since and until when a tag, an attribute, or a value of an enumeration is
+    there, by (kind, which)."""
+
+    versions = ((1, 0), (1, 1), (1, 2), (1, 3), (1, 4))
+
     def __init__(self):
-        self.tags, self.sets, self.masks = {}, {}, {}
+        self.tags, self.sets, self.masks, self.times = {}, {}, {}, {}
+        by_constant = {}
         for row in rows("tags.def", "TAG"):
             cells = columns(row)
+            by_constant[cells[1]] = cells[2]
             self.tags[plain(camel(cells[2]))] = (int(cells[0], 16), cells[1])
+            self.add_times("tag", int(cells[0], 16), cells[5:7])
+        self.names = {number: name for name, (number, _) in self.tags.items()}
+        for row in rows("attributes.def", "ATTRIBUTE"):
+            cells = columns(row)
+            self.add_times("attribute", by_constant[cells[0]], cells[3:5])
         display = {columns(row)[0]: columns(row)[2] for row in rows("enums.def", "SET")}
         for row in rows("enums.def", "MEMBER"):
             cells = columns(row)
             names = self.sets.setdefault(plain(camel(display[cells[0]])), {})
             names[plain(cells[2])] = names[plain(camel(cells[2]))] = int(cells[3], 16)
+            self.add_times(plain(camel(display[cells[0]])), int(cells[3], 16), cells[4:6])
         for row in rows("masks.def", "MASK"):
             cells = columns(row)
             self.masks.setdefault(plain(cells[0]), {})[plain(cells[2])] = int(cells[3], 16)
@@ -61,6 +80,14 @@ class Tables:
         functions.update({"query" + name: number for name, number in list(functions.items())})
         methods = self.sets["splitkeymethod"]
         methods["polynomialsharinggf28"], methods["polynomialsharinggf216"] = 4, 2
+
+    def add_times(self, kind, which, cells):
+        self.times[kind, which] = tuple(version_of(cell) for cell in cells)
+
+    def lives(self, what, version):
+        """Whether a version has it."""
+        since, until = self.times.get(what, ((255, 255), (0, 0)))
+        return since <= version <= until
 
 
 def value_of(element):
