@@ -152,6 +152,16 @@ out:
 	return err;
 }
 
+enum err file_is_private(const char *path, bool *out)
+{
+	struct stat found;
+
+	if (stat(path, &found) != 0)
+		return err_of_errno();
+	*out = (found.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	return ERR_OK;
+}
+
 enum err file_make_folder(const char *path, unsigned mode)
 {
 	struct stat found;

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "base/crypt.h"
 #include "base/file.h"
 #include "base/tls_private.h"
+#include "base/x509_private.h"
 
 enum {
 	/* Bytes and number of the certificates that the other side may show: a leaf of 4 KiB with
@@ -40,16 +40,6 @@ static const char suites_13[] =
 		  "AES256-SHA:AES128-SHA"
 static const char session_context[] = "kmip-pair";
 
-static enum err seconds_of(int64_t *out, const ASN1_TIME *date)
-{
-	struct tm broken_down;
-
-	if (date == NULL || ASN1_TIME_to_tm(date, &broken_down) != 1)
-		return ERR_INVALID;
-	*out = (int64_t) timegm(&broken_down);
-	return ERR_OK;
-}
-
 enum err tls_peer_of_certificate(struct tls_peer *out, X509 *certificate)
 {
 	unsigned char *der = NULL;
@@ -58,8 +48,8 @@ enum err tls_peer_of_certificate(struct tls_peer *out, X509 *certificate)
 
 	TRY(len <= 0 ? ERR_CRYPTO : ERR_OK);
 	TRY(crypt_sha256(out->fingerprint, slice_of(der, (size_t) len)));
-	TRY(seconds_of(&out->not_before, X509_get0_notBefore(certificate)));
-	TRY(seconds_of(&out->not_after, X509_get0_notAfter(certificate)));
+	TRY(x509_seconds(&out->not_before, X509_get0_notBefore(certificate)));
+	TRY(x509_seconds(&out->not_after, X509_get0_notAfter(certificate)));
 out:
 	OPENSSL_free(der);
 	return err;
@@ -128,16 +118,6 @@ static enum err set_policy(struct tls_context *context)
 	return ERR_OK;
 }
 
-/* A daemon has nobody to ask for a passphrase. */
-static int no_passphrase(char *out, int size, int writing, void *ctx)
-{
-	(void) out;
-	(void) size;
-	(void) writing;
-	(void) ctx;
-	return -1;
-}
-
 /* Why OpenSSL could not use the file, in the words of its first error. */
 static enum err explain_file(const char *path, const char *what, char why[TLS_WHY_MAX])
 {
@@ -161,7 +141,7 @@ static enum err load_identity(
 			options->cert_file);
 		return ERR_CONFIG;
 	}
-	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+	SSL_CTX_set_default_passwd_cb(ssl, x509_no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(ssl, options->cert_file) != 1)
 		return explain_file(options->cert_file, "certificate", why);
 	ERR_clear_error();
@@ -334,7 +314,7 @@ static enum err next_leaf(struct tls_peer *out, BIO *bio)
 	enum err err;
 
 	ERR_clear_error();
-	certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+	certificate = PEM_read_bio_X509(bio, NULL, x509_no_passphrase, NULL);
 	if (certificate != NULL)
 		err = tls_peer_of_certificate(out, certificate);
 	else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)

@@ -61,6 +61,16 @@ out:
 	return err;
 }
 
+/* The edits are stated already. */
+static void change_target(struct kmip_item *item, const struct uid *target)
+{
+	item->change.claim = true;
+	item->durable = true;
+	item->target = (struct kmip_placeholder){ .has = true, .uid = *target };
+	item->check = linking_check;
+	item->effect = KMIP_EFFECT_CHANGE;
+}
+
 enum err linking_effect(
 	struct kmip_item *item, const struct uid *target, uint32_t link_type, const struct uid *uid)
 {
@@ -68,32 +78,71 @@ enum err linking_effect(
 
 	item_no_effect(item);
 	TRY(linking_further(item, link_type, uid));
-	item->change.claim = true;
-	item->durable = true;
-	item->target = (struct kmip_placeholder){ .has = true, .uid = *target };
-	item->check = linking_check;
-	item->effect = KMIP_EFFECT_CHANGE;
+	change_target(item, target);
 out:
 	return err;
+}
+
+enum err linking_move(struct kmip_item *item, const struct uid *target, const struct linking *link,
+	const struct uid *uid)
+{
+	struct object_edit *edit = ARENA_NEW(item->arena, struct object_edit);
+	enum err err = edit == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	item_no_effect(item);
+	edit->name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name);
+	if (uid != NULL)
+		TRY(link_edit(edit, item->arena, link->type, uid));
+	edit->kind = uid != NULL ? OBJECT_EDIT_MODIFY : OBJECT_EDIT_DELETE;
+	edit->index = link->index;
+	item->change.edits = edit;
+	item->change.edit_count = 1;
+	change_target(item, target);
+out:
+	return err;
+}
+
+/* ---- reading ---- */
+
+static bool read_link(
+	struct kmip_link *out, struct kmip_item *item, const struct object_attribute *stored)
+{
+	struct slice name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name);
+	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
+	struct kmip_value value;
+
+	return !stored->deleted && slice_equal(stored->name, name) &&
+	       kmip_value_decode(&value, stored->value) == ERR_OK &&
+	       kmip_value_read(out, &codec, &kmip_link_table, &value) == ERR_OK;
 }
 
 bool linking_find(
 	struct uid *out, struct kmip_item *item, const struct object *object, uint32_t link_type)
 {
-	struct slice name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name);
-	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
+	struct kmip_link link;
+
+	for (size_t i = 0; i < object->attribute_count; i++) {
+		if (read_link(&link, item, &object->attributes[i]) && link.type.value == link_type)
+			return uid_parse(out, link.identifier) == ERR_OK;
+	}
+	return false;
+}
+
+bool linking_index(uint32_t *out, struct kmip_item *item, const struct object *object,
+	uint32_t link_type, const struct uid *uid)
+{
+	struct kmip_link link;
+	struct uid to;
 
 	for (size_t i = 0; i < object->attribute_count; i++) {
 		const struct object_attribute *stored = &object->attributes[i];
-		struct kmip_value value;
-		struct kmip_link link;
 
-		if (stored->deleted || !slice_equal(stored->name, name) ||
-			kmip_value_decode(&value, stored->value) != ERR_OK ||
-			kmip_value_read(&link, &codec, &kmip_link_table, &value) != ERR_OK)
+		if (!read_link(&link, item, stored) || link.type.value != link_type ||
+			uid_parse(&to, link.identifier) != ERR_OK || !uid_equal(&to, uid))
 			continue;
-		if (link.type.value == link_type)
-			return uid_parse(out, link.identifier) == ERR_OK;
+		*out = object_attribute_index(object, stored);
+		return true;
 	}
 	return false;
 }

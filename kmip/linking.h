@@ -20,5 +20,14 @@ MUST_USE enum err linking_further(
  * is no identifier of ours. */
 bool linking_find(
 	struct uid *out, struct kmip_item *item, const struct object *object, uint32_t link_type);
+/* The visible index of the object's link of that type to `uid`; false: there is none. */
+bool linking_index(uint32_t *out, struct kmip_item *item, const struct object *object,
+	uint32_t link_type, const struct uid *uid);
+/* As linking_effect: the target's link at that index leads to `uid` from now on; NULL: it goes. */
+struct linking {
+	uint32_t type, index;
+};
+MUST_USE enum err linking_move(struct kmip_item *item, const struct uid *target,
+	const struct linking *link, const struct uid *uid);
 
 #endif

@@ -19,6 +19,18 @@ static bool is_asked(const struct kmip_query_request *request, enum kmip_query_f
 	return false;
 }
 
+/* Only where there is an authority to do it. */
+static bool is_to_be_had(const struct kmip_item *item, const struct operation *operation)
+{
+	bool certifies = operation->code == KMIP_OPERATION_CERTIFY ||
+			 operation->code == KMIP_OPERATION_RE_CERTIFY;
+
+	if (certifies && kmip_authorities_find(
+				 item->options->authorities, &item->identity->instance) == NULL)
+		return false;
+	return operation->since <= item->version;
+}
+
 static enum err answer_operations(struct kmip_item *item, struct kmip_query_response *response)
 {
 	size_t count = 0;
@@ -29,7 +41,7 @@ static enum err answer_operations(struct kmip_item *item, struct kmip_query_resp
 	if (response->operations.items == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < count; i++) {
-		if (operation_at(i)->since <= item->version)
+		if (is_to_be_had(item, operation_at(i)))
 			response->operations.items[response->operations.count++] =
 				operation_at(i)->code;
 	}

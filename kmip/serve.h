@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "keystore/keystore.h"
+#include "kmip/authorities.h"
 #include "kmip/message.h"
 #include "kmip/policy.h"
 
@@ -48,6 +49,7 @@ struct kmip_options {
 	/* The instances' algorithm policies; one that is left out may do everything. */
 	const struct instance_policy *policies;
 	size_t policy_count;
+	const struct kmip_authorities *authorities; /* borrowed; NULL: nothing is certified */
 	/* Finished batch items, for metrics and the audit stream: called once per item before the
 	 * answer is handed out. May be NULL. */
 	void (*on_item)(void *ctx, const struct kmip_item_record *record);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "node/authorities.h"
 #include "node/instances.h"
 #include "node/keeper.h"
 #include "node/server_tls.h"
@@ -56,10 +57,14 @@ static enum err check_files(struct check *check, const char *config_path, char w
 {
 	enum err err;
 	struct tls_context *tls = NULL;
+	struct kmip_authorities authorities = { 0 };
 	TRY(config_load(&check->config, config_path, why));
 	TRY(server_tls_new(&tls, check->config, NULL, NULL, why));
 	TRY(keeper_judge_peer(check->config, why));
+	TRY(authorities_load(&authorities, check->config, why));
+	check->failed = !authorities_check(check->config, &authorities);
 out:
+	kmip_authorities_free(&authorities);
 	tls_context_free(tls);
 	return err;
 }

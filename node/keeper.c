@@ -183,8 +183,10 @@ enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
 	struct config *config = NULL;
+	struct kmip_authorities authorities = { 0 };
 	if (config_load(&config, keeper->config_path, why) != ERR_OK ||
 		keeper_judge_peer(config, why) != ERR_OK ||
+		authorities_load(&authorities, config, why) != ERR_OK ||
 		keeper_judge_certificate(keeper, config, why) != ERR_OK ||
 		instances_judge(keeper->keystore, config, why) != ERR_OK)
 		err = ERR_CONFIG;
@@ -192,11 +194,13 @@ enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		err = ERR_INTERNAL;
 	else
 		err = ERR_OK;
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
+		authorities_exchange(&keeper->authorities, &authorities);
 		log_info("reloaded", "file=%s", keeper->config_path);
-	else
+	} else
 		log_error("reload-refused", "applied=%s why=%s",
 			err == ERR_CONFIG ? "nothing" : "a-part", log_quoted(slice_text(why)));
+	kmip_authorities_free(&authorities);
 	config_free(config);
 	return err;
 }
@@ -315,6 +319,7 @@ static void keeper_close(struct keeper *keeper)
 		close(keeper->listen_fd);
 	kmip_server_free(keeper->kmip);
 	instances_free_policies(&keeper->policies);
+	kmip_authorities_free(&keeper->authorities);
 	replication_free(keeper->replication);
 	keystore_free(keeper->keystore);
 	kek_table_free(keeper->table);

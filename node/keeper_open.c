@@ -31,10 +31,12 @@ enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		.node = (uint16_t) keeper->config->top.node,
 		.lookups = &counters->lookups };
 	TRY(keystore_new(&keeper->keystore, &options, why));
+	TRY(authorities_load(&keeper->authorities, keeper->config, why));
 	struct kmip_options kmip = { .keystore = keeper->keystore,
 		.loop = keeper->loop,
 		.vendor = "kmip-pair " PAIR_VERSION,
 		.node_name = keeper->config->top.name,
+		.authorities = &keeper->authorities,
 		.on_item = counters_on_item,
 		.ctx = counters,
 		.strict_activate = keeper->config->kmip.strict_activate };

@@ -5,6 +5,7 @@
 
 #include "base/sm.h"
 #include "node/admin.h"
+#include "node/authorities.h"
 #include "node/cache_guard.h"
 #include "node/instances.h"
 #include "node/keeper.h"
@@ -29,6 +30,7 @@ struct keeper {
 	struct replication *replication; /* NULL without a peer */
 	struct kmip_server *kmip;
 	struct instances_policies policies;
+	struct kmip_authorities authorities;
 	struct workers *workers;
 	struct counters_page *counters; /* of all processes; part 0 is ours */
 	struct admin *admin;

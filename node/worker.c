@@ -10,6 +10,7 @@
 #include "base/crypt.h"
 #include "base/listen.h"
 #include "base/log.h"
+#include "node/authorities.h"
 #include "node/instances.h"
 #include "node/server_tls.h"
 #include "node/session.h"
@@ -38,6 +39,7 @@ struct worker {
 	struct loop_timer *stop_timer;
 	struct session_host host;
 	struct instances_policies policies;
+	struct kmip_authorities authorities;
 	struct counters_page *counters;
 	struct worker_slot *slots;
 	uint32_t slot_count, slot_free; /* slot_free == slot_count: none */
@@ -183,9 +185,11 @@ static enum err worker_open_store(struct worker *worker, struct slice key, char 
 	TRY(keystore_new(&worker->host.keystore, &options, why));
 	TRY(text_copy(worker->node_name, sizeof(worker->node_name),
 		slice_text(worker->config->top.name)));
+	TRY(authorities_names(&worker->authorities, worker->config));
 	struct kmip_options kmip = { .keystore = worker->host.keystore,
 		.vendor = "kmip-pair " PAIR_VERSION,
 		.node_name = worker->node_name,
+		.authorities = &worker->authorities,
 		.on_item = counters_on_item,
 		.ctx = worker->host.counters,
 		.strict_activate = worker->config->kmip.strict_activate };
@@ -223,12 +227,15 @@ static void worker_reload(struct worker *worker)
 	bool changed;
 	struct config *config = NULL;
 	struct tls_context *tls = NULL;
+	struct kmip_authorities authorities = { 0 };
 	if (config_load(&config, worker->config_path, why) != ERR_OK ||
 		server_tls_new(&tls, config, worker_accept_client, worker, why) != ERR_OK ||
+		authorities_names(&authorities, config) != ERR_OK ||
 		instances_apply(worker->host.keystore, config, &changed, why) != ERR_OK ||
 		instances_set_policies(&worker->policies, worker->host.kmip, config, &changed) !=
 			ERR_OK) {
 		tls_context_free(tls);
+		kmip_authorities_free(&authorities);
 		log_error("reload-failed", "why=%s", log_quoted(slice_text(why)));
 		config_free(config);
 		return;
@@ -237,6 +244,7 @@ static void worker_reload(struct worker *worker)
 	worker->config = config;
 	tls_context_free(worker->host.tls);
 	worker->host.tls = tls;
+	authorities_exchange(&worker->authorities, &authorities);
 	worker_take_config(worker);
 	log_info("reloaded", "certificate=%s", worker->config->kmip.certificate);
 }
@@ -339,6 +347,7 @@ static void worker_close(struct worker *worker)
 	listener_free(worker->listener);
 	kmip_server_free(worker->host.kmip);
 	instances_free_policies(&worker->policies);
+	kmip_authorities_free(&worker->authorities);
 	keystore_free(worker->host.keystore);
 	kek_table_free(worker->table);
 	counters_page_free(worker->counters);

@@ -25,7 +25,8 @@ from session import Different, Session  # noqa: E402
 from vectors import Tables  # noqa: E402
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
-OPTIONS = {"top": {"reconcile-interval": 600, "root-key-poll": 600}, "kmip": {"strict-activate": "true"}}
+OPTIONS = {"top": {"reconcile-interval": 600, "root-key-poll": 600}, "kmip": {"strict-activate": "true"},
+           "authority": "/C=US/O=TEST/OU=OASIS/CN=KMIP"}
 REVOKE_COMPROMISE = 2
 ONLINE, ARCHIVED = 1, 2  # bits of Storage Status Mask
 # What these cases make is what the next one looks for.

@@ -178,8 +178,8 @@ class Node(Process):
 
 
 class Pair:
-    """options: {"top": {...}, "kmip": {...}, "peer": {...}, "metrics": True} for both nodes, {"root": {...}} for root keys. tenants: 1 or 2
-    instances. network: of netns.py, with namespaces "a", "b" and "manager", which this thread can reach; else
+    """options: {"top": {...}, "kmip": {...}, "peer": {...}, "metrics": True} for both nodes, {"root": {...}} for root keys,
+    {"authority": "/CN=..."} for a certificate authority of that name, the first instance's. tenants: 1 or 2 instances. network: of netns.py, with namespaces "a", "b" and "manager", which this thread can reach; else
     all is on loopback."""
 
     def __init__(self, options=None, tenants=1, start=True, network=None):
@@ -228,7 +228,15 @@ class Pair:
             "id": name, "name": name, "key-manager": "key-protect", "url": self.manager.url,
             "iam-url": self.manager.url, "ca-file": self.pki.ca, "service-instance": self.manager.instance,
             "api-key-file": self.api_key_file, "key-ring": "ring-" + name,
-            "root-key": self.manager.create_root("root-of-" + name, **self.options.get("root", {}))})
+            "root-key": self.manager.create_root("root-of-" + name, **self.options.get("root", {})),
+            **self.authority(name)})
+
+    def authority(self, instance):
+        """Its options, where the pair's say so."""
+        if instance != FIRST or "authority" not in self.options:
+            return {}
+        made = self.pki.authority("authority", self.options["authority"])
+        return {"ca-certificate": made.certificate, "ca-key": made.key}
 
     @property
     def root_key(self):

@@ -36,6 +36,19 @@ class Pki:
                           "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"))
         return self.made.get(name) or self._identity(name)
 
+    def authority(self, name, subject, key="rsa:2048", days=825):
+        """One that may issue certificates, its name in printable strings."""
+        if name not in self.made:
+            config = self.path(name + ".cnf")
+            with open(config, "w", encoding="ascii") as file:
+                file.write("[req]\nstring_mask = nombstr\ndistinguished_name = name\nx509_extensions = authority\n[name]\n"
+                           "[authority]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign, cRLSign\n"
+                           "subjectKeyIdentifier = hash\n")
+            curve = ("-pkeyopt", "ec_paramgen_curve:P-256") if key == "ec" else ()
+            self._openssl("req", "-x509", "-config", config, "-newkey", key, *curve, "-nodes", "-days", str(days),
+                          "-subj", subject, "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"))
+        return self.made.get(name) or self._identity(name)
+
     def server(self, name, host="127.0.0.1", *others):
         """A certificate of the CA for an address of this machine, and for these names."""
         if name not in self.made:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands in several objects at once, links and names that moved, is in the key manager before it is answered: nodes
-that are killed and lose both caches right after tell the same of re-keyed pairs.
+that are killed and lose both caches right after tell the same of re-keyed pairs, and of certificates that were renewed.
 """
 import unittest
 
@@ -11,7 +11,7 @@ from population import Population
 from process import wait_until
 from wire import ATTRIBUTE_VALUE as VALUE
 
-CREATE_KEY_PAIR, RE_KEY_KEY_PAIR = 2, 29
+CREATE_KEY_PAIR, CERTIFY, RE_CERTIFY, RE_KEY_KEY_PAIR = 2, 6, 7, 29
 PRIVATE_UID, PUBLIC_UID = 0x420066, 0x42006F
 COMMON, PRIVATE, PUBLIC = 0x42001F, 0x420065, 0x42006E
 EC, SIGN, VERIFY = 6, 1, 2
@@ -26,6 +26,8 @@ def mask(bits):
 
 
 class Linked(FreshPairCase):
+    options = {"authority": "/CN=authority"}
+
     def ask(self, client, operation, *payload):
         return client.ask(wire.request(wire.batch_item(operation, *payload), version=(1, 4))).payload
 
@@ -69,6 +71,15 @@ class Linked(FreshPairCase):
         new = self.re_key(self.on_b, old[0])
         newest = self.re_key(self.on_a, new[0])
         self.expect_same_after_the_loss([*old, *new, *newest])
+
+    def test_certificates_that_were_renewed(self):
+        """Issued by one node, renewed by the other, and once more: keys and certificates point to each other as before."""
+        private, public = self.make_pair(self.on_a, "pair")
+        template = wire.structure(wire.TEMPLATE_ATTRIBUTE, name("certificate"), mask(VERIFY))
+        first = self.ask(self.on_a, CERTIFY, wire.text(wire.UID, public), template).get(wire.UID)
+        second = self.ask(self.on_b, RE_CERTIFY, wire.text(wire.UID, first)).get(wire.UID)
+        third = self.ask(self.on_a, RE_CERTIFY, wire.text(wire.UID, second)).get(wire.UID)
+        self.expect_same_after_the_loss([private, public, first, second, third])
 
 
 if __name__ == "__main__":

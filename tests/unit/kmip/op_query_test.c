@@ -22,18 +22,26 @@ static size_t served_in(enum kmip_version version)
 	return count;
 }
 
+/* Certify and Re-certify need an authority. */
+enum { CERTIFYING = 2 };
+
 /* Exactly what was asked for; vCenter asks for the server alone. */
 Test(op_query, functions)
 {
 	struct served served = { 0 };
 	uint32_t server = KMIP_QUERY_FUNCTION_SERVER_INFORMATION;
 	uint32_t all[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+	struct kmip_authority authority = { 0 };
 
 	served_start(&served, false);
+	authority.instance = served.identity.instance;
 	const struct kmip_query_response *response = query(&served, &server, 1);
 	cr_assert(slice_equal_text(response->vendor, "test vendor"));
 	cr_assert_eq(response->operations.count, 0);
 	served.version = KMIP_1_4;
+	response = query(&served, all, 12);
+	cr_assert_eq(response->operations.count, served_in(KMIP_1_4) - CERTIFYING);
+	served.authorities = (struct kmip_authorities){ &authority, 1 };
 	response = query(&served, all, 12);
 	cr_assert_eq(response->operations.count, served_in(KMIP_1_4));
 	cr_assert_eq(response->object_types.count, 9);
@@ -114,7 +122,7 @@ Test(op_query, oldest_version)
 	served_start(&served, false);
 	served.version = KMIP_1_0;
 	const struct kmip_query_response *response = query(&served, all, 4);
-	cr_assert_eq(response->operations.count, served_in(KMIP_1_0));
+	cr_assert_eq(response->operations.count, served_in(KMIP_1_0) - CERTIFYING);
 	cr_assert_lt(served_in(KMIP_1_0), served_in(KMIP_1_4));
 	cr_assert_eq(response->rngs.count, 0);
 	served_stop(&served);

@@ -23,6 +23,7 @@ struct served {
 	struct kmip_server *server;
 	struct kmip_identity identity;
 	enum kmip_version version;
+	struct kmip_authorities authorities; /* what Certify is done with, from now on */
 	struct kmip_request_header header; /* extras for the next request: limits, options */
 	struct slice answer; /* bytes of the last one */
 	bool is_answered, is_closed;
@@ -45,6 +46,7 @@ static inline void served_start(struct served *served, bool strict_activate)
 	struct kmip_options options = { .vendor = "test vendor",
 		.node_name = "node-1",
 		.strict_activate = strict_activate,
+		.authorities = &served->authorities,
 		.on_item = served_on_item,
 		.ctx = served };
 

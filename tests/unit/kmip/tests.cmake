@@ -16,6 +16,7 @@ if(TARGET fake_keymanager)
 			later
 			op_add_attribute
 			op_archive
+			op_certify
 			op_check
 			op_create
 			op_create_key_pair
