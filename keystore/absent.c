@@ -102,7 +102,7 @@ static enum err absent_visit(void *ctx, const struct uid *uid)
 enum err absent_look(
 	struct absent *absent, void (*add)(void *ctx, const struct uid *uid), void *ctx, bool *more)
 {
-	struct cache_find find = {
+	struct cache_list list = {
 		.instance = absent->instance->id, .visit = absent_visit, .ctx = absent
 	};
 	struct uid after = absent->after;
@@ -115,10 +115,10 @@ enum err absent_look(
 	absent->looked = 0;
 	absent->add = add;
 	absent->ctx = ctx;
-	find.after = absent->begun ? &after : NULL;
+	list.after = absent->begun ? &after : NULL;
 	TRY(arena_new(&absent->arena, ABSENT_ARENA_MAX));
 	TRY(cache_read_begin(&absent->read, absent->instance->keystore->cache));
-	err = cache_find(absent->read, &find);
+	err = cache_list(absent->read, &list);
 	*more = err == ERR_LIMIT;
 	err = *more ? ERR_OK : err;
 out:

@@ -170,7 +170,8 @@ static enum err check_format(struct cache_read *read)
 	TRY(cache_lookup(read, CACHE_STATE, SLICE_LITERAL("format"), &format));
 	if (format.len != 4)
 		err = ERR_CORRUPT;
-	else if (be32_get(format.data) != CACHE_FORMAT_VERSION)
+	else if (be32_get(format.data) < CACHE_FORMAT_OLDEST ||
+		 be32_get(format.data) > CACHE_FORMAT_VERSION)
 		err = ERR_VERSION;
 out:
 	return err;
@@ -184,6 +185,7 @@ static enum err state_init(struct cache_write *write)
 	be32_put(format, CACHE_FORMAT_VERSION);
 	TRY(cache_store(
 		write, CACHE_STATE, SLICE_LITERAL("format"), slice_of(format, sizeof(format))));
+	TRY(cache_index_state_put(write, NULL, true));
 	TRY(cache_new_incarnation(write));
 	TRY(cache_log_save(write));
 out:
@@ -258,6 +260,8 @@ enum err cache_open(
 	cache->read_only = options->read_only;
 	cache->log_entries_max =
 		options->log_entries_max == 0 ? CACHE_LOG_ENTRIES_MAX : options->log_entries_max;
+	cache->terms = options->terms;
+	TRY(crypt_hash_new(&cache->hash));
 	TRY(folder_make(options, why));
 	TRY(check_size(options->folder, why));
 	TRY(cache_reserve_lock(options->folder, why));
@@ -265,6 +269,8 @@ enum err cache_open(
 	TRY(environment_open(cache, options, why));
 	TRY(check_length(cache, why));
 	TRY(state_open(cache));
+	if (!cache->read_only)
+		TRY(cache_reindex(cache, options));
 	*out = cache;
 	cache = NULL;
 out:
@@ -283,6 +289,7 @@ void cache_close(struct cache *cache)
 	free(cache->idle);
 	if (cache->env != NULL)
 		mdb_env_close(cache->env);
+	crypt_hash_free(cache->hash);
 	free(cache);
 }
 

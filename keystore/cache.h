@@ -17,7 +17,8 @@ struct cache_read;
 struct cache_write;
 
 enum {
-	CACHE_FORMAT_VERSION = 1,
+	CACHE_FORMAT_VERSION = 2,
+	CACHE_FORMAT_OLDEST = 1, /* another index: it is made anew */
 	CACHE_READERS_MAX = 126,
 	CACHE_LOG_ENTRIES_MAX = 1000000,
 	CACHE_FACT_LEN_MAX = 4096,
@@ -25,13 +26,39 @@ enum {
 	CACHE_INTENT_LEN_MAX = RECORD_LEN_MAX,
 	CACHE_WHY_MAX = 300,
 	CACHE_VERIFY_STEP = 4096,
+	CACHE_FIND_CHOICES_MAX = 16,
+	CACHE_FIND_TERMS_MAX = 48, /* in all choices */
+	CACHE_ORDER_LEN = 13,
+	CACHE_REINDEX_ENTRIES = 65536, /* a few megabytes */
 };
+
+/*
+ * What objects are found by: terms, each a name and a value, any bytes. Which an object has says
+ * the layer that knows what attributes mean.
+ */
+struct cache_term {
+	struct slice name, value;
+};
+struct cache_term_list;
+struct cache_terms {
+	uint32_t version; /* 1 and up: what was indexed by others is indexed anew */
+	/* Adds those of an object that lives. */
+	enum err (*list)(struct cache_term_list *list, const struct object *object);
+};
+/* Copies. The same one twice is one. ERR_LIMIT: more than the object's attributes and a few. */
+MUST_USE enum err cache_term_add(struct cache_term_list *list, const struct cache_term *term);
 
 struct cache_options {
 	const char *folder;
 	size_t map_bytes; /* fixed in all processes; sparse */
 	bool read_only; /* workers */
 	size_t log_entries_max; /* 0: CACHE_LOG_ENTRIES_MAX; tests want less */
+	const struct cache_terms *terms; /* NULL: objects have none */
+	bool reindex; /* though it seems to be indexed */
+	size_t reindex_entries; /* in one transaction; 0: CACHE_REINDEX_ENTRIES; tests want less */
+	/* Indexing all records takes a while; may be NULL. */
+	void (*on_indexing)(void *ctx, uint64_t done, uint64_t records);
+	void *ctx;
 };
 
 /*
@@ -48,13 +75,14 @@ void cache_close(struct cache *cache);
 MUST_USE enum err cache_move_aside(const char *folder, char moved_to[CACHE_WHY_MAX]);
 /*
  * Reads everything: each table from its first entry to its last, the list of free pages, the
- * checksum of each record (*bad counts those that are wrong). ERR_CORRUPT, with `why`: the tables
- * themselves do not hold together. LMDB trusts its pages, so that damaged ones may end the process:
- * who must live on lets another process do it (node/cache_guard.h). Long: on_progress, if given, is
- * called every CACHE_VERIFY_STEP entries.
+ * checksum of each record (*bad counts those that are wrong), whether the index is what they give.
+ * ERR_CORRUPT, with `why`: the tables themselves do not hold together. LMDB trusts its pages, so
+ * that damaged ones may end the process: who must live on lets another process do it
+ * (node/cache_guard.h). Long: on_progress, if given, is called every CACHE_VERIFY_STEP entries.
  */
 struct cache_verify {
 	size_t entries, records, bad;
+	bool index_differs; /* to be opened with `reindex` */
 	void (*on_progress)(void *ctx, const struct cache_verify *verify);
 	void *ctx;
 };
@@ -96,19 +124,43 @@ struct cache_walk {
 };
 MUST_USE enum err cache_walk(struct cache_read *read, const struct cache_walk *walk, bool *more);
 
-/*
- * Objects of one instance that hold a live attribute with exactly this name and value, by index; in
- * the order of uid. With name empty: every object of the instance. after: NULL from the start.
- */
-struct cache_find {
+/* Every object of one instance, destroyed ones as well, in the order of uid. after: NULL from the
+ * start. */
+struct cache_list {
 	struct instance_id instance;
-	struct slice name;
-	struct slice value;
 	const struct uid *after;
 	enum err (*visit)(void *ctx, const struct uid *uid);
 	void *ctx;
 };
+MUST_USE enum err cache_list(struct cache_read *read, const struct cache_list *list);
+
+/*
+ * Live objects of one instance that have a term of each of the choices, newest first: by Initial
+ * Date, by what was made first within a second, by uid. The index only suggests: who is visited
+ * reads the record and judges, after asking whether the entry is of the record as it is now.
+ */
+struct cache_any {
+	const struct cache_term *terms;
+	size_t count; /* 0: nothing is found */
+};
+struct cache_span {
+	int64_t first, last; /* seconds, both included */
+};
+struct cache_found {
+	struct uid uid;
+	uint8_t order[CACHE_ORDER_LEN];
+};
+struct cache_find {
+	struct instance_id instance;
+	const struct cache_any *all;
+	size_t count; /* of choices, at least one */
+	const struct cache_span *initial; /* of the Initial Date; NULL: any */
+	uint64_t steps_max; /* ERR_LIMIT after so many entries looked at; 0: no limit */
+	enum err (*visit)(void *ctx, const struct cache_found *found);
+	void *ctx;
+};
 MUST_USE enum err cache_find(struct cache_read *read, const struct cache_find *find);
+bool cache_found_is_current(const struct cache_found *found, const struct object *object);
 
 /* Counts for the operator: O(1) each. */
 struct cache_counts {

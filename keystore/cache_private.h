@@ -5,6 +5,7 @@
 
 #include <lmdb.h>
 #include <sys/types.h>
+#include "base/crypt.h"
 #include "keystore/cache.h"
 
 /* README.md says what each holds. */
@@ -29,6 +30,8 @@ struct cache {
 	MDB_dbi tables[CACHE_TABLE_COUNT];
 	struct cache_read *idle; /* one ended read, to be renewed */
 	bool read_only;
+	const struct cache_terms *terms; /* may be NULL */
+	struct crypt_hash *hash; /* of the keeper's index */
 	size_t log_entries_max;
 	int fd; /* of the data file, borrowed from the environment */
 };
@@ -74,11 +77,36 @@ enum err cache_log_append(struct cache_write *write, struct slice record_key, st
 enum err cache_log_save(struct cache_write *write);
 enum err cache_log_reset(struct cache_write *write);
 
-/* cache_index.c: keeps the index in step with an object's change; `before` may be NULL. */
-enum { CACHE_INDEX_PREFIX_LEN = 32, CACHE_INDEX_KEY_LEN = 48 };
-enum err cache_index_prefix(uint8_t out[CACHE_INDEX_PREFIX_LEN], const struct instance_id *instance,
-	struct slice name, struct slice value);
+/* cache_index.c: the entries of the index. */
+enum { CACHE_INDEX_PREFIX_LEN = 16, CACHE_INDEX_KEY_LEN = 45 };
+_Static_assert((int) CACHE_INDEX_KEY_LEN ==
+		       CACHE_INDEX_PREFIX_LEN + (int) CACHE_ORDER_LEN + (int) sizeof(struct uid),
+	"an entry of the index");
+struct cache_index_key {
+	uint8_t bytes[CACHE_INDEX_KEY_LEN];
+};
+struct cache_index_keys {
+	struct cache_index_key *keys; /* sorted, each once */
+	size_t count;
+};
+enum err cache_index_prefix(struct crypt_hash *hash, uint8_t out[CACHE_INDEX_PREFIX_LEN],
+	const struct instance_id *instance, const struct cache_term *term);
+void cache_index_date(uint8_t out[CACHE_ORDER_LEN], int64_t date);
+/* None for an object whose instance is not known (only a tombstone came so far), or of which only
+ * the ledger told: its key may be long gone. */
+bool cache_index_has(const struct object *object);
+/* In the arena. */
+enum err cache_index_keys_of(struct cache_index_keys *keys, const struct cache *cache,
+	struct arena *arena, const struct object *object);
+void cache_index_sort(struct cache_index_keys *keys);
+enum err cache_index_put(struct cache_write *write, const struct cache_index_key *key);
+/* Keeps the index in step with an object's change; either may be NULL. */
 enum err cache_index_update(struct cache_write *write, struct arena *arena,
 	const struct object *before, const struct object *after);
+
+/* cache_reindex.c: sees to it that the keeper's cache is indexed by its terms. */
+enum err cache_reindex(struct cache *cache, const struct cache_options *options);
+bool cache_index_is_whole(struct cache_read *read);
+enum err cache_index_state_put(struct cache_write *write, const struct uid *place, bool done);
 
 #endif

@@ -192,52 +192,6 @@ out:
 	return err;
 }
 
-static bool is_index_key(struct slice key, const uint8_t prefix[CACHE_INDEX_PREFIX_LEN])
-{
-	return key.len == CACHE_INDEX_KEY_LEN &&
-	       slice_equal(slice_cut(key, 0, CACHE_INDEX_PREFIX_LEN),
-		       slice_of(prefix, CACHE_INDEX_PREFIX_LEN));
-}
-
-static enum err find_from(MDB_cursor *cursor, const struct cache_find *find, struct slice from)
-{
-	MDB_val key, value;
-	int code = cursor_seek(cursor, from, &key, &value);
-	enum err err = ERR_OK;
-
-	for (; code == MDB_SUCCESS && is_index_key(cache_slice(key), from.data);
-		code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-		struct uid uid;
-
-		(void) slice_copy_exact(uid.bytes, sizeof(uid.bytes),
-			slice_cut(cache_slice(key), CACHE_INDEX_PREFIX_LEN, SIZE_MAX));
-		if (find->after != NULL && uid_equal(&uid, find->after))
-			continue;
-		TRY(find->visit(find->ctx, &uid));
-	}
-	err = code == MDB_SUCCESS || code == MDB_NOTFOUND ? ERR_OK : cache_err(code);
-out:
-	return err;
-}
-
-enum err cache_find(struct cache_read *read, const struct cache_find *find)
-{
-	uint8_t from[CACHE_INDEX_KEY_LEN] = { 0 };
-	MDB_cursor *cursor = NULL;
-	enum err err;
-
-	TRY(cache_index_prefix(from, &find->instance, find->name, find->value));
-	if (find->after != NULL)
-		bytes_copy(from + CACHE_INDEX_PREFIX_LEN, find->after->bytes,
-			sizeof(find->after->bytes));
-	TRY(cache_err(mdb_cursor_open(read->txn, read->cache->tables[CACHE_INDEX], &cursor)));
-	err = find_from(cursor, find, slice_of(from, sizeof(from)));
-out:
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
-	return err;
-}
-
 enum err cache_walk_facts(struct cache_read *read, const char *prefix, struct slice after,
 	enum err (*visit)(void *ctx, struct slice name, struct slice value), void *ctx)
 {

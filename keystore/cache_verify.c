@@ -2,7 +2,8 @@
 /*
  * Everything in the file, read once. Keys that do not ascend, counts that differ from what LMDB
  * keeps beside each table, pages with two owners: what a damaged page leads to, where it does not
- * lead to a fault.
+ * lead to a fault. And an index that is not what its records give: entries are added up, and what
+ * records should have is taken off.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,41 @@ struct walk {
 	MDB_txn *txn;
 	uint8_t *is_free; /* by page */
 	size_t pages, pages_owned;
+	const struct cache *cache;
+	bool is_index, adds_up; /* the table; whether the index is to be compared */
+	uint64_t index_sum;
+	int64_t index_count;
 	enum record_kind kind; /* 0: no table of records */
 	uint8_t last_key[511]; /* LMDB's longest */
 	size_t last_len, count;
 };
 
 /* ---- one entry ---- */
+
+/* Differs in sum when a single entry is one too many, lacking, or another. */
+static uint64_t entry_number(struct slice key)
+{
+	uint64_t number = key.len;
+
+	for (size_t i = 0; i < key.len; i++)
+		number = (number ^ key.data[i]) * 0x100000001b3;
+	number = (number ^ number >> 32) * 0xd6e8feb86659fd93;
+	return number ^ number >> 32;
+}
+
+static enum err take_off_index(struct walk *walk, const struct object *object)
+{
+	struct cache_index_keys keys;
+	enum err err;
+
+	TRY(cache_index_keys_of(&keys, walk->cache, walk->arena, object));
+	for (size_t i = 0; i < keys.count; i++)
+		walk->index_sum -=
+			entry_number(slice_of(keys.keys[i].bytes, sizeof(keys.keys[i].bytes)));
+	walk->index_count -= (int64_t) keys.count;
+out:
+	return err;
+}
 
 static bool is_record_good(struct walk *walk, struct slice key, struct slice value)
 {
@@ -39,6 +69,8 @@ static bool is_record_good(struct walk *walk, struct slice key, struct slice val
 	good = record_decode(&record, walk->arena, value) == ERR_OK && record.kind == walk->kind &&
 	       record_key(&wanted, &record) == ERR_OK &&
 	       slice_equal(slice_cut(buf_slice(&wanted), 1, SIZE_MAX), key);
+	if (good && walk->adds_up && record.kind == RECORD_OBJECT)
+		good = take_off_index(walk, &record.object) == ERR_OK;
 	buf_free(&wanted);
 	return good;
 }
@@ -54,6 +86,10 @@ static enum err take_entry(struct walk *walk, struct slice key, struct slice val
 	bytes_copy(walk->last_key, key.data, key.len);
 	walk->last_len = key.len;
 	walk->count++;
+	if (walk->is_index) {
+		walk->index_sum += entry_number(key);
+		walk->index_count++;
+	}
 	if (walk->kind != 0) {
 		verify->records++;
 		verify->bad += !is_record_good(walk, key, value);
@@ -132,6 +168,7 @@ static enum err walk_tables(struct walk *walk, const struct cache *cache, char w
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		name = tables[i].name;
 		walk->kind = tables[i].kind;
+		walk->is_index = tables[i].table == CACHE_INDEX;
 		TRY(walk_table(walk, cache->tables[tables[i].table]));
 	}
 	name = "number of pages";
@@ -142,19 +179,26 @@ out:
 
 enum err cache_verify(struct cache *cache, struct cache_verify *verify, char why[CACHE_WHY_MAX])
 {
-	struct walk walk = { .verify = verify };
+	struct walk walk = { .verify = verify, .cache = cache };
+	struct cache_read read;
 	MDB_envinfo info;
 	enum err err;
 
 	verify->entries = verify->records = verify->bad = 0;
+	verify->index_differs = false;
 	why[0] = '\0';
 	TRY(arena_new(&walk.arena, VERIFY_ARENA_MAX));
 	TRY(cache_err(mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &walk.txn)));
 	TRY(cache_err(mdb_env_info(cache->env, &info)));
 	walk.pages = info.me_last_pgno + 1;
+	read = (struct cache_read){ .cache = cache, .txn = walk.txn };
+	walk.adds_up = cache_index_is_whole(&read);
 	walk.is_free = calloc(walk.pages / 8 + 1, 1);
 	TRY(walk.is_free == NULL ? ERR_NOMEM : ERR_OK);
 	TRY(walk_tables(&walk, cache, why));
+	/* What a damaged record should have is not known. */
+	verify->index_differs =
+		walk.adds_up && verify->bad == 0 && (walk.index_sum != 0 || walk.index_count != 0);
 out:
 	if (walk.txn != NULL)
 		mdb_txn_abort(walk.txn);

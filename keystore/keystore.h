@@ -155,10 +155,8 @@ MUST_USE enum err keystore_read(
  * Honours freshness, who vouches (design D19) and what was validated for this view. */
 MUST_USE enum err keystore_read_material(
 	struct keystore_view *view, const struct object *object, struct slice *out);
-/* Walks objects of the instance: with a name and value through the index, else all (struct
- * cache_find). */
-MUST_USE enum err keystore_find(struct keystore_view *view, struct slice name, struct slice value,
-	enum err (*visit)(void *ctx, const struct uid *uid), void *ctx);
+/* Finds objects of the view's instance by the index (keystore/cache.h). */
+MUST_USE enum err keystore_find(struct keystore_view *view, struct cache_find *find);
 /* ERR_NOT_FOUND: not installed in any configured instance, or removed. */
 MUST_USE enum err keystore_client_find(
 	struct keystore *keystore, const struct fingerprint *fingerprint, struct client *out);

@@ -160,16 +160,13 @@ enum err keystore_read_material(
 	}
 }
 
-enum err keystore_find(struct keystore_view *view, struct slice name, struct slice value,
-	enum err (*visit)(void *ctx, const struct uid *uid), void *ctx)
+enum err keystore_find(struct keystore_view *view, struct cache_find *find)
 {
-	struct cache_find find = {
-		.instance = view->instance, .name = name, .value = value, .visit = visit, .ctx = ctx
-	};
 	enum err err;
 
+	find->instance = view->instance;
 	TRY(view_open(view));
-	TRY(cache_find(view->read, &find));
+	TRY(cache_find(view->read, find));
 out:
 	return err;
 }

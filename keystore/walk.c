@@ -339,7 +339,7 @@ static enum err walk_visit(void *ctx, const struct uid *uid)
 static enum err walk_look(struct walk *walk)
 {
 	struct uid after = walk->memory.place.uid;
-	struct cache_find find = { .instance = walk->flow.instance->id,
+	struct cache_list list = { .instance = walk->flow.instance->id,
 		.after = walk->memory.place.begun ? &after : NULL,
 		.visit = walk_visit,
 		.ctx = walk };
@@ -348,7 +348,7 @@ static enum err walk_look(struct walk *walk)
 	walk->looked = 0;
 	TRY(arena_new(&walk->arena, WALK_ARENA_MAX));
 	TRY(cache_read_begin(&walk->read, walk->flow.keystore->cache));
-	err = cache_find(walk->read, &find);
+	err = cache_list(walk->read, &list);
 	walk->at_end = err == ERR_OK;
 	err = err == ERR_LIMIT ? ERR_OK : err;
 out:

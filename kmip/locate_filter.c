@@ -64,37 +64,27 @@ out:
 	return err;
 }
 
-/* A Name with both fields; of structures with optional fields a part may have been given. */
-static bool is_whole_name(const struct locate_filter *filter)
+const struct locate_filter *locate_filters_find(
+	const struct locate_filters *filters, enum kmip_attribute_id id)
 {
-	struct ttlv_reader reader;
-	struct ttlv_item item;
-	size_t fields = 0;
-
-	if (kmip_attribute_id(filter->row) != KMIP_ATTRIBUTE_NAME ||
-		filter->value.type != KMIP_TYPE_STRUCTURE)
-		return false;
-	reader = ttlv_reader_of(filter->value.children);
-	while (ttlv_next(&item, &reader) == ERR_OK)
-		fields++;
-	return fields == kmip_name_table.count;
+	for (size_t i = 0; i < filters->count; i++) {
+		if (kmip_attribute_id(filters->items[i].row) == id)
+			return &filters->items[i];
+	}
+	return NULL;
 }
 
-const struct locate_filter *locate_filters_index(const struct locate_filters *filters)
+const struct cache_span *locate_filters_initial(
+	const struct locate_filters *filters, struct cache_span *out)
 {
-	const struct locate_filter *best = NULL;
+	const struct locate_filter *filter =
+		locate_filters_find(filters, KMIP_ATTRIBUTE_INITIAL_DATE);
 
-	for (size_t i = 0; i < filters->count; i++) {
-		const struct locate_filter *filter = &filters->items[i];
-
-		if (is_whole_name(filter))
-			return filter;
-		/* Texts that clients store distinguish objects; numbers hardly do. */
-		if (filter->value.type == KMIP_TYPE_TEXT_STRING &&
-			filter->row->set_by != KMIP_SET_BY_SERVER)
-			best = filter;
-	}
-	return best;
+	if (filter == NULL || filter->value.type != KMIP_TYPE_DATE_TIME)
+		return NULL;
+	out->first = filter->value.i64;
+	out->last = filter->is_range ? filter->last : filter->value.i64;
+	return out;
 }
 
 /* Every field that was asked for is there, with that value. */

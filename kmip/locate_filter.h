@@ -3,6 +3,7 @@
 #ifndef KMIP_LOCATE_FILTER_H
 #define KMIP_LOCATE_FILTER_H
 
+#include "keystore/cache.h"
 #include "kmip/object_attributes.h"
 
 enum { LOCATE_FILTERS_MAX = 64 }; /* ours */
@@ -25,8 +26,12 @@ struct locate_filters {
  * too many. */
 MUST_USE enum err locate_filters_add(struct locate_filters *filters, struct codec *codec,
 	const struct kmip_attribute *attributes, size_t count);
-/* The filter that the store's index answers best; NULL: none. */
-const struct locate_filter *locate_filters_index(const struct locate_filters *filters);
+/* The filter of an attribute; NULL: there is none. */
+const struct locate_filter *locate_filters_find(
+	const struct locate_filters *filters, enum kmip_attribute_id id);
+/* The Initial Date that is asked for, in `out`; NULL: any. */
+const struct cache_span *locate_filters_initial(
+	const struct locate_filters *filters, struct cache_span *out);
 /* `seen` says whose attributes, for which version, and lends its arena; its list must be empty. */
 MUST_USE enum err locate_filters_match(
 	bool *out, const struct locate_filters *filters, const struct object_attributes *seen);

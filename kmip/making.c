@@ -2,6 +2,7 @@
 #include "kmip/making.h"
 #include "base/crypt.h"
 #include "base/rand.h"
+#include "kmip/holders.h"
 #include "kmip/policing.h"
 #include "kmip/stored.h"
 #include "kmip/unique_name.h"
@@ -28,22 +29,13 @@ struct kmip_rng_parameters making_generator(void)
 
 /* ---- templates ---- */
 
-struct template_search {
-	struct kmip_item *item;
-	const struct object *found;
-};
-
-static enum err template_visit(void *ctx, const struct uid *uid)
+static enum err template_visit(void *ctx, const struct object *object)
 {
-	struct template_search *search = ctx;
-	struct object *object;
-	enum err err = item_read(search->item, uid, &object);
+	const struct object **found = ctx;
 
-	if (err == ERR_NOT_FOUND || err == ERR_DESTROYED)
-		return ERR_OK;
-	if (err == ERR_OK && !object->dead && object->type == KMIP_OBJECT_TYPE_TEMPLATE)
-		search->found = object;
-	return err;
+	if (object->type == KMIP_OBJECT_TYPE_TEMPLATE)
+		*found = object;
+	return ERR_OK;
 }
 
 /* The attributes of the template of that name; ERR_NOT_FOUND. */
@@ -51,7 +43,7 @@ static enum err template_read(
 	struct kmip_item *item, const struct kmip_name *name, const struct kmip_template **out)
 {
 	const char *attribute = kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name;
-	struct template_search search = { .item = item };
+	const struct object *found = NULL;
 	struct kmip_object object;
 	struct kmip_value value;
 	struct slice stored;
@@ -59,11 +51,11 @@ static enum err template_read(
 
 	TRY(kmip_value_write(&value, item->arena, &kmip_name_table, name));
 	TRY(kmip_value_encode(&stored, item->arena, &value));
-	TRY(keystore_find(item->view, slice_text(attribute), stored, template_visit, &search));
-	TRY(search.found == NULL ? ERR_NOT_FOUND : ERR_OK);
-	if (object_attributes_is_archived(search.found))
+	TRY(holders_find(item, slice_text(attribute), stored, template_visit, &found));
+	TRY(found == NULL ? ERR_NOT_FOUND : ERR_OK);
+	if (object_attributes_is_archived(found))
 		TRY(ERR_ARCHIVED);
-	TRY(stored_read(item, search.found, &object));
+	TRY(stored_read(item, found, &object));
 	*out = object.template;
 out:
 	return err;

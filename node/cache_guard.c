@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "keystore/commit.h"
 #include "keystore/contact.h"
+#include "kmip/terms.h"
 
 extern char **environ;
 
@@ -26,12 +27,19 @@ enum {
 };
 
 /* Exit statuses of the role `verify`. */
-enum { VERIFY_SOUND = 0, VERIFY_DAMAGED = 3, VERIFY_NOT_OPENED = 4, VERIFY_NOT_DONE = 5 };
+enum {
+	VERIFY_SOUND = 0,
+	VERIFY_DAMAGED = 3,
+	VERIFY_NOT_OPENED = 4,
+	VERIFY_NOT_DONE = 5,
+	VERIFY_INDEX_DIFFERS = 6
+};
 
 static struct cache_options guard_options(const struct config *config)
 {
 	return (struct cache_options){ .folder = config->top.data_dir,
-		.map_bytes = (size_t) config->top.cache_size_mib << 20 };
+		.map_bytes = (size_t) config->top.cache_size_mib << 20,
+		.terms = &kmip_terms };
 }
 
 /* ---- the process that reads everything ---- */
@@ -45,8 +53,14 @@ static void verify_on_progress(void *ctx, const struct cache_verify *verify)
 	log_info("cache-verifying", "records=%zu entries=%zu", verify->records, verify->entries);
 }
 
-static int verify_status(enum err err, size_t bad, const struct cache *cache, const char *why)
+static int verify_status(
+	enum err err, const struct cache_verify *verify, const struct cache *cache, const char *why)
 {
+	size_t bad = verify->bad;
+	if (err == ERR_OK && bad == 0 && verify->index_differs) {
+		log_warning("cache-index-differs", "effect=\"it is made anew\"");
+		return VERIFY_INDEX_DIFFERS;
+	}
 	if (err == ERR_NOT_FOUND || (err == ERR_OK && bad == 0))
 		return VERIFY_SOUND;
 	if (err == ERR_OK || err == ERR_CORRUPT || err == ERR_VERSION) {
@@ -80,7 +94,7 @@ _Noreturn void cache_guard_verify_run(const char *config_path)
 		verify.entries, verify.bad, (unsigned) (clock_boot_ms() - begun_ms));
 out:
 	/* Nothing is taken apart: that would touch what may be damaged. */
-	_exit(verify_status(err, verify.bad, cache, why));
+	_exit(verify_status(err, &verify, cache, why));
 }
 
 /* ---- its parent ---- */
@@ -92,8 +106,9 @@ static bool is_fault(int signal)
 }
 
 /* ERR_OK also where the file could not be opened at all: opening it once more tells why. */
-static enum err guard_judge(int status, char why[CONFIG_WHY_MAX])
+static enum err guard_judge(int status, bool *index_differs, char why[CONFIG_WHY_MAX])
 {
+	*index_differs = WIFEXITED(status) && WEXITSTATUS(status) == VERIFY_INDEX_DIFFERS;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == VERIFY_DAMAGED) {
 		snprintf(why, CONFIG_WHY_MAX, "damaged, as the lines before say");
 		return ERR_CORRUPT;
@@ -103,8 +118,8 @@ static enum err guard_judge(int status, char why[CONFIG_WHY_MAX])
 			WTERMSIG(status));
 		return ERR_CORRUPT;
 	}
-	if (WIFEXITED(status) &&
-		(WEXITSTATUS(status) == VERIFY_SOUND || WEXITSTATUS(status) == VERIFY_NOT_OPENED))
+	if (WIFEXITED(status) && (*index_differs || WEXITSTATUS(status) == VERIFY_SOUND ||
+					 WEXITSTATUS(status) == VERIFY_NOT_OPENED))
 		return ERR_OK;
 	snprintf(why, CONFIG_WHY_MAX,
 		"the cache could not be verified (signal %d, status %d); it is left as it is",
@@ -113,7 +128,7 @@ static enum err guard_judge(int status, char why[CONFIG_WHY_MAX])
 	return ERR_IO;
 }
 
-static enum err guard_prove(const char *config_path, char why[CONFIG_WHY_MAX])
+static enum err guard_prove(const char *config_path, bool *index_differs, char why[CONFIG_WHY_MAX])
 {
 	char *arguments[] = { (char *) "kmipd", (char *) "--role", (char *) "verify",
 		(char *) "--config", (char *) config_path, NULL };
@@ -131,7 +146,7 @@ static enum err guard_prove(const char *config_path, char why[CONFIG_WHY_MAX])
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		ASSERT(errno == EINTR);
-	return guard_judge(status, why);
+	return guard_judge(status, index_differs, why);
 }
 
 /* ---- room on the disk ---- */
@@ -183,12 +198,30 @@ static enum err guard_judge_age(struct cache *cache, char why[CONFIG_WHY_MAX])
 	return ERR_CORRUPT;
 }
 
+struct indexing {
+	uint64_t begun_ms, told_ms;
+};
+
+static void guard_on_indexing(void *ctx, uint64_t done, uint64_t records)
+{
+	struct indexing *indexing = ctx;
+	uint64_t now_ms = clock_boot_ms();
+	if (done < records && now_ms - indexing->told_ms < VERIFY_PROGRESS_MS)
+		return;
+	indexing->told_ms = now_ms;
+	log_info("cache-indexing", "done=%llu records=%llu ms=%llu", (unsigned long long) done,
+		(unsigned long long) records, (unsigned long long) (now_ms - indexing->begun_ms));
+}
+
 static enum err guard_open_proved(struct cache **out, const char *config_path,
 	const struct config *config, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
 	struct cache_options options = guard_options(config);
-	TRY(guard_prove(config_path, why));
+	struct indexing indexing = { .begun_ms = clock_boot_ms() };
+	options.on_indexing = guard_on_indexing;
+	options.ctx = &indexing;
+	TRY(guard_prove(config_path, &options.reindex, why));
 	TRY(cache_open(out, &options, why));
 	TRY(guard_judge_age(*out, why));
 out:

@@ -209,12 +209,12 @@ static enum err count_found(void *ctx, const struct uid *uid)
 static size_t indexed(void)
 {
 	size_t count = 0;
-	struct cache_find find = { .visit = count_found, .ctx = &count };
+	struct cache_list list = { .visit = count_found, .ctx = &count };
 	struct cache_read *read;
 
-	cr_assert_eq(instance_id_parse(&find.instance, slice_text("tenant-one")), ERR_OK);
+	cr_assert_eq(instance_id_parse(&list.instance, slice_text("tenant-one")), ERR_OK);
 	cr_assert_eq(cache_read_begin(&read, cache), ERR_OK);
-	cr_assert_eq(cache_find(read, &find), ERR_OK);
+	cr_assert_eq(cache_list(read, &list), ERR_OK);
 	cache_read_end(read);
 	return count;
 }

@@ -38,12 +38,32 @@ static inline void cache_folder_remove(const struct cache_folder *folder)
 	(void) nftw(folder->root, cache_folder_unlink, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Every attribute is a term, as it is. */
+static inline enum err cache_folder_list_terms(
+	struct cache_term_list *list, const struct object *object)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < object->attribute_count && err == ERR_OK; i++) {
+		const struct object_attribute *attribute = &object->attributes[i];
+		struct cache_term term = { attribute->name, attribute->value };
+
+		if (!attribute->deleted)
+			err = cache_term_add(list, &term);
+	}
+	return err;
+}
+
+static const struct cache_terms cache_folder_terms = { .version = 1,
+	.list = cache_folder_list_terms };
+
 static inline enum err cache_folder_open(struct cache **out, const struct cache_folder *folder,
 	bool read_only, char why[CACHE_WHY_MAX])
 {
-	struct cache_options options = {
-		.folder = folder->path, .map_bytes = CACHE_TEST_MAP, .read_only = read_only
-	};
+	struct cache_options options = { .folder = folder->path,
+		.map_bytes = CACHE_TEST_MAP,
+		.read_only = read_only,
+		.terms = &cache_folder_terms };
 
 	return cache_open(out, &options, why);
 }

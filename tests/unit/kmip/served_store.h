@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "keystore/keystore.h"
+#include "kmip/terms.h"
 #include "tests/harness/fake_keymanager.h"
 
 #define SERVED_STORE_INSTANCE "instance-1"
@@ -61,7 +62,7 @@ static inline void served_store_list(struct served_store *store)
 static inline struct served_store *served_store_new(struct loop *loop)
 {
 	struct served_store *store = calloc(1, sizeof(*store));
-	struct cache_options cache = { .map_bytes = SERVED_STORE_MAP_BYTES };
+	struct cache_options cache = { .map_bytes = SERVED_STORE_MAP_BYTES, .terms = &kmip_terms };
 	struct keystore_instance_options instance = { .name = "test",
 		.keymanager = {
 			.kind = "key-protect", .root_key = "root", .key_ring = "default" } };

@@ -36,3 +36,8 @@ if(TARGET fake_keymanager)
 		unit_test(kmip/${name}_test kmip fake_keymanager)
 	endforeach()
 endif()
+
+# Measures Locate among many objects (tests/bench).
+add_executable(locate-bench ${CMAKE_SOURCE_DIR}/tests/bench/locate_bench.c)
+target_link_libraries(locate-bench PRIVATE kmip)
+set_target_properties(locate-bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
