@@ -412,6 +412,7 @@ static enum err measure_all(struct bench *bench)
 			      link = of("Link", link_value(bench, some)),
 			      own = of("x-Serial", kmip_value_text(slice_text(serial))),
 			      site = of("x-Site", kmip_value_text(slice_text("site-1"))),
+			      other_site = of("x-Site", kmip_value_text(slice_text("site-2"))),
 			      in_group = of("Object Group", kmip_value_text(slice_text(group))),
 			      keys = of("Object Type",
 				      kmip_value_enum(KMIP_OBJECT_TYPE_SYMMETRIC_KEY)),
@@ -437,6 +438,7 @@ static enum err measure_all(struct bench *bench)
 		{ "Usage Mask, all; 10 of them", 10, 1, { mask } },
 		{ .what = "nothing; 10 of them", .items_max = 10 },
 		{ "two types, none", 0, 2, { keys, secrets } },
+		{ "two sites, none", 0, 2, { site, other_site } },
 		{ "Usage Mask, none", 10, 1, { other_mask } },
 	};
 	enum err err = ERR_OK;
