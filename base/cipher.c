@@ -2,26 +2,17 @@
 #include "base/cipher.h"
 #include <limits.h>
 #include <stdlib.h>
-#include "base/openssl.h"
+#include "base/fetched.h"
 #include "base/secret.h"
 
 struct cipher {
 	EVP_CIPHER_CTX *context;
-	EVP_CIPHER *algorithm;
+	const EVP_CIPHER *algorithm;
 	struct cipher_facts facts;
 	int mode;
 	bool encrypt;
 	size_t tag_len;
 };
-
-static enum err cipher_fetch(EVP_CIPHER **out, const char *algorithm)
-{
-	*out = EVP_CIPHER_fetch(NULL, algorithm, NULL);
-	if (*out != NULL)
-		return ERR_OK;
-	ERR_clear_error();
-	return ERR_FEATURE;
-}
 
 static struct cipher_facts facts_of(const EVP_CIPHER *algorithm)
 {
@@ -38,14 +29,12 @@ static struct cipher_facts facts_of(const EVP_CIPHER *algorithm)
 
 enum err cipher_facts(struct cipher_facts *out, const char *algorithm)
 {
-	EVP_CIPHER *fetched = NULL;
-	enum err err;
+	const EVP_CIPHER *fetched = fetched_cipher(algorithm);
 
-	TRY(cipher_fetch(&fetched, algorithm));
+	if (fetched == NULL)
+		return ERR_FEATURE;
 	*out = facts_of(fetched);
-out:
-	EVP_CIPHER_free(fetched);
-	return err;
+	return ERR_OK;
 }
 
 static enum err cipher_judge(const struct cipher *cipher, const struct cipher_options *options)
@@ -124,7 +113,8 @@ enum err cipher_new(struct cipher **out, const struct cipher_options *options)
 	enum err err = cipher == NULL ? ERR_NOMEM : ERR_OK;
 
 	TRY(err);
-	TRY(cipher_fetch(&cipher->algorithm, options->algorithm));
+	cipher->algorithm = fetched_cipher(options->algorithm);
+	TRY(cipher->algorithm == NULL ? ERR_FEATURE : ERR_OK);
 	cipher->facts = facts_of(cipher->algorithm);
 	cipher->mode = EVP_CIPHER_get_mode(cipher->algorithm);
 	cipher->encrypt = options->encrypt;
@@ -205,6 +195,5 @@ void cipher_free(struct cipher *cipher)
 	if (cipher == NULL)
 		return;
 	EVP_CIPHER_CTX_free(cipher->context);
-	EVP_CIPHER_free(cipher->algorithm);
 	free(cipher);
 }

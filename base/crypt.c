@@ -3,22 +3,21 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/openssl.h"
+#include "base/fetched.h"
 #include "base/secret.h"
 
-/* Fetched once: a fetch for every call would cost more than the digest. Constant after the start.
- */
+/* Constant after the start. */
 static struct {
-	EVP_MD *sha256;
-	EVP_CIPHER *gcm;
+	const EVP_MD *sha256;
+	const EVP_CIPHER *gcm;
 } algorithms;
 
 enum err crypt_start(void)
 {
 	if (algorithms.sha256 == NULL)
-		algorithms.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+		algorithms.sha256 = fetched_hash("SHA256");
 	if (algorithms.gcm == NULL)
-		algorithms.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+		algorithms.gcm = fetched_cipher("AES-256-GCM");
 	return algorithms.sha256 != NULL && algorithms.gcm != NULL ? ERR_OK : ERR_CRYPTO;
 }
 

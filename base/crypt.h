@@ -14,7 +14,8 @@ enum {
 	CRYPT_GCM_TAG_LEN = 16
 };
 
-/* Fetches the algorithms; once per process. */
+/* Fetches the algorithms, from OpenSSL's default provider alone; once per process, before other
+ * libraries use OpenSSL. */
 MUST_USE enum err crypt_start(void);
 
 MUST_USE enum err crypt_sha256(uint8_t out[CRYPT_SHA256_LEN], struct slice bytes);

@@ -2,7 +2,7 @@
 #include "base/digest.h"
 #include <limits.h>
 #include <stdlib.h>
-#include "base/openssl.h"
+#include "base/fetched.h"
 
 struct digest {
 	EVP_MD_CTX *hash; /* one of the two */
@@ -17,9 +17,9 @@ static enum err digest_failed(enum err err)
 
 enum err digest_new(struct digest **out, const char *hash)
 {
-	EVP_MD *algorithm = EVP_MD_fetch(NULL, hash, NULL);
+	const EVP_MD *algorithm = fetched_hash(hash);
 	struct digest *digest = NULL;
-	enum err err = algorithm == NULL ? digest_failed(ERR_FEATURE) : ERR_OK;
+	enum err err = algorithm == NULL ? ERR_FEATURE : ERR_OK;
 
 	TRY(err);
 	digest = calloc(1, sizeof(*digest));
@@ -31,7 +31,6 @@ enum err digest_new(struct digest **out, const char *hash)
 	*out = digest;
 	digest = NULL;
 out:
-	EVP_MD_free(algorithm);
 	digest_free(digest);
 	return err;
 }
@@ -75,9 +74,9 @@ static enum err mac_begin(EVP_MAC_CTX *context, const struct digest_mac *options
 
 enum err digest_new_mac(struct digest **out, const struct digest_mac *options)
 {
-	EVP_MAC *algorithm = EVP_MAC_fetch(NULL, mac_name(options), NULL);
+	EVP_MAC *algorithm = fetched_mac(mac_name(options));
 	struct digest *digest = NULL;
-	enum err err = algorithm == NULL ? digest_failed(ERR_FEATURE) : ERR_OK;
+	enum err err = algorithm == NULL ? ERR_FEATURE : ERR_OK;
 
 	TRY(err);
 	digest = calloc(1, sizeof(*digest));
@@ -88,7 +87,6 @@ enum err digest_new_mac(struct digest **out, const struct digest_mac *options)
 	*out = digest;
 	digest = NULL;
 out:
-	EVP_MAC_free(algorithm);
 	digest_free(digest);
 	return err;
 }
@@ -138,10 +136,10 @@ void digest_free(struct digest *digest)
 
 static enum err derive(struct buf *out, size_t len, const char *name, const OSSL_PARAM *params)
 {
-	EVP_KDF *algorithm = EVP_KDF_fetch(NULL, name, NULL);
+	EVP_KDF *algorithm = fetched_kdf(name);
 	EVP_KDF_CTX *context = NULL;
 	uint8_t *to;
-	enum err err = algorithm == NULL ? digest_failed(ERR_FEATURE) : ERR_OK;
+	enum err err = algorithm == NULL ? ERR_FEATURE : ERR_OK;
 
 	TRY(err);
 	context = EVP_KDF_CTX_new(algorithm);
@@ -152,7 +150,6 @@ static enum err derive(struct buf *out, size_t len, const char *name, const OSSL
 	buf_commit(out, len);
 out:
 	EVP_KDF_CTX_free(context);
-	EVP_KDF_free(algorithm);
 	return err;
 }
 

@@ -2,6 +2,7 @@
 /* Signing, verifying, encrypting, agreeing. */
 #include <limits.h>
 #include <stdlib.h>
+#include "base/fetched.h"
 #include "base/pkey_private.h"
 
 static bool is_rsa(const struct pkey *key)
@@ -9,9 +10,9 @@ static bool is_rsa(const struct pkey *key)
 	return EVP_PKEY_is_a(key->key, "RSA") == 1;
 }
 
-static EVP_MD *md_of(const char *hash)
+static const EVP_MD *md_of(const char *hash)
 {
-	return hash == NULL ? NULL : EVP_MD_fetch(NULL, hash, NULL);
+	return hash == NULL ? NULL : fetched_hash(hash);
 }
 
 /* Padding and what belongs to it; curves and DSA have none. Where no salt length is said, a
@@ -23,7 +24,7 @@ static enum err set_padding(
 		[PKEY_PADDING_PKCS1] = RSA_PKCS1_PADDING,
 		[PKEY_PADDING_PSS] = RSA_PKCS1_PSS_PADDING,
 		[PKEY_PADDING_OAEP] = RSA_PKCS1_OAEP_PADDING };
-	EVP_MD *mask = md_of(use->mask_hash);
+	const EVP_MD *mask = md_of(use->mask_hash);
 	enum err err = ERR_OK;
 
 	if (!is_rsa(key))
@@ -37,7 +38,6 @@ static enum err set_padding(
 			context, use->salt_len < 0 ? any_salt_len : use->salt_len) != 1)
 		TRY(ERR_FIELD);
 out:
-	EVP_MD_free(mask);
 	return err;
 }
 
@@ -115,7 +115,7 @@ void pkey_signing_free(struct pkey_signing *signing)
 static enum err digest_begin(EVP_PKEY_CTX **out, const struct pkey *key, const struct pkey_use *use,
 	int (*init)(EVP_PKEY_CTX *context))
 {
-	EVP_MD *md = md_of(use->hash);
+	const EVP_MD *md = md_of(use->hash);
 	enum err err;
 
 	*out = EVP_PKEY_CTX_new_from_pkey(NULL, key->key, NULL);
@@ -126,7 +126,6 @@ static enum err digest_begin(EVP_PKEY_CTX **out, const struct pkey *key, const s
 	if (md != NULL && EVP_PKEY_CTX_set_signature_md(*out, md) != 1)
 		TRY(ERR_FIELD);
 out:
-	EVP_MD_free(md);
 	return pkey_failed(err);
 }
 
@@ -167,7 +166,7 @@ out:
 /* OpenSSL frees the label itself, so that it gets a copy. */
 static enum err set_oaep(EVP_PKEY_CTX *context, const struct pkey_use *use)
 {
-	EVP_MD *md = md_of(use->hash);
+	const EVP_MD *md = md_of(use->hash);
 	uint8_t *label = NULL;
 	enum err err = ERR_OK;
 
@@ -176,10 +175,9 @@ static enum err set_oaep(EVP_PKEY_CTX *context, const struct pkey_use *use)
 	if (md != NULL && EVP_PKEY_CTX_set_rsa_oaep_md(context, md) != 1)
 		TRY(ERR_FIELD);
 	if (use->mask_hash == NULL) {
-		EVP_MD *sha1 = md_of("SHA1");
+		const EVP_MD *sha1 = md_of("SHA1");
 		int good = sha1 == NULL ? 0 : EVP_PKEY_CTX_set_rsa_mgf1_md(context, sha1);
 
-		EVP_MD_free(sha1);
 		TRY(good == 1 ? ERR_OK : ERR_FIELD);
 	}
 	if (use->label.len == 0 || use->label.len > INT_MAX)
@@ -191,7 +189,6 @@ static enum err set_oaep(EVP_PKEY_CTX *context, const struct pkey_use *use)
 	else
 		label = NULL;
 out:
-	EVP_MD_free(md);
 	OPENSSL_free(label);
 	return err;
 }

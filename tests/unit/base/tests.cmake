@@ -2,6 +2,7 @@
 unit_test(base/slice_test base)
 unit_test(base/buf_test base)
 unit_test(base/cipher_test base)
+unit_test(base/fetched_test base)
 unit_test(base/offload_test base)
 unit_test(base/pkey_test base)
 unit_test(base/text_test base)
