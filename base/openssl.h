@@ -9,6 +9,7 @@
 
 #define ERR_STATE openssl_err_state
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/encoder.h>

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+unit_test(base/sharing_test base)
 unit_test(base/slice_test base)
 unit_test(base/buf_test base)
 unit_test(base/cipher_test base)
