@@ -111,7 +111,7 @@ static enum err join_key(struct algorithm_key *key, const struct kmip_key_block 
 			return ERR_FIELD;
 		key->length_bits = block->cryptographic_length_bits.value;
 	}
-	return key->algorithm != 0 && key->length_bits >= 0 ? ERR_OK : ERR_FIELD;
+	return key->length_bits >= 0 ? ERR_OK : ERR_FIELD;
 }
 
 static enum err judge_key(
@@ -123,6 +123,9 @@ static enum err judge_key(
 	if ((KMIP_TO(edits->object_type) & KMIP_TO_KEYS) == 0)
 		return ERR_OK;
 	TRY(join_key(&edits->key, block));
+	/* What a part is a part of need not be known. */
+	if (edits->object_type == KMIP_OBJECT_TYPE_SPLIT_KEY && edits->key.algorithm == 0)
+		return ERR_OK;
 	if (!kmip_enum_is_known(
 		    KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, edits->key.algorithm, item->version))
 		TRY(ERR_FIELD);

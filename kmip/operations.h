@@ -37,6 +37,8 @@ enum err operation_filled(struct kmip_item *item);
 enum err op_create_finish(struct kmip_item *item);
 enum err op_create_key_pair_finish(struct kmip_item *item);
 enum err op_certify_finish(struct kmip_item *item);
+enum err op_create_split_key_finish(struct kmip_item *item);
+enum err op_join_split_key_finish(struct kmip_item *item);
 enum err op_derive_key_finish(struct kmip_item *item);
 enum err op_re_certify_finish(struct kmip_item *item);
 enum err op_re_key_finish(struct kmip_item *item);

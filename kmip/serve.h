@@ -23,7 +23,8 @@ struct kmip_server;
 struct kmip_pending;
 
 enum {
-	KMIP_FETCHES_MAX = 8, /* fetches that one batch item may ask for */
+	KMIP_FETCHES_MAX = 40, /* fetches that one batch item may ask for: the parts of a split key,
+				  and more */
 	/* Ours: decoded request, objects read for it and answer; the longest request takes a tenth.
 	 */
 	KMIP_ARENA_LEN_MAX = 32 * 1024 * 1024,

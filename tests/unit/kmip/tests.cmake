@@ -32,7 +32,8 @@ if(TARGET fake_keymanager)
 			op_query
 			op_re_key
 			op_re_key_key_pair
-			op_register)
+			op_register
+			op_split_key)
 		unit_test(kmip/${name}_test kmip fake_keymanager)
 	endforeach()
 endif()
