@@ -128,6 +128,7 @@ void compare_on_bucket(struct core *core, const struct core_event *event)
 
 	if (!feed_finish_read(&core->feed) || compare->repair_count == 0)
 		return;
+	feed_tell_reach(core, &event->snapshot.own);
 	if (!MUTANT(repair_not_sent))
 		(void) feed_send_records(core, WIRE_REPAIR, event);
 	compare->cursor = event->snapshot.at;

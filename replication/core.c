@@ -98,6 +98,7 @@ void core_on_granted(struct core *core)
 {
 	if (core->state == CORE_CATCHING_UP && core->feed.granted && core->intake.taken) {
 		core->full_wanted = false;
+		core->proven = true;
 		core_move(core, CORE_STREAMING, "both directions are up to date");
 	}
 }
@@ -112,9 +113,23 @@ static void on_link_down(struct core *core, const char *why)
 	core_move(core, CORE_DOWN, why);
 }
 
+/* NULL when a link can be used. While merges of an earlier one are under way this node does not
+ * know what it will have seen of the peer. */
+static const char *cannot_begin(const struct core *core)
+{
+	if (core->stopping)
+		return "stopping";
+	if (core->incarnation_pending || core->intake.forget_due)
+		return "a full exchange is being prepared";
+	if (core->intake.started != core->intake.done && !MUTANT(merges_left_behind))
+		return "what the last connection brought is being stored";
+	return NULL;
+}
+
 static void on_link_up(struct core *core, const struct core_event *event)
 {
 	struct wire_applied applied = event->up.applied;
+	const char *obstacle = cannot_begin(core);
 	struct wire_hello *hello;
 
 	if (core->state != CORE_CONNECTING)
@@ -125,8 +140,8 @@ static void on_link_up(struct core *core, const struct core_event *event)
 	core_move(core, CORE_HELLO,
 		core->fenced_ms != 0 ? "connected; the fence is over" : "connected");
 	core->fenced_ms = 0;
-	if (core->incarnation_pending || core->intake.forget_due || core->stopping) {
-		core_close(core, core->stopping ? "stopping" : "a full exchange is being prepared");
+	if (obstacle != NULL) {
+		core_close(core, obstacle);
 		intake_forget(core);
 		return;
 	}
@@ -135,7 +150,6 @@ static void on_link_up(struct core *core, const struct core_event *event)
 		bytes_zero(applied.scope, sizeof(applied.scope));
 	pace_start(core);
 	intake_start(core, &applied.position);
-	intake_pause_if_full(core);
 	hello = &core_send(core, WIRE_HELLO)->hello;
 	*hello = (struct wire_hello){
 		.version_min = WIRE_VERSION_MIN,
@@ -146,68 +160,36 @@ static void on_link_up(struct core *core, const struct core_event *event)
 		.own = event->up.own,
 		.applied = applied,
 		.instances = core->options.instances,
+		.seen = event->up.seen,
 		.settings = core->options.settings,
 	};
 }
 
 /* ---- HELLO ---- */
 
-/* NULL when the peer is the one that we were configured for. */
-static const char *judge(const struct core *core, const struct wire_hello *hello)
+/* The new incarnation is for the disk as it is before, should it come back: what the peer then
+ * knows of this node is not of that disk's. */
+static void begin_anew(struct core *core, bool rolled_back)
 {
-	if (!slice_equal_text(hello->cluster, core->options.cluster))
-		return "the peer belongs to another cluster";
-	if (hello->node != core->options.peer_node)
-		return "the peer has another node number than configured";
-	if (hello->version_min > core->options.version_max || hello->version_max < WIRE_VERSION_MIN)
-		return "no protocol version in common with the peer";
-	return NULL;
-}
-
-/* The peer holds more of this node's changes than this node does, or others (design D20). */
-static bool was_rolled_back(const struct core_event *event)
-{
-	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
-	const struct wire_position *own = &event->frame.own;
-
-	if (applied->seq == 0 || !wire_incarnation_equal(applied, own))
-		return false;
-	if (applied->seq > own->seq)
-		return !MUTANT(rollback_not_noticed);
-	return !MUTANT(hash_not_compared) && event->frame.hash_at != NULL &&
-	       !slice_equal(slice_of(event->frame.hash_at, 32), slice_of(applied->hash, 32));
-}
-
-/* The log does not reach back to where it could be compared, or the peer knows changes of another
- * incarnation, perhaps a later one: a rollback cannot be ruled out, so this node, too, asks for
- * everything, once. */
-static bool is_unproven(const struct core *core, const struct core_event *event)
-{
-	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
-
-	return !MUTANT(rollback_not_noticed) && !core->full_wanted && applied->seq > 0 &&
-	       event->frame.hash_at == NULL;
+	core_close(core, rolled_back
+				 ? "this node was rolled back: the peer knows later changes of it"
+				 : "this node may have been rolled back: the log does not tell");
+	intake_want_all(core);
+	core->incarnation_pending = true;
+	core_add(core, CORE_ACTION_NEW_INCARNATION)->rolled_back = rolled_back;
 }
 
 static void on_hello(struct core *core, const struct core_event *event)
 {
 	const struct wire_hello *hello = &event->frame.frame->hello;
-	const char *refusal = judge(core, hello);
+	const char *refusal = hello_judge(core, hello);
 
 	if (refusal != NULL) {
 		refuse(core, refusal);
 		return;
 	}
-	if (was_rolled_back(event)) {
-		core_close(core, "this node was rolled back: the peer knows later changes of it");
-		intake_want_all(core);
-		core->incarnation_pending = true;
-		core_add(core, CORE_ACTION_NEW_INCARNATION);
-		return;
-	}
-	if (is_unproven(core, event)) {
-		core_close(core, "the log does not reach back: a full exchange is due");
-		intake_want_all(core);
+	if (hello_shows_rollback(event) || hello_is_unproven(core, event)) {
+		begin_anew(core, hello_shows_rollback(event));
 		return;
 	}
 	(void) snprintf(core->peer_software, sizeof(core->peer_software), "%.*s",
@@ -259,7 +241,7 @@ static void on_frame(struct core *core, const struct core_event *event)
 		core_close(core, "the peer did not keep to the order of HELLO");
 		return;
 	}
-	if (frame->type > WIRE_BYE && core->version < WIRE_VERSION_DIGESTS) {
+	if (frame->type != WIRE_HELLO && core->version < wire_since(frame->type)) {
 		core_close(core, "the peer did not keep to the version");
 		return;
 	}
@@ -295,6 +277,9 @@ static void on_frame(struct core *core, const struct core_event *event)
 		break;
 	case WIRE_REPAIR:
 		intake_on_repair(core, event);
+		break;
+	case WIRE_AS_OF:
+		intake_on_as_of(core, &frame->position);
 		break;
 	case WIRE_TYPE_END:
 		break;

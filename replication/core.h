@@ -5,9 +5,9 @@
  * to be performed in the order given. No clock, no I/O, no store: kmipd and the simulation run the
  * same code.
  *
- * core.c: link, HELLO, states, timers. scope.c: instances in common. feed.c: the stream to the
- * peer. intake.c: the stream from it. compare.c: digests and repair. standing.c: what is told of
- * it.
+ * core.c: link, states, timers. hello.c: what the peer's HELLO says. scope.c: instances in common.
+ * feed.c: the stream to the peer. intake.c: the stream from it. compare.c: digests and repair.
+ * standing.c: what is told of it.
  */
 #ifndef REPLICATION_CORE_H
 #define REPLICATION_CORE_H
@@ -105,17 +105,19 @@ struct core_event {
 	union {
 		struct {
 			struct wire_position own;
-			struct wire_applied applied; /* the fact; all zero: none */
+			struct wire_applied applied; /* the facts; all zero: none */
+			struct wire_position seen;
 		} up;
 		const char *why; /* LINK_DOWN */
 		struct {
 			const struct wire_frame *frame;
 			const struct core_record *records; /* of DATA (one) and SNAP */
 			size_t record_count;
-			/* HELLO: own position now, and the own running hash at what the peer says
-			 * that it applied; NULL when the log does not reach back so far. */
+			/* HELLO: own position now, and the own running hashes at what the peer says
+			 * that it applied, and has seen; NULL when the log does not reach back so
+			 * far. */
 			struct wire_position own;
-			const uint8_t *hash_at;
+			const uint8_t *hash_at, *seen_hash_at;
 		} frame;
 		uint64_t committed_seq;
 		struct {
@@ -172,6 +174,8 @@ struct core_merge {
 	size_t record_count;
 	bool has_position;
 	struct wire_applied applied; /* becomes the fact, in the same transaction */
+	bool has_seen; /* of no record; never with has_position */
+	struct wire_position seen; /* becomes the other fact, before the merges that follow */
 };
 
 /* What it points to is borrowed until the next core_step. */
@@ -183,6 +187,7 @@ struct core_action {
 			const char *why;
 		} move;
 		struct wire_frame frame;
+		bool rolled_back; /* NEW_INCARNATION: else that cannot be ruled out */
 		struct {
 			const char *why;
 			bool slow; /* trying again soon would be of no use */

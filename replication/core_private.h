@@ -26,6 +26,8 @@ struct feed {
 	struct wire_position sent; /* last entry given to the link */
 	struct wire_position base; /* of the snapshot under way: the stream goes on behind it */
 	struct core_cursor cursor;
+	bool told; /* an AS_OF on this link; the last one: */
+	uint64_t told_seq;
 	bool has_base; /* what no entry of the log stands for, as after a new incarnation, is with
 			  the peer, too */
 	uint64_t acked_seq;
@@ -122,6 +124,7 @@ struct core {
 	uint64_t heard_ms, ever_heard_ms, pinged_ms;
 	uint64_t timer_ms;
 	bool full_wanted; /* a full exchange is due: what was applied is of no scope */
+	bool proven; /* in this life everything that the peer had was taken once */
 	bool incarnation_pending;
 	bool stopping;
 	uint8_t scope[32];
@@ -155,6 +158,14 @@ void core_move(struct core *core, enum core_state state, const char *why);
 /* The one way in which this side gives up a link. */
 void core_close(struct core *core, const char *why);
 bool core_is_up(const struct core *core); /* HELLOs were exchanged */
+/* NULL when the peer is the one that we were configured for. */
+const char *hello_judge(const struct core *core, const struct wire_hello *hello);
+/* The peer holds more of this node's changes than this node does, or others (design D20). */
+bool hello_shows_rollback(const struct core_event *event);
+/* The log does not reach back to where it could be compared, or the peer knows changes of another
+ * incarnation, perhaps a later one: a rollback cannot be ruled out, so everything is exchanged,
+ * once. */
+bool hello_is_unproven(const struct core *core, const struct core_event *event);
 /* Takes the peer's list of its HELLO. */
 void core_compare_instances(struct core *core, struct slice theirs);
 /* A lease was taken: it speaks for what is in common now. */
@@ -169,6 +180,9 @@ void feed_on_ack(struct core *core, const struct wire_position *position);
 void feed_on_ping(struct core *core, uint64_t asked_ms);
 void feed_on_log(struct core *core, const struct core_event *event);
 void feed_on_snapshot(struct core *core, const struct core_event *event);
+/* Records are read as they are now, which may be later than the place in the stream that they are
+ * sent for: the peer is told before how far they reach. */
+void feed_tell_reach(struct core *core, const struct wire_position *own);
 /* Those of a snapshot or bucket that are in common, in one frame of the type; how many. */
 size_t feed_send_records(struct core *core, enum wire_type type, const struct core_event *event);
 /* Starts whatever may be started now. */
@@ -196,13 +210,14 @@ void intake_want_all(struct core *core);
 /* Takes the scope of the stored position back, if that is due: no link is used until it is durable.
  */
 void intake_forget(struct core *core);
-/* At the limit of merges the link is not read; of earlier links' merges, too. */
+/* At the limit of merges the link is not read. */
 void intake_pause_if_full(struct core *core);
 void intake_on_data(struct core *core, const struct core_event *event);
 void intake_on_snap(struct core *core, const struct core_event *event);
 void intake_on_grant(struct core *core, const struct wire_grant *grant);
 void intake_on_merged(struct core *core, const struct core_event *event);
 void intake_on_repair(struct core *core, const struct core_event *event);
+void intake_on_as_of(struct core *core, const struct wire_position *position);
 
 /* On a new link; nothing of an earlier one is under way. */
 void compare_start(struct core *core);

@@ -35,6 +35,7 @@ void feed_start(struct core *core, const struct core_event *event)
 	feed->grant_owed = false;
 	feed->granted = false;
 	feed->acked_seq = 0;
+	feed->told = false;
 	feed->has_base = false;
 	feed->dirty = true;
 	if (!may_resume(core, event)) {
@@ -131,6 +132,18 @@ bool feed_finish_read(struct feed *feed)
 	return !stale && feed->mode != FEED_NONE;
 }
 
+void feed_tell_reach(struct core *core, const struct wire_position *own)
+{
+	struct feed *feed = &core->feed;
+
+	if (core->version < WIRE_VERSION_AS_OF || MUTANT(reach_not_told) ||
+		(feed->told && own->seq <= feed->told_seq))
+		return;
+	core_send(core, WIRE_AS_OF)->position = *own;
+	feed->told = true;
+	feed->told_seq = own->seq;
+}
+
 void feed_on_log(struct core *core, const struct core_event *event)
 {
 	struct feed *feed = &core->feed;
@@ -149,6 +162,10 @@ void feed_on_log(struct core *core, const struct core_event *event)
 		return;
 	}
 	ASSERT(event->log.entry_count <= CORE_LOG_ENTRIES_MAX);
+	/* A single entry's own place says it; the first time it is said all the same, so that the
+	 * peer keeps it. */
+	if (!feed->told || feed->own.seq > feed->sent.seq + 1)
+		feed_tell_reach(core, &feed->own);
 	for (size_t i = 0; i < event->log.entry_count; i++) {
 		const struct core_log_entry *entry = &event->log.entries[i];
 		struct wire_data *data = &core_send(core, WIRE_DATA)->data;
@@ -197,6 +214,7 @@ void feed_on_snapshot(struct core *core, const struct core_event *event)
 		feed->snapshot = (struct core_snapshot){ .began_ms = core->now_ms };
 		core_send(core, WIRE_SNAP_BEGIN)->position = feed->base;
 	}
+	feed_tell_reach(core, &event->snapshot.own);
 	feed->snapshot.record_count += feed_send_records(core, WIRE_SNAP, event);
 	feed->cursor = event->snapshot.at;
 	if (!event->snapshot.end)

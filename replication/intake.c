@@ -146,6 +146,24 @@ void intake_on_repair(struct core *core, const struct core_event *event)
 	intake_pause_if_full(core);
 }
 
+/* Durable before what is read of the link after it. */
+void intake_on_as_of(struct core *core, const struct wire_position *position)
+{
+	struct core_merge *merge;
+
+	if (!wire_incarnation_equal(position, &core->intake.peer)) {
+		core_close(core, "the peer told of records that are not its own");
+		return;
+	}
+	merge = &core_add(core, CORE_ACTION_MERGE)->merge;
+	merge->link = core->link;
+	merge->records = core->record_bytes;
+	merge->has_seen = true;
+	merge->seen = *position;
+	core->intake.started++;
+	intake_pause_if_full(core);
+}
+
 /* What was promised behind changes counts once they are durable. */
 static void take_grants(struct core *core)
 {
@@ -192,13 +210,13 @@ void intake_on_grant(struct core *core, const struct wire_grant *grant)
 	take_grants(core);
 }
 
-static void acknowledge(struct core *core, const struct wire_position *position)
+/* What was merged last may have had no position of its own. */
+static void acknowledge(struct core *core)
 {
 	struct intake *intake = &core->intake;
 
-	intake->merged = *position;
-	intake->acks_due++;
-	if (intake->started != intake->done && intake->acks_due < CORE_ACK_EVERY)
+	if (intake->acks_due == 0 ||
+		(intake->started != intake->done && intake->acks_due < CORE_ACK_EVERY))
 		return;
 	core_send(core, WIRE_ACK)->position = intake->merged;
 	intake->acks_due = 0;
@@ -222,8 +240,11 @@ void intake_on_merged(struct core *core, const struct core_event *event)
 		return;
 	}
 	if (core_is_up(core)) {
-		if (event->merged.has_position && event->merged.link == core->link)
-			acknowledge(core, &event->merged.position);
+		if (event->merged.has_position && event->merged.link == core->link) {
+			intake->merged = event->merged.position;
+			intake->acks_due++;
+		}
+		acknowledge(core);
 		take_grants(core);
 	}
 	if (core_is_up(core) || core->state == CORE_HELLO)

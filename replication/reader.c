@@ -4,9 +4,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-void reader_fact_name(char out[READER_FACT_MAX], uint16_t peer_node)
+void reader_facts_init(struct reader_facts *facts, uint16_t peer_node)
 {
-	(void) snprintf(out, READER_FACT_MAX, "peer-%u", (unsigned) peer_node);
+	(void) snprintf(facts->applied, READER_FACT_MAX, "peer-%u", (unsigned) peer_node);
+	(void) snprintf(facts->seen, READER_FACT_MAX, "peer-%u-seen", (unsigned) peer_node);
 }
 
 static enum err read_own(struct cache_read *read, struct wire_position *out)
@@ -48,37 +49,61 @@ static enum err read_applied(struct cache_read *read, const char *fact, struct w
 	return err;
 }
 
-enum err reader_up(struct cache *cache, const char *fact, struct core_event *event)
+static enum err read_seen(struct cache_read *read, const char *fact, struct wire_position *out)
+{
+	struct slice value;
+	enum err err = cache_get_fact(read, fact, &value);
+
+	*out = (struct wire_position){ 0 };
+	if (err == ERR_MISS || err == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (err == ERR_OK && wire_position_get(out, value) != ERR_OK)
+		log_warning("peer-position-unreadable", "fact=%s", fact);
+	return err;
+}
+
+enum err reader_up(struct cache *cache, const struct reader_facts *facts, struct core_event *event)
 {
 	struct cache_read *read = NULL;
 	enum err err;
 
 	TRY(cache_read_begin(&read, cache));
 	TRY(read_own(read, &event->up.own));
-	TRY(read_applied(read, fact, &event->up.applied));
+	TRY(read_applied(read, facts->applied, &event->up.applied));
+	TRY(read_seen(read, facts->seen, &event->up.seen));
 out:
 	cache_read_end(read);
 	return err;
 }
 
-enum err reader_hello(struct cache *cache, struct arena *arena, struct core_event *event)
+/* *out stays NULL when the log does not hold the place. */
+static enum err read_hash(struct cache_read *read, struct arena *arena,
+	const struct wire_position *at, const uint8_t **out)
 {
-	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
-	uint8_t *hash = arena_alloc(arena, sizeof(applied->hash));
-	struct cache_read *read = NULL;
+	uint8_t *hash = arena_alloc(arena, sizeof(at->hash));
 	enum err err;
 
 	if (hash == NULL)
 		return ERR_NOMEM;
+	err = cache_log_hash(read, at->seq, hash);
+	if (err == ERR_OK)
+		*out = hash;
+	return err == ERR_MISS ? ERR_OK : err;
+}
+
+enum err reader_hello(struct cache *cache, struct arena *arena, struct core_event *event)
+{
+	const struct wire_hello *hello = &event->frame.frame->hello;
+	const struct wire_position *own = &event->frame.own, *applied = &hello->applied.position;
+	struct cache_read *read = NULL;
+	enum err err;
+
 	TRY(cache_read_begin(&read, cache));
 	TRY(read_own(read, &event->frame.own));
-	if (applied->seq == 0 || !wire_incarnation_equal(applied, &event->frame.own))
-		goto out;
-	err = cache_log_hash(read, applied->seq, hash);
-	if (err == ERR_OK)
-		event->frame.hash_at = hash;
-	else if (err == ERR_MISS)
-		err = ERR_OK;
+	if (applied->seq > 0 && wire_incarnation_equal(applied, own))
+		TRY(read_hash(read, arena, applied, &event->frame.hash_at));
+	if (hello->seen.seq > 0 && wire_incarnation_equal(&hello->seen, own))
+		TRY(read_hash(read, arena, &hello->seen, &event->frame.seen_hash_at));
 out:
 	cache_read_end(read);
 	return err;

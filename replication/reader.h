@@ -10,13 +10,18 @@
 #include "keystore/cache.h"
 #include "replication/core.h"
 
+/* The names of the facts that hold what was applied of the peer's stream, and how far the records
+ * reach that came with it. */
 enum { READER_FACT_MAX = 16 };
-/* The fact that holds what was applied of the peer's stream. */
-void reader_fact_name(char out[READER_FACT_MAX], uint16_t peer_node);
+struct reader_facts {
+	char applied[READER_FACT_MAX], seen[READER_FACT_MAX];
+};
+void reader_facts_init(struct reader_facts *facts, uint16_t peer_node);
 
 /* Fills event->up. No fact, or one that cannot be read: all zero. */
-MUST_USE enum err reader_up(struct cache *cache, const char *fact, struct core_event *event);
-/* Fills own and hash_at (in the arena) of a HELLO. */
+MUST_USE enum err reader_up(
+	struct cache *cache, const struct reader_facts *facts, struct core_event *event);
+/* Fills own and the hashes (in the arena) of a HELLO. */
 MUST_USE enum err reader_hello(struct cache *cache, struct arena *arena, struct core_event *event);
 MUST_USE enum err reader_position(struct cache *cache, struct wire_position *out);
 /* Fills event->log with entries from `first` on. */

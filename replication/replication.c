@@ -139,7 +139,7 @@ static void init(struct replication *replication, const struct replication_optio
 	(void) snprintf(replication->cluster, sizeof(replication->cluster), "%s", options->cluster);
 	(void) snprintf(replication->name, sizeof(replication->name), "node-%u",
 		(unsigned) options->peer_node);
-	reader_fact_name(replication->fact, options->peer_node);
+	reader_facts_init(&replication->facts, options->peer_node);
 	sm_init(&replication->sm, states, CORE_STATE_COUNT, "peer", replication->name);
 	buf_init(&replication->instances, (size_t) WIRE_INSTANCES_MAX * WIRE_INSTANCE_LEN);
 	buf_init(&replication->settings, (size_t) WIRE_INSTANCES_MAX * WIRE_SETTINGS_LEN);

@@ -24,7 +24,7 @@ struct replication {
 	struct replication_options options;
 	char cluster[REPLICATION_CLUSTER_LEN_MAX + 1];
 	char name[24]; /* "node-2" */
-	char fact[READER_FACT_MAX];
+	struct reader_facts facts;
 	bool started;
 	bool stopped; /* by replication_stop */
 	struct buf instances, settings;
@@ -65,7 +65,7 @@ void replication_on_cancel(void *ctx, struct keystore_hold *hold);
 
 /* The store's side of the actions: replication_store.c. */
 void replication_store_merge(struct replication *replication, const struct core_merge *action);
-void replication_store_renew(struct replication *replication);
+void replication_store_renew(struct replication *replication, bool rolled_back);
 void replication_store_trim(
 	struct replication *replication, const struct cache_grave *graves, size_t grave_count);
 /* Runs replication->read; a loop task. */

@@ -136,7 +136,7 @@ static void perform(struct replication *replication, const struct core_action *a
 		log_compared(action->differing);
 		break;
 	case CORE_ACTION_NEW_INCARNATION:
-		replication_store_renew(replication);
+		replication_store_renew(replication, action->rolled_back);
 		break;
 	case CORE_ACTION_RELEASE:
 		loop_defer(replication->options.loop, &replication->release_task);
@@ -176,8 +176,8 @@ static void link_on_up(void *ctx)
 {
 	struct replication *replication = ctx;
 	struct core_event event = { .kind = CORE_EVENT_LINK_UP };
-	enum err err =
-		reader_up(keystore_cache(replication->options.keystore), replication->fact, &event);
+	enum err err = reader_up(
+		keystore_cache(replication->options.keystore), &replication->facts, &event);
 
 	if (err != ERR_OK) {
 		log_error("peer-position-failed", "error=%s", err_name(err));

@@ -66,8 +66,13 @@ void replication_store_merge(struct replication *replication, const struct core_
 	};
 	if (action->has_position) {
 		wire_applied_put(fact, &action->applied);
-		merge.fact_name = replication->fact;
+		merge.fact_name = replication->facts.applied;
 		merge.fact_value = slice_of(fact, sizeof(fact));
+	}
+	if (action->has_seen) {
+		wire_position_put(fact, &action->seen);
+		merge.fact_name = replication->facts.seen;
+		merge.fact_value = slice_of(fact, WIRE_POSITION_LEN);
 	}
 	if (keystore_merge_start(&job->pending, replication->options.keystore, &merge,
 		    merge_on_merged, job) == ERR_OK)
@@ -91,13 +96,19 @@ static void incarnation_on_done(void *ctx, enum err err)
 	replication_step(replication, &event);
 }
 
-void replication_store_renew(struct replication *replication)
+void replication_store_renew(struct replication *replication, bool rolled_back)
 {
 	enum err err = keystore_new_incarnation_start(&replication->incarnation,
 		replication->options.keystore, incarnation_on_done, replication);
 
-	log_error("rolled-back", "node=%u peer=%u", (unsigned) replication->options.node,
-		(unsigned) replication->options.peer_node);
+	if (rolled_back)
+		log_error("rolled-back", "node=%u peer=%u", (unsigned) replication->options.node,
+			(unsigned) replication->options.peer_node);
+	else
+		log_info("begun-anew",
+			"node=%u peer=%u why=\"the log does not tell whether it was rolled back\"",
+			(unsigned) replication->options.node,
+			(unsigned) replication->options.peer_node);
 	/* Nothing can be done later that cannot be done now: the store refuses work. */
 	ASSERT(err == ERR_OK);
 }
@@ -135,7 +146,7 @@ static enum err read_digest(struct replication *replication, struct core_event *
 {
 	const struct reader_digest ask = {
 		.core = replication->core,
-		.fact = replication->fact,
+		.fact = replication->facts.applied,
 		.first = replication->read.buckets.first,
 		.count = replication->read.buckets.count,
 	};

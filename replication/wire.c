@@ -39,6 +39,8 @@ static enum err put_hello(struct buf *out, const struct wire_hello *hello)
 	TRY(buf_append(out, slice_of(hello->applied.scope, sizeof(hello->applied.scope))));
 	TRY(buf_append_be16(out, (uint16_t) (hello->instances.len / WIRE_INSTANCE_LEN)));
 	TRY(buf_append(out, hello->instances));
+	if (hello->version_max >= WIRE_VERSION_AS_OF)
+		TRY(put_position(out, &hello->seen));
 	TRY(buf_append(out, hello->settings));
 out:
 	return err;
@@ -62,6 +64,8 @@ static void get_hello(struct cursor *cursor, struct wire_hello *out)
 	if (count > WIRE_INSTANCES_MAX)
 		cursor->bad = true;
 	out->instances = cursor_bytes(cursor, count * WIRE_INSTANCE_LEN);
+	if (out->version_max >= WIRE_VERSION_AS_OF)
+		get_position(cursor, &out->seen);
 	if (cursor->rest.len >= count * WIRE_SETTINGS_LEN)
 		out->settings = cursor_bytes(cursor, count * WIRE_SETTINGS_LEN);
 	if (!cursor->bad)
@@ -210,6 +214,7 @@ static enum err put_body(struct buf *out, const struct wire_frame *frame)
 	case WIRE_ACK:
 	case WIRE_SNAP_BEGIN:
 	case WIRE_SNAP_END:
+	case WIRE_AS_OF:
 		return put_position(out, &frame->position);
 	case WIRE_PING:
 		return buf_append_be64(out, frame->ping_ms);
@@ -228,6 +233,13 @@ static enum err put_body(struct buf *out, const struct wire_frame *frame)
 		break;
 	}
 	return ERR_INTERNAL;
+}
+
+uint8_t wire_since(enum wire_type type)
+{
+	if (type <= WIRE_BYE)
+		return WIRE_VERSION_MIN;
+	return type <= WIRE_REPAIR ? WIRE_VERSION_DIGESTS : WIRE_VERSION_AS_OF;
 }
 
 enum err wire_encode(struct buf *out, const struct wire_frame *frame)
@@ -281,6 +293,7 @@ enum err wire_decode(struct wire_frame *out, struct slice records[WIRE_RECORDS_M
 	case WIRE_ACK:
 	case WIRE_SNAP_BEGIN:
 	case WIRE_SNAP_END:
+	case WIRE_AS_OF:
 		get_position(&cursor, &out->position);
 		break;
 	case WIRE_PING:
@@ -310,12 +323,28 @@ enum err wire_decode(struct wire_frame *out, struct slice records[WIRE_RECORDS_M
 	return cursor_end(&cursor);
 }
 
+void wire_position_put(uint8_t out[WIRE_POSITION_LEN], const struct wire_position *position)
+{
+	bytes_copy(out, position->incarnation, 16);
+	be64_put(out + 16, position->seq);
+	bytes_copy(out + 24, position->hash, 32);
+}
+
+enum err wire_position_get(struct wire_position *out, struct slice bytes)
+{
+	struct cursor cursor = cursor_of(bytes);
+
+	get_position(&cursor, out);
+	if (cursor_end(&cursor) == ERR_OK)
+		return ERR_OK;
+	*out = (struct wire_position){ 0 };
+	return ERR_INVALID;
+}
+
 void wire_applied_put(uint8_t out[WIRE_APPLIED_LEN], const struct wire_applied *applied)
 {
-	bytes_copy(out, applied->position.incarnation, 16);
-	be64_put(out + 16, applied->position.seq);
-	bytes_copy(out + 24, applied->position.hash, 32);
-	bytes_copy(out + 56, applied->scope, 32);
+	wire_position_put(out, &applied->position);
+	bytes_copy(out + WIRE_POSITION_LEN, applied->scope, 32);
 }
 
 enum err wire_applied_get(struct wire_applied *out, struct slice bytes)

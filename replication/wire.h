@@ -23,13 +23,16 @@ enum wire_type {
 	WIRE_DIGEST,
 	WIRE_DIFFER,
 	WIRE_REPAIR,
+	/* Since version 3. */
+	WIRE_AS_OF,
 	WIRE_TYPE_END
 };
 
 enum {
 	WIRE_VERSION_MIN = 1,
-	WIRE_VERSION_MAX = 2,
+	WIRE_VERSION_MAX = 3,
 	WIRE_VERSION_DIGESTS = 2, /* the first that compares */
+	WIRE_VERSION_AS_OF = 3, /* the first that tells how far the records reach that it sends */
 	WIRE_HEAD_LEN = 5, /* be32 body length, u8 type */
 	WIRE_BODY_MAX = 1048576,
 	WIRE_CLUSTER_LEN_MAX = 63,
@@ -67,6 +70,8 @@ struct wire_hello {
 	struct wire_position own;
 	struct wire_applied applied;
 	struct slice instances; /* WIRE_INSTANCE_LEN bytes each, in the order of id */
+	/* Since version_max 3: the last AS_OF of the peer's, whose records are here, or some. */
+	struct wire_position seen;
 	struct slice settings; /* WIRE_SETTINGS_LEN bytes each, in the same order; empty: of a
 				  release that does not tell */
 };
@@ -116,7 +121,7 @@ struct wire_frame {
 	union {
 		struct wire_hello hello;
 		struct wire_data data;
-		struct wire_position position; /* ACK, SNAP_BEGIN, SNAP_END */
+		struct wire_position position; /* ACK, SNAP_BEGIN, SNAP_END, AS_OF */
 		uint64_t ping_ms; /* PING: boot time of the sender */
 		struct wire_grant grant;
 		struct wire_snap snap; /* SNAP, REPAIR */
@@ -125,6 +130,9 @@ struct wire_frame {
 		struct wire_bye bye;
 	};
 };
+
+/* The first version that knows frames of the type. */
+uint8_t wire_since(enum wire_type type);
 
 /* Appends head and body. ERR_LIMIT when the frame or out would be too long; out is then unchanged.
  */
@@ -137,8 +145,11 @@ MUST_USE enum err wire_split(
 MUST_USE enum err wire_decode(struct wire_frame *out, struct slice records[WIRE_RECORDS_MAX],
 	uint8_t type, struct slice body);
 
-/* The stored form of struct wire_applied, as the cache keeps it beside what was merged. */
-enum { WIRE_APPLIED_LEN = 16 + 8 + 32 + 32 };
+/* The stored forms, as the cache keeps them beside what was merged. */
+enum { WIRE_POSITION_LEN = 16 + 8 + 32, WIRE_APPLIED_LEN = WIRE_POSITION_LEN + 32 };
+void wire_position_put(uint8_t out[WIRE_POSITION_LEN], const struct wire_position *position);
+/* ERR_INVALID: not such bytes; *out is all zero then. */
+MUST_USE enum err wire_position_get(struct wire_position *out, struct slice bytes);
 void wire_applied_put(uint8_t out[WIRE_APPLIED_LEN], const struct wire_applied *applied);
 /* ERR_INVALID: not such bytes; *out is all zero then. */
 MUST_USE enum err wire_applied_get(struct wire_applied *out, struct slice bytes);

@@ -14,7 +14,7 @@ from case import FreshPairCase
 from process import program, wait_until
 from stream import Stream
 
-OLD, NEW = 1, 2
+OLD, NEW = 1, 3
 WALK = 120  # key lives of the probe: it is stopped when the upgrade is over
 
 

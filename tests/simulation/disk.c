@@ -68,6 +68,7 @@ void disk_new_incarnation(struct world_node *node)
 	node->disk.seq = 0;
 	node->disk.log_base = 0;
 	bytes_zero(node->disk.log_hash[0], 32);
+	bytes_zero(node->disk.changed, sizeof(node->disk.changed));
 }
 
 void disk_log(struct world_disk *disk, size_t slot)
@@ -82,6 +83,7 @@ void disk_log(struct world_disk *disk, size_t slot)
 	ASSERT(disk->seq + 1 < WORLD_LOG_MAX);
 	disk->seq++;
 	disk->log_slot[disk->seq] = key;
+	disk->changed[slot] = disk->seq;
 	ASSERT(crypt_sha256_parts(disk->log_hash[disk->seq], parts, 3) == ERR_OK);
 }
 
@@ -264,6 +266,8 @@ enum err disk_merge(struct world_node *node, const struct world_job *job)
 		drop_absent(node, job);
 	if (job->has_position)
 		note_applied(&node->disk, &job->applied);
+	if (job->has_seen)
+		node->disk.seen = job->seen;
 	node->disk.stamp = node->clock.last;
 out:
 	ASSERT(err == ERR_OK);

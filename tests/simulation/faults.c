@@ -6,20 +6,27 @@ enum {
 	FAULT_MEAN_MS = 250,
 	FAULT_CLUSTER_MS = 20, /* one in FAULT_CLUSTERED follows so soon */
 	FAULT_CLUSTERED = 4,
+	FALL_MEAN_MS = 500, /* in a falling world */
+	FALL_DEEP_MS = 60,
 };
 
 /* ---- nodes ---- */
 
-static void roll_back(struct world_node *node)
+static void set_back(struct world_node *node)
 {
-	if (world_random(node->world, 8) == 0)
-		bytes_zero(&node->backup, sizeof(node->backup));
 	model_on_loss(node, &node->backup);
 	node->disk = node->backup;
 	node->unjudged = MODEL_ALL_SLOTS;
 	node->world->counts.rollbacks++;
 	world_say(node->world, node, "falls back to sequence %llu",
 		(unsigned long long) node->disk.seq);
+}
+
+static void roll_back(struct world_node *node)
+{
+	if (world_random(node->world, 8) == 0)
+		bytes_zero(&node->backup, sizeof(node->backup));
+	set_back(node);
 }
 
 static void crash(struct world_node *node)
@@ -236,6 +243,39 @@ static const struct {
 	{ reconfigure, 12 },
 	{ change_release, 12 },
 };
+
+/* Back to the copy, at once; often its wall clock, too. */
+static void fall(struct world_node *node)
+{
+	struct world *world = node->world;
+	uint64_t since_ms = world->now - node->copied_at;
+
+	if (node->core != NULL)
+		node_crash(node);
+	set_back(node);
+	if (world_random(world, 2) == 0)
+		node->wall_offset -= (int64_t) since_ms * (1 + WORLD_WALL_SPEED);
+	world->counts.crashes++;
+	node->restart_at = world->now + 20 + world_random(world, 200);
+	node->copied_at = 0;
+}
+
+void faults_fall(struct world_node *node)
+{
+	struct world *world = node->world;
+
+	if (world->kind != WORLD_FALLING || world->now < node->fall_at)
+		return;
+	node->fall_at = world->now + 1;
+	if (node->copied_at != 0) {
+		fall(node);
+		node->fall_at += world_random(world, 2 * FALL_MEAN_MS);
+	} else if (node->core != NULL) {
+		node->backup = node->disk;
+		node->copied_at = world->now;
+		node->fall_at += world_random(world, FALL_DEEP_MS);
+	}
+}
 
 static uint64_t total_weight(void)
 {

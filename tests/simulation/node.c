@@ -49,12 +49,21 @@ static bool is_bulk(const struct wire_frame *frame)
 	return frame->type == WIRE_SNAP || frame->type == WIRE_REPAIR;
 }
 
-static void check_sent(struct world_node *from, struct slice bytes)
+/* `covered`: how far the peer is told that records reach. */
+static void check_sent(struct world_node *from, struct slice bytes, uint64_t covered)
 {
 	struct record record;
 
 	if (record_glance(&record, bytes) != ERR_OK)
 		world_fail(from->world, "a damaged record was sent");
+	else if (from->version >= WIRE_VERSION_AS_OF && from->peer_version >= WIRE_VERSION_AS_OF &&
+		 from->disk.changed[disk_slot_of(&record)] > covered)
+		world_fail(from->world, "a record was sent that is newer than the peer is told");
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 /* Changes leave one by one, as they were logged (a grant behind them all, as far as they were
@@ -66,11 +75,14 @@ static void note_sent(struct world_node *from, const struct wire_frame *frame)
 	const struct wire_data *data = &frame->data;
 
 	if (frame->type == WIRE_DATA && data->record.len > 0)
-		check_sent(from, data->record);
+		check_sent(from, data->record, later(data->seq, from->told));
 	for (size_t i = 0; is_bulk(frame) && i < frame->snap.record_count; i++)
-		check_sent(from, frame->snap.records[i]);
+		check_sent(from, frame->snap.records[i], from->told);
 	if (frame->type == WIRE_HELLO) {
 		from->sent = (struct wire_position){ 0 };
+		from->told = 0;
+	} else if (frame->type == WIRE_AS_OF) {
+		from->told = frame->position.seq;
 	} else if (frame->type == WIRE_SNAP_END) {
 		from->sent = frame->position;
 	} else if (frame->type == WIRE_GRANT) {
@@ -131,7 +143,7 @@ static void frame_push(struct world_node *from, const struct wire_frame *frame)
 	*entry = (struct world_frame){ .due = due, .conn = from->conn };
 	if (frame == NULL)
 		return;
-	if (frame->type > WIRE_BYE && to->version < WIRE_VERSION_DIGESTS && to->conn == from->conn)
+	if (to->version < wire_since(frame->type) && to->conn == from->conn)
 		world_fail(world, "a frame was sent that the older release does not know");
 	buf_init(&bytes, WIRE_BODY_MAX + WIRE_HEAD_LEN);
 	ASSERT(wire_encode(&bytes, frame) == ERR_OK);
@@ -194,6 +206,8 @@ static void perform_merge(struct world_node *node, const struct core_merge *acti
 	job->has_position = action->has_position;
 	job->is_snapshot_end = action->has_position && node->in_snapshot;
 	job->applied = action->applied;
+	job->has_seen = action->has_seen;
+	job->seen = action->seen;
 	job->fails = world_chance(node->world, 500);
 	node->in_snapshot &= !action->has_position;
 	for (size_t i = 0; i < action->record_count; i++)
@@ -349,6 +363,7 @@ void node_link_up(struct world_node *node)
 	node->paused = false;
 	event.up.own = disk_position(&node->disk);
 	event.up.applied = node->disk.applied;
+	event.up.seen = node->disk.seen;
 	node_step(node, &event);
 }
 
@@ -469,15 +484,23 @@ static struct slice *note_records(
 	return parts;
 }
 
+static const uint8_t *hash_at(const struct world_disk *disk, const struct wire_position *at)
+{
+	const struct wire_position own = disk_position(disk);
+
+	return at->seq > disk->log_base && at->seq <= disk->seq && wire_incarnation_equal(at, &own)
+		       ? disk->log_hash[at->seq]
+		       : NULL;
+}
+
 static void note_hello(struct world_node *node, struct core_event *event)
 {
-	const struct world_disk *disk = &node->disk;
-	const struct wire_position *applied = &event->frame.frame->hello.applied.position;
+	const struct wire_hello *hello = &event->frame.frame->hello;
 
-	event->frame.own = disk_position(disk);
-	if (applied->seq > disk->log_base && applied->seq <= disk->seq &&
-		wire_incarnation_equal(applied, &event->frame.own))
-		event->frame.hash_at = disk->log_hash[applied->seq];
+	node->peer_version = hello->version_max;
+	event->frame.own = disk_position(&node->disk);
+	event->frame.hash_at = hash_at(&node->disk, &hello->applied.position);
+	event->frame.seen_hash_at = hash_at(&node->disk, &hello->seen);
 }
 
 static void take_records(struct world_node *node, struct core_event *event,

@@ -4,6 +4,8 @@
  *
  *	--seeds N [--first S] [--jobs J] [--progress]	N worlds; stops at the first that fails
  *	--seed S [--trace]				one world again; with its whole transcript
+ *	--world NAME					worlds of this kind alone; else the seed
+ *picks
  *	--mutant NAME, --list				pair_sim_mutant: a rule that is broken
  *
  * Status 0: no promise was broken; 1: one was, and its seed and last events were printed.
@@ -21,15 +23,25 @@
 
 enum { STORM_MS = 16000, CALM_MS = 18000, JOBS_MAX = 64, PROGRESS_S = 10 };
 
+static const char *const world_names[WORLD_KIND_COUNT + 1] = {
+	[WORLD_PLAIN] = "plain",
+	[WORLD_DIVERGING] = "diverging",
+	[WORLD_TENANTS_DIFFER] = "tenants",
+	[WORLD_VERSIONS] = "versions",
+	[WORLD_OLD_DISKS] = "old",
+	[WORLD_FALLING] = "falling",
+	[WORLD_KIND_COUNT] = "any",
+};
+
 #ifdef PAIR_MUTANTS
 enum mutant mutant_chosen;
 
 static const struct {
-	const char *name;
+	const char *name, *world;
 	unsigned seeds;
 	const char *rule;
-} mutants[MUTANT_COUNT] = { [MUTANT_none] = { "none", 0, "" },
-#define X(name, seeds, rule) [MUTANT_##name] = { #name, seeds, rule },
+} mutants[MUTANT_COUNT] = { [MUTANT_none] = { "none", "any", 0, "" },
+#define X(name, world, seeds, rule) [MUTANT_##name] = { #name, #world, seeds, rule },
 	MUTANTS(X)
 #undef X
 };
@@ -47,6 +59,7 @@ struct job {
 
 struct run {
 	uint64_t seeds, first, seed;
+	enum world_kind kind;
 	unsigned jobs;
 	bool progress, trace;
 	struct job *job; /* JOBS_MAX of them */
@@ -73,12 +86,13 @@ static void add_counts(struct world_counts *to, const struct world_counts *from)
 	to->vouched_ms += from->vouched_ms;
 }
 
-static const char *run_world(uint64_t seed, struct world_counts *counts, struct world_trace *trace)
+static const char *run_world(const struct run *run, uint64_t seed, struct world_counts *counts,
+	struct world_trace *trace)
 {
 	struct world *world;
 	const char *violation;
 
-	if (world_new(&world, seed, trace) != ERR_OK)
+	if (world_new(&world, seed, run->kind, trace) != ERR_OK)
 		return "no memory";
 	while (world->now < STORM_MS && world_violation(world) == NULL)
 		world_tick(world);
@@ -94,7 +108,7 @@ static const char *run_world(uint64_t seed, struct world_counts *counts, struct 
 }
 
 /* The same world again, for its transcript. */
-static int tell(uint64_t seed, bool loud)
+static int tell(const struct run *run, uint64_t seed, bool loud)
 {
 	struct world_trace *trace = calloc(1, sizeof(*trace));
 	struct world_counts counts = { 0 };
@@ -104,7 +118,7 @@ static int tell(uint64_t seed, bool loud)
 	if (trace == NULL)
 		return 2;
 	trace->loud = loud;
-	violation = run_world(seed, &counts, trace);
+	violation = run_world(run, seed, &counts, trace);
 	from = trace->count > TRACE_LINES ? trace->count - TRACE_LINES : 0;
 	for (uint64_t i = from; !loud && violation != NULL && i < trace->count; i++)
 		puts(trace->lines[i % TRACE_LINES]);
@@ -124,7 +138,7 @@ static void work(const struct run *run, unsigned number)
 		const char *violation;
 
 		job->seed = run->first + i;
-		violation = run_world(job->seed, &job->counts, NULL);
+		violation = run_world(run, job->seed, &job->counts, NULL);
 		if (violation != NULL) {
 			(void) snprintf(job->violation, sizeof(job->violation), "%s", violation);
 			job->failed = true;
@@ -235,7 +249,7 @@ static int run_jobs(const struct run *run)
 	if (bad == NULL)
 		return 0;
 	printf("seed %llu: %s\n", (unsigned long long) bad->seed, bad->violation);
-	return bad->failed && run->trace ? tell(bad->seed, false) : 1;
+	return bad->failed && run->trace ? tell(run, bad->seed, false) : 1;
 }
 
 /* ---- options ---- */
@@ -254,7 +268,8 @@ static bool choose_mutant(const char *name)
 static void list_mutants(void)
 {
 	for (unsigned i = 1; i < MUTANT_COUNT; i++)
-		printf("%s %u %s\n", mutants[i].name, mutants[i].seeds, mutants[i].rule);
+		printf("%s %s %u %s\n", mutants[i].name, mutants[i].world, mutants[i].seeds,
+			mutants[i].rule);
 }
 #else
 static bool choose_mutant(const char *name)
@@ -268,6 +283,16 @@ static void list_mutants(void)
 }
 #endif
 
+static bool choose_world(struct run *run, const char *name)
+{
+	unsigned kind = 0;
+
+	while (kind < WORLD_KIND_COUNT && strcmp(world_names[kind], name) != 0)
+		kind++;
+	run->kind = (enum world_kind) kind;
+	return strcmp(world_names[kind], name) == 0;
+}
+
 static bool parse_value(struct run *run, const char *name, const char *value)
 {
 	uint64_t number = strtoull(value, NULL, 10);
@@ -280,6 +305,8 @@ static bool parse_value(struct run *run, const char *name, const char *value)
 		run->seed = number;
 	else if (strcmp(name, "--jobs") == 0)
 		run->jobs = number == 0 || number > JOBS_MAX ? 1 : (unsigned) number;
+	else if (strcmp(name, "--world") == 0)
+		return choose_world(run, value);
 	else
 		return strcmp(name, "--mutant") == 0 && choose_mutant(value);
 	return true;
@@ -302,7 +329,7 @@ static bool parse(struct run *run, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct run run = { .seeds = 200, .first = 1, .jobs = 1 };
+	struct run run = { .seeds = 200, .first = 1, .jobs = 1, .kind = WORLD_KIND_COUNT };
 
 	if (argc == 2 && strcmp(argv[1], "--list") == 0) {
 		list_mutants();
@@ -310,13 +337,13 @@ int main(int argc, char **argv)
 	}
 	if (!parse(&run, argc, argv)) {
 		(void) fprintf(stderr, "usage: pair_sim [--seeds N] [--first S] [--jobs J] "
-				       "[--progress] | --seed S [--trace]\n");
+				       "[--progress] | --seed S [--trace]; both: [--world NAME]\n");
 		return 2;
 	}
 	if (crypt_start() != ERR_OK)
 		return 2;
 	if (run.seed != 0)
-		return tell(run.seed, run.trace);
+		return tell(&run, run.seed, run.trace);
 	run.job = mmap(NULL, JOBS_MAX * sizeof(*run.job), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return run.job == MAP_FAILED ? 2 : run_jobs(&run);

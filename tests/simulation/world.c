@@ -61,10 +61,10 @@ const char *world_violation(const struct world *world)
 	return world->model.violation;
 }
 
-/* Half of all worlds are plain. */
+/* Three of eight worlds are plain. */
 static enum world_kind pick_world(struct world *world)
 {
-	uint64_t kind = world_random(world, 2ull * (WORLD_KIND_COUNT - 1));
+	uint64_t kind = world_random(world, 8);
 
 	return kind < WORLD_KIND_COUNT ? (enum world_kind) kind : WORLD_PLAIN;
 }
@@ -88,7 +88,8 @@ static void node_init(struct world *world, unsigned i)
 	node->backup = node->disk;
 }
 
-enum err world_new(struct world **out, uint64_t seed, struct world_trace *trace)
+enum err world_new(
+	struct world **out, uint64_t seed, enum world_kind kind, struct world_trace *trace)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
@@ -97,6 +98,8 @@ enum err world_new(struct world **out, uint64_t seed, struct world_trace *trace)
 	world->random = seed;
 	world->trace = trace;
 	world->kind = pick_world(world);
+	if (kind < WORLD_KIND_COUNT)
+		world->kind = kind;
 	for (unsigned i = 0; i < 2; i++)
 		node_init(world, i);
 	*out = world;
@@ -210,6 +213,8 @@ static void storm(struct world *world)
 {
 	if (world->now >= world->fault_at)
 		faults_cause(world);
+	for (unsigned i = 0; i < 2; i++)
+		faults_fall(&world->nodes[i]);
 	if (world->now >= world->use_at)
 		use(world);
 	if (world->now >= world->restore_at) {
@@ -221,6 +226,23 @@ static void storm(struct world *world)
 		world->conn_severed = world->conn_last;
 }
 
+/* A node goes on from where the peer says that it is only as long as all that the peer has seen of
+ * it is in its log, or else asks for everything: what it forgot it must not contradict. */
+static void judge_reach(struct world *world, const struct world_node *node)
+{
+	const struct world_node *peer = &world->nodes[2 - node->number];
+	const struct wire_position *seen = &peer->disk.seen;
+	const struct wire_position own = disk_position(&node->disk);
+
+	if (!is_whole(world) || (node->state != CORE_CATCHING_UP && node->state != CORE_STREAMING))
+		return;
+	if (!wire_incarnation_equal(seen, &own) || seen->seq <= node->disk.log_base)
+		return;
+	if (seen->seq > own.seq || !slice_equal(slice_of(seen->hash, 32),
+					   slice_of(node->disk.log_hash[seen->seq], 32)))
+		world_fail(world, "the peer has seen what a node forgot, and that went unnoticed");
+}
+
 static void judge(struct world *world)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -229,6 +251,7 @@ static void judge(struct world *world)
 		if (world->now % JUDGE_ALL_MS == 0)
 			node->unjudged = MODEL_ALL_SLOTS;
 		model_check(node);
+		judge_reach(world, node);
 		if (world->now % COUNT_MS != 0)
 			continue;
 		if (node_is_vouched(node, 0))

@@ -79,10 +79,10 @@ struct world_disk {
 	uint64_t seq, log_base; /* entries log_base+1..seq can be read */
 	uint8_t log_slot[WORLD_LOG_MAX];
 	uint8_t log_hash[WORLD_LOG_MAX][32];
+	uint64_t changed[MODEL_SLOTS]; /* the last entry of the log for each slot */
 	struct wire_applied applied;
-	/* The furthest that was applied of this incarnation: a new link begins at a position that
-	 * merges of the old one have left behind by then. */
-	struct wire_position reached;
+	struct wire_position seen;
+	struct wire_position reached; /* the furthest that was applied of this incarnation */
 	int64_t met; /* when it was made, or last heard of everything from the peer or the key
 			manager, in wall seconds */
 	uint64_t missing; /* a bit for each key that the key manager does not show any more */
@@ -177,8 +177,9 @@ struct world_job {
 	uint32_t link;
 	uint8_t *bytes; /* records, each behind its length in two bytes */
 	size_t count;
-	bool has_position, is_snapshot_end, is_renewal, is_trim, fails;
+	bool has_position, has_seen, is_snapshot_end, is_renewal, is_trim, fails;
 	struct wire_applied applied;
+	struct wire_position seen;
 };
 
 struct world_frame {
@@ -201,10 +202,12 @@ struct world_node {
 	bool dying; /* crashes at the end of this tick; nothing is performed any more */
 	uint64_t wake; /* nothing is to be done here before */
 	uint64_t restart_at, exit_at, frozen_until;
+	uint64_t fall_at, copied_at; /* in a falling world; 0: there is no copy to fall back to */
 	uint64_t resume_at; /* drained until then; 0: not */
 	uint64_t froze_at; /* by its own clock; 0: it runs */
 	uint64_t unjudged; /* a bit for each slot that changed, or whose promises did */
 	uint8_t version; /* of the pair's protocol that its release speaks, at most */
+	uint8_t peer_version; /* as its HELLO said on this connection */
 	uint8_t variant; /* of the second tenant's configuration */
 	int64_t drift_permille, offset, wall_offset;
 	struct world_disk disk, backup;
@@ -231,6 +234,7 @@ struct world_node {
 	struct world_grant grants[WORLD_GRANTS]; /* the last ones */
 	size_t grant_next;
 	struct wire_position sent; /* the last change given to this connection */
+	uint64_t told; /* of the last AS_OF given to it */
 	struct world_frame in[WORLD_FRAMES];
 	size_t in_first, in_count, in_bytes;
 	uint64_t conn; /* 0: none */
@@ -260,6 +264,7 @@ enum world_kind {
 	WORLD_TENANTS_DIFFER, /* an instance is configured differently now and then */
 	WORLD_VERSIONS, /* nodes change their release */
 	WORLD_OLD_DISKS, /* tombstones are trimmed, nodes away and disks older than that */
+	WORLD_FALLING, /* machines are often set back to how they were just before */
 	WORLD_KIND_COUNT
 };
 
@@ -286,7 +291,9 @@ struct world {
 	struct world_trace *trace; /* may be NULL */
 };
 
-MUST_USE enum err world_new(struct world **out, uint64_t seed, struct world_trace *trace);
+/* WORLD_KIND_COUNT: the seed picks the kind. */
+MUST_USE enum err world_new(
+	struct world **out, uint64_t seed, enum world_kind kind, struct world_trace *trace);
 void world_free(struct world *world);
 /* One millisecond. */
 void world_tick(struct world *world);
@@ -303,6 +310,8 @@ const char *world_judge_end(struct world *world);
 void world_connect(struct world_node *node);
 
 void faults_cause(struct world *world);
+/* In a falling world, beside these. */
+void faults_fall(struct world_node *node);
 /* No more of them; what they left is set right. */
 void faults_end(struct world *world);
 /* When there are no more of them, from time to time. */

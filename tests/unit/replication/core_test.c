@@ -12,10 +12,10 @@ static struct core_actions actions;
 static uint64_t now_ms = 1000000;
 static char transcript[2000];
 static uint16_t peer_node = 2;
-static uint8_t peer_version = 2;
+static uint8_t peer_version = 3;
 
 static const char *const frame_names[] = { "", "HELLO", "DATA", "ACK", "PING", "GRANT", "BEGIN",
-	"SNAP", "END", "BYE", "DIGEST", "DIFFER", "REPAIR" };
+	"SNAP", "END", "BYE", "DIGEST", "DIFFER", "REPAIR", "AS_OF" };
 
 static void note(const char *text, unsigned long long value)
 {
@@ -39,6 +39,7 @@ static unsigned long long frame_number(const struct wire_frame *frame)
 	case WIRE_ACK:
 	case WIRE_SNAP_BEGIN:
 	case WIRE_SNAP_END:
+	case WIRE_AS_OF:
 		return frame->position.seq;
 	case WIRE_DIGEST:
 		return frame->digest.first * 10u + frame->digest.last;
@@ -72,6 +73,8 @@ static const char *step(struct core_event *event)
 			note("close", action->close.slow);
 		else if (action->kind == CORE_ACTION_PAUSE)
 			note("pause", action->pause);
+		else if (action->kind == CORE_ACTION_MERGE && action->merge.has_seen)
+			note("seen", action->merge.seen.seq);
 		else if (action->kind == CORE_ACTION_MERGE)
 			note("merge", action->merge.record_count);
 		else if (action->kind == CORE_ACTION_READ_LOG)
@@ -174,28 +177,70 @@ static const uint8_t *scope(void)
 	return hash;
 }
 
+static struct core_event merged_of_no_link(bool good)
+{
+	struct core_event event = { .kind = CORE_EVENT_MERGED };
+
+	event.merged.ok = good;
+	event.merged.has_position = true;
+	return event;
+}
+
+/* Own 10 was applied there, and nothing newer was seen. */
+static struct wire_frame peer_hello_at_ten(void)
+{
+	struct wire_frame frame = peer_hello();
+
+	frame.hello.applied.position = place(1, 10);
+	bytes_copy(frame.hello.applied.scope, scope(), 32);
+	if (peer_version >= WIRE_VERSION_AS_OF)
+		frame.hello.seen = place(1, 10);
+	return frame;
+}
+
+static void renew(struct wire_position incarnation)
+{
+	struct core_event renewed = { .kind = CORE_EVENT_INCARNATION };
+
+	renewed.incarnation = incarnation;
+	EXPECT(&renewed, "");
+}
+
+/* Everything is exchanged once. The new incarnation keeps its name and place, for ease. */
+static void expect_unproven(struct core_event *greeted)
+{
+	struct core_event forgotten = merged_of_no_link(true);
+
+	EXPECT(greeted, "down close:0 merge:0 renew ");
+	cr_assert_not(actions.items[3].rolled_back);
+	EXPECT(&forgotten, "");
+	renew(place(1, 10));
+	link_up();
+}
+
 /* Both ways up to date: own 10 applied there, theirs 20 here by a snapshot. */
 static void stream(void)
 {
-	struct wire_frame frame = peer_hello();
+	const bool tells = peer_version >= WIRE_VERSION_AS_OF;
+	struct wire_frame frame = peer_hello_at_ten();
 	struct core_event event = frame_of(&frame);
 	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
 	struct core_event merged = { .kind = CORE_EVENT_MERGED };
 	const struct wire_position ten = place(1, 10);
 
 	link_up();
-	frame.hello.applied.position = ten;
-	bytes_copy(frame.hello.applied.scope, scope(), 32);
 	event.frame.hash_at = ten.hash;
+	if (!tells)
+		expect_unproven(&event);
 	EXPECT(&event, "catching-up PING:0 log:11 ");
 	log.log.own = ten;
-	EXPECT(&log, "");
+	EXPECT(&log, tells ? "AS_OF:10 " : "");
 	frame = (struct wire_frame){ .type = WIRE_SNAP_BEGIN, .position = place(2, 20) };
 	event = frame_of(&frame);
 	EXPECT(&event, "");
 	frame.type = WIRE_SNAP_END;
 	EXPECT(&event, "merge:0 ");
-	merged.merged.link = 1;
+	merged.merged.link = tells ? 1 : 2;
 	merged.merged.ok = merged.merged.has_position = true;
 	merged.merged.position = place(2, 20);
 	EXPECT(&merged, "ACK:20 ");
@@ -240,34 +285,24 @@ Test(core, hello_comes_first_and_once)
 	EXPECT(&event, "down close:0 ");
 }
 
-static struct core_event merged_of_no_link(bool good)
-{
-	struct core_event event = { .kind = CORE_EVENT_MERGED };
-
-	event.merged.ok = good;
-	event.merged.has_position = true;
-	return event;
-}
-
 /* The peer knows later changes of ours: a new incarnation, and a full exchange both ways. */
 Test(core, rollback)
 {
 	struct wire_frame frame = peer_hello();
 	struct core_event event = frame_of(&frame);
 	struct core_event up = { .kind = CORE_EVENT_LINK_UP };
-	struct core_event renewed = { .kind = CORE_EVENT_INCARNATION };
 	struct core_event forgotten = merged_of_no_link(true);
 
 	link_up();
 	frame.hello.applied.position = place(1, 11);
 	EXPECT(&event, "down close:0 merge:0 renew ");
+	cr_assert(actions.items[3].rolled_back);
 	cr_assert_eq(actions.items[2].merge.applied.scope[0], 0);
 	cr_assert_eq(actions.items[2].merge.link, 0);
 	EXPECT(&up, "hello down close:0 ");
 	EXPECT(&forgotten, "");
 	EXPECT(&up, "hello down close:0 ");
-	renewed.incarnation = place(9, 0);
-	EXPECT(&renewed, "");
+	renew(place(9, 0));
 	up.up.own = place(9, 0);
 	up.up.applied.position = place(2, 20);
 	EXPECT(&up, "hello HELLO:0 ");
@@ -288,8 +323,8 @@ Test(core, rollback_by_hash)
 	EXPECT(&event, "down close:0 merge:0 renew ");
 }
 
-/* The peer knows changes of another incarnation of ours, perhaps a later one than our disk's: this
- * node, too, asks for everything. */
+/* The peer knows changes of another incarnation of ours, perhaps a later one than our disk's:
+ * everything is exchanged, and what is older than that now is of another incarnation. */
 Test(core, rollback_to_another_incarnation)
 {
 	struct wire_frame frame = peer_hello();
@@ -300,7 +335,8 @@ Test(core, rollback_to_another_incarnation)
 	link_up();
 	frame.hello.applied.position = place(9, 3);
 	event.frame.hash_at = NULL;
-	EXPECT(&event, "down close:0 merge:0 ");
+	EXPECT(&event, "down close:0 merge:0 renew ");
+	renew(place(10, 0));
 	/* No link before it is durable that nothing was applied; after a failure the next one tries
 	 * again. */
 	EXPECT(&up, "hello down close:0 ");
@@ -312,6 +348,182 @@ Test(core, rollback_to_another_incarnation)
 	EXPECT(&up, "hello HELLO:0 ");
 	cr_assert_eq(actions.items[1].frame.hello.applied.position.seq, 20);
 	cr_assert_eq(actions.items[1].frame.hello.applied.scope[0], 0);
+}
+
+/* The peer has records that are later than all that this node remembers, though it applied less: a
+ * rollback, by the number or by the hash. */
+Test(core, rollback_by_what_was_seen)
+{
+	struct wire_frame frame = peer_hello_at_ten();
+	struct core_event event = frame_of(&frame);
+	struct core_event forgotten = merged_of_no_link(true);
+	const struct wire_position ten = place(1, 10);
+	uint8_t other[32] = { 99 };
+
+	event.frame.hash_at = ten.hash;
+	link_up();
+	frame.hello.seen = place(1, 11);
+	EXPECT(&event, "down close:0 merge:0 renew ");
+	EXPECT(&forgotten, "");
+	renew(place(1, 10));
+	link_up();
+	frame.hello.applied.position = place(1, 8);
+	frame.hello.seen = place(1, 9);
+	event.frame.seen_hash_at = other;
+	EXPECT(&event, "down close:0 merge:0 renew ");
+}
+
+/* How far the peer's records reach can be told by its log place, by what it applied since, or by
+ * this node's own life, in which everything was taken once; else everything is asked for. */
+Test(core, reach_is_proven)
+{
+	struct wire_frame frame = peer_hello_at_ten();
+	struct core_event event = frame_of(&frame);
+	struct core_event down = kind_of(CORE_EVENT_LINK_DOWN);
+	const struct wire_position ten = place(1, 10);
+
+	event.frame.hash_at = ten.hash;
+	link_up();
+	frame.hello.seen = place(9, 10);
+	expect_unproven(&event);
+	(void) step(&down);
+	core_free(core);
+	setup();
+	link_up();
+	frame.hello.applied.position = place(1, 8);
+	event.frame.hash_at = frame.hello.applied.position.hash;
+	frame.hello.seen = place(1, 9);
+	expect_unproven(&event);
+	(void) step(&down);
+	core_free(core);
+	setup();
+	link_up();
+	event.frame.seen_hash_at = frame.hello.seen.hash;
+	EXPECT(&event, "catching-up PING:0 log:9 ");
+	core_free(core);
+	setup();
+	stream();
+	(void) step(&down);
+	link_up();
+	frame = peer_hello_at_ten();
+	event.frame.hash_at = ten.hash;
+	frame.hello.seen = (struct wire_position){ 0 };
+	EXPECT(&event, "catching-up PING:0 log:11 ");
+}
+
+/* Another incarnation, in which nothing was changed yet, is none of this disk's either. */
+Test(core, rollback_to_before_an_empty_incarnation)
+{
+	struct wire_frame frame = peer_hello();
+	struct core_event event = frame_of(&frame);
+
+	link_up();
+	frame.hello.applied.position = frame.hello.seen = place(9, 0);
+	expect_unproven(&event);
+	EXPECT(&event, "catching-up PING:0 snapshot:2 ");
+	core_free(core);
+	setup();
+	/* Not even the snapshot was taken whole. */
+	link_up();
+	frame.hello.applied.position = (struct wire_position){ 0 };
+	expect_unproven(&event);
+	core_free(core);
+	setup();
+	link_up();
+	frame.hello.applied.position = frame.hello.seen = place(1, 0);
+	EXPECT(&event, "catching-up PING:0 snapshot:2 ");
+}
+
+static struct core_event log_to(uint64_t own, const struct core_log_entry *entries, size_t count)
+{
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+
+	log.log.own = place(1, own);
+	log.log.entries = entries;
+	log.log.entry_count = count;
+	return log;
+}
+
+/* Before records that may be later than their places in the stream the peer is told how far they
+ * reach; a single change tells it itself. */
+Test(core, tells_how_far_records_reach)
+{
+	struct core_event committed = kind_of(CORE_EVENT_COMMITTED);
+	const struct core_log_entry entries[] = { { .seq = 11 }, { .seq = 12 }, { .seq = 13 } };
+	struct core_event log = log_to(11, entries, 1);
+
+	stream();
+	EXPECT(&committed, "log:11 ");
+	EXPECT(&log, "DATA:1100 ");
+	EXPECT(&committed, "log:12 ");
+	log = log_to(13, entries + 1, 2);
+	EXPECT(&log, "AS_OF:13 DATA:1200 DATA:1300 ");
+	EXPECT(&committed, "log:14 ");
+	log = log_to(13, NULL, 0);
+	EXPECT(&log, "");
+}
+
+/* What is told is stored ahead of the records; of another incarnation than HELLO's it ends the
+ * link, as it does before version 3. */
+Test(core, keeps_how_far_records_reach)
+{
+	struct wire_frame frame = { .type = WIRE_AS_OF, .position = place(2, 25) };
+	struct core_event event = frame_of(&frame);
+
+	stream();
+	EXPECT(&event, "seen:25 ");
+	cr_assert_eq(actions.items[0].merge.record_count, 0);
+	cr_assert_not(actions.items[0].merge.has_position);
+	frame.position = place(3, 25);
+	EXPECT(&event, "down close:0 ");
+	core_free(core);
+	setup();
+	peer_version = 2;
+	stream();
+	frame.position = place(2, 25);
+	EXPECT(&event, "down close:0 ");
+	peer_version = 3;
+}
+
+/* HELLO says what has been seen; that is known only when all that earlier links brought is stored.
+ */
+Test(core, link_waits_for_merges)
+{
+	struct wire_frame frame = { .type = WIRE_AS_OF, .position = place(2, 25) };
+	struct core_event event = frame_of(&frame);
+	struct core_event down = kind_of(CORE_EVENT_LINK_DOWN);
+	struct core_event up = { .kind = CORE_EVENT_LINK_UP };
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+
+	stream();
+	EXPECT(&event, "seen:25 ");
+	EXPECT(&down, "down ");
+	EXPECT(&up, "hello down close:0 ");
+	merged.merged.link = 1;
+	merged.merged.ok = true;
+	EXPECT(&merged, "");
+	up.up.seen = place(2, 25);
+	EXPECT(&up, "hello HELLO:0 ");
+	cr_assert_eq(actions.items[1].frame.hello.seen.seq, 25);
+}
+
+/* What was merged is acknowledged also when the last merge under way has no place in the stream. */
+Test(core, acknowledges_behind_a_repair)
+{
+	struct wire_frame frame = { .type = WIRE_DATA, .data = { .seq = 21, .hash = { 21 } } };
+	struct core_event event = frame_of(&frame);
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+
+	stream();
+	EXPECT(&event, "merge:0 ");
+	frame = (struct wire_frame){ .type = WIRE_REPAIR };
+	EXPECT(&event, "merge:0 ");
+	merged.merged.link = 1;
+	merged.merged.ok = merged.merged.has_position = true;
+	merged.merged.position = place(2, 21);
+	EXPECT(&merged, "");
+	merged.merged.has_position = false;
+	EXPECT(&merged, "ACK:21 ");
 }
 
 /* A snapshot, and behind it the stream from where it began. */
@@ -327,13 +539,13 @@ Test(core, snapshot)
 	EXPECT(&event, "catching-up PING:0 snapshot:2 ");
 	read.snapshot.own = place(1, 10);
 	read.snapshot.at.kind = RECORD_OBJECT;
-	EXPECT(&read, "BEGIN:10 snapshot:1 ");
+	EXPECT(&read, "BEGIN:10 AS_OF:10 snapshot:1 ");
 	read.snapshot.own = place(1, 12);
 	read.snapshot.records = records;
 	read.snapshot.record_count = 2;
 	read.snapshot.end = true;
 	/* One of the two is of an instance that the peer does not have. */
-	EXPECT(&read, "SNAP:1 END:10 log:11 ");
+	EXPECT(&read, "AS_OF:12 SNAP:1 END:10 log:11 ");
 }
 
 /* A grant waits for the merges that were started before it came. */
@@ -428,7 +640,7 @@ Test(core, gate_before_the_log)
 	EXPECT(&greeted, "catching-up PING:0 snapshot:2 ");
 	read.snapshot.own = place(1, 0);
 	read.snapshot.end = true;
-	EXPECT(&read, "BEGIN:0 END:0 log:1 ");
+	EXPECT(&read, "BEGIN:0 AS_OF:0 END:0 log:1 ");
 	log.log.own = place(1, 0);
 	EXPECT(&log, "");
 	EXPECT(&acked, "release ");
@@ -571,7 +783,7 @@ Test(core, standing)
 Test(core, lag_of_many)
 {
 	struct core_event committed = { .kind = CORE_EVENT_COMMITTED };
-	struct wire_frame hello = peer_hello();
+	struct wire_frame hello = peer_hello_at_ten();
 	struct core_event event = frame_of(&hello);
 
 	for (uint64_t seq = 1; seq <= 10; seq++)
@@ -581,8 +793,6 @@ Test(core, lag_of_many)
 		}
 	cr_assert_eq(standing().lag_ms, 100);
 	link_up();
-	hello.hello.applied.position = place(1, 10);
-	bytes_copy(hello.hello.applied.scope, scope(), 32);
 	event.frame.hash_at = hello.hello.applied.position.hash;
 	EXPECT(&event, "catching-up PING:0 log:11 ");
 	cr_assert_eq(standing().lag_ms, 99);
@@ -880,7 +1090,7 @@ Test(core, compare_out_of_turn)
 	frame = (struct wire_frame){ .type = WIRE_REPAIR };
 	event = frame_of(&frame);
 	EXPECT(&event, "down close:0 ");
-	peer_version = 2;
+	peer_version = 3;
 }
 
 /* With a peer of version 1 nothing is compared. */
@@ -889,7 +1099,7 @@ Test(core, compare_needs_version_2)
 	peer_version = 1;
 	stream();
 	cr_assert_null(strstr(wait_for_comparison(), "digest"));
-	peer_version = 2;
+	peer_version = 3;
 }
 
 /* The higher number answers behind the merges that were started before the question. */

@@ -26,7 +26,7 @@ static void make(struct wire_frame *out, enum wire_type type)
 	*out = (struct wire_frame){ .type = type };
 	if (type == WIRE_HELLO) {
 		out->hello.version_min = 1;
-		out->hello.version_max = 3;
+		out->hello.version_max = WIRE_VERSION_MAX;
 		out->hello.node = 2;
 		out->hello.cluster = slice_text("eu-de");
 		out->hello.software = slice_text("1.2.3");
@@ -34,6 +34,7 @@ static void make(struct wire_frame *out, enum wire_type type)
 		out->hello.applied.position = position_of(4);
 		out->hello.applied.scope[5] = 5;
 		out->hello.instances = slice_of(instance, sizeof(instance));
+		out->hello.seen = position_of(6);
 	} else if (type == WIRE_DATA) {
 		out->data.seq = 11;
 		out->data.hash[0] = 1;
@@ -146,24 +147,64 @@ Test(wire, impossible_buckets)
 	cr_assert_eq(decode_bytes(WIRE_DIFFER, differ, 14), ERR_INVALID);
 }
 
-/* Version 1 as its release wrote it: a changed byte would part a pair in the midst of an upgrade.
- * SHA-256 over the first nine frames of this file. */
-Test(wire, version_1_is_frozen)
+/* SHA-256 over the first frames of this file, as a node says them that speaks no later version. */
+static void expect_frozen(uint8_t version, enum wire_type last, const char *expected)
 {
 	struct buf bytes;
 	uint8_t hash[CRYPT_SHA256_LEN];
 	char text[2 * CRYPT_SHA256_LEN + 1];
 
 	buf_init(&bytes, WIRE_BODY_MAX);
-	for (uint8_t t = WIRE_HELLO; t <= WIRE_BYE; t++) {
+	for (uint8_t t = WIRE_HELLO; t <= last; t++) {
 		struct wire_frame frame;
 
 		make(&frame, (enum wire_type) t);
+		if (t == WIRE_HELLO)
+			frame.hello.version_max = version;
+		cr_assert_leq(wire_since((enum wire_type) t), version);
 		cr_assert_eq(wire_encode(&bytes, &frame), ERR_OK);
 	}
+	cr_assert_gt(wire_since((enum wire_type)(last + 1)), version);
 	cr_assert_eq(crypt_sha256(hash, buf_slice(&bytes)), ERR_OK);
 	text_hex(text, slice_of(hash, sizeof(hash)));
-	cr_assert_str_eq(text, "7ac900a7bb52a9d6fcea9a6e2d970481c7809d4e16d8ee77e1915841436df387");
+	cr_assert_str_eq(text, expected);
+	buf_free(&bytes);
+}
+
+/* The versions as their releases wrote them: a changed byte would part a pair in the midst of an
+ * upgrade. */
+Test(wire, earlier_versions_are_frozen)
+{
+	expect_frozen(
+		1, WIRE_BYE, "b019d6c9fef8dee17eb8d2ba36fb542de948e135175811986ab69841c296691b");
+	expect_frozen(
+		2, WIRE_REPAIR, "f4ef4f5bb1701870c39df01b3afea9f121094f7d7e352aa0cc3176a05d6f3558");
+}
+
+/* What an earlier version appends to its HELLO is none of ours. */
+Test(wire, seen_is_of_version_3)
+{
+	struct slice records[WIRE_RECORDS_MAX];
+	struct wire_frame frame, back;
+	struct buf bytes;
+
+	buf_init(&bytes, WIRE_BODY_MAX);
+	make(&frame, WIRE_HELLO);
+	frame.hello.version_max = 2;
+	cr_assert_eq(wire_encode(&bytes, &frame), ERR_OK);
+	for (size_t i = 0; i < WIRE_POSITION_LEN; i++)
+		cr_assert_eq(buf_append_u8(&bytes, 9), ERR_OK);
+	cr_assert_eq(wire_decode(&back, records, WIRE_HELLO,
+			     slice_cut(buf_slice(&bytes), WIRE_HEAD_LEN, SIZE_MAX)),
+		ERR_OK);
+	cr_assert_eq(back.hello.seen.seq, 0);
+	buf_clear(&bytes);
+	frame.hello.version_max = 3;
+	cr_assert_eq(wire_encode(&bytes, &frame), ERR_OK);
+	cr_assert_eq(wire_decode(&back, records, WIRE_HELLO,
+			     slice_cut(buf_slice(&bytes), WIRE_HEAD_LEN, SIZE_MAX)),
+		ERR_OK);
+	cr_assert_eq(back.hello.seen.seq, 6);
 	buf_free(&bytes);
 }
 
@@ -199,4 +240,19 @@ Test(wire, applied_fact)
 	cr_assert(slice_equal(slice_of(back.scope, 32), slice_of(applied.scope, 32)));
 	cr_assert_eq(wire_applied_get(&back, slice_of(bytes, sizeof(bytes) - 1)), ERR_INVALID);
 	cr_assert_eq(back.position.seq, 0);
+}
+
+Test(wire, position_fact)
+{
+	const struct wire_position position = position_of(8);
+	struct wire_position back;
+	uint8_t bytes[WIRE_POSITION_LEN + 1];
+
+	wire_position_put(bytes, &position);
+	cr_assert_eq(wire_position_get(&back, slice_of(bytes, WIRE_POSITION_LEN)), ERR_OK);
+	cr_assert_eq(back.seq, 8);
+	cr_assert(wire_incarnation_equal(&back, &position));
+	cr_assert_eq(back.hash[31], 8);
+	cr_assert_eq(wire_position_get(&back, slice_of(bytes, sizeof(bytes))), ERR_INVALID);
+	cr_assert_eq(back.seq, 0);
 }
