@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/batch.h"
 #include "base/clock.h"
+#include "kmip/batch_answer.h"
 #include "kmip/result.h"
 #include "kmip/ttlv_read.h"
-#include "kmip/ttlv_write.h"
 
 /* A whole message refused: one item without operation (KMIP 1.4, section 11.1). */
 static enum err batch_refuse(struct batch *batch, enum err why)
@@ -25,7 +25,7 @@ static enum err batch_refuse(struct batch *batch, enum err why)
 
 /* Header rules (KMIP 1.4, sections 6.13, 6.14). Items always run in order, so that Batch Order
  * Option changes nothing. */
-static enum err batch_judge_header(const struct batch *batch)
+static enum err batch_judge_header(struct batch *batch)
 {
 	const struct kmip_request_header *header = &batch->request.header;
 	uint32_t option = header->batch_error_option.has
@@ -39,23 +39,11 @@ static enum err batch_judge_header(const struct batch *batch)
 	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE:
 		return ERR_OK;
 	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_UNDO:
-		/* A single item that fails leaves nothing to undo; more of them we cannot. */
-		return batch->request.count == 1 ? ERR_OK : ERR_FEATURE;
+		/* A single item that fails leaves nothing to undo. */
+		return batch->request.count == 1 ? ERR_OK : undo_judge(batch);
 	default:
 		return ERR_FIELD;
 	}
-}
-
-/* What the answer's bytes are without any item: needed to keep to Maximum Response Size. */
-static size_t batch_head_len(void)
-{
-	enum {
-		HEADS = 3 * TTLV_HEAD_LEN, /* message, header, version */
-		NUMBERS = 3 * (TTLV_HEAD_LEN + TTLV_ALIGN), /* major, minor, batch count */
-		STAMP = TTLV_HEAD_LEN + 8
-	};
-
-	return HEADS + NUMBERS + STAMP;
 }
 
 enum err batch_begin(struct batch *batch, struct slice frame)
@@ -174,81 +162,6 @@ static enum err batch_plan(struct batch *batch)
 	return err;
 }
 
-static size_t padded(size_t len)
-{
-	return TTLV_HEAD_LEN + (len + TTLV_ALIGN - 1) / TTLV_ALIGN * TTLV_ALIGN;
-}
-
-static size_t response_item_len(const struct kmip_response_item *response)
-{
-	size_t len = TTLV_HEAD_LEN + padded(sizeof(uint32_t)); /* head and status */
-
-	if (response->operation.has)
-		len += padded(sizeof(uint32_t));
-	if (response->id.data != NULL)
-		len += padded(response->id.len);
-	if (response->reason.has)
-		len += padded(sizeof(uint32_t));
-	if (response->message.data != NULL)
-		len += padded(response->message.len);
-	if (response->asynchronous_correlation.data != NULL)
-		len += padded(response->asynchronous_correlation.len);
-	if (response->payload.data != NULL)
-		len += padded(response->payload.len);
-	return len;
-}
-
-/* Maximum Response Size (KMIP 1.4, section 6.3) holds for operations that can still be taken back:
- * the answers of the others are tiny. */
-static bool batch_is_too_large(const struct batch *batch, const struct kmip_response_item *response)
-{
-	const struct kmip_int *limit = &batch->request.header.response_len_max;
-	size_t len = batch->response_len + response_item_len(response);
-
-	if (!limit->has || (batch->operation->flags & OPERATION_WRITES) != 0)
-		return false;
-	return limit->value < 0 || len > (size_t) limit->value;
-}
-
-static enum err batch_answer(struct batch *batch, struct kmip_response_item *response)
-{
-	struct codec codec = item_codec(batch->item);
-	enum err err;
-
-	err = kmip_payload_encode(
-		&response->payload, &codec, batch->operation->response, batch->item->response);
-	if (err != ERR_OK)
-		return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
-	kmip_result_fill(response, ERR_OK, batch->request.version);
-	return batch_is_too_large(batch, response) ? ERR_TOO_LARGE : ERR_OK;
-}
-
-/* An answer that was kept was encoded in the version of its request. */
-static enum err batch_answer_polled(struct batch *batch, struct kmip_response_item *response)
-{
-	const struct later_answer *polled = batch->item->polled;
-	const struct kmip_poll_request *request = batch->item->request;
-	struct codec codec = item_codec(batch->item);
-	void *payload;
-	enum err err;
-
-	response->operation = KMIP_UINT(polled->operation);
-	if (polled->is_pending) {
-		response->status = KMIP_UINT(KMIP_RESULT_STATUS_OPERATION_PENDING);
-		response->asynchronous_correlation = request->correlation_value;
-		return ERR_OK;
-	}
-	TRY(polled->err);
-	batch->operation = operation_find(polled->operation, polled->version);
-	ASSERT(batch->operation != NULL);
-	codec.version = polled->version;
-	TRY(kmip_payload_decode(&payload, &codec, batch->operation->response, polled->payload));
-	batch->item->response = payload;
-	TRY(batch_answer(batch, response));
-out:
-	return err;
-}
-
 static void batch_record(struct batch *batch, enum err err)
 {
 	const struct kmip_placeholder *subject = &batch->item->subject;
@@ -296,10 +209,8 @@ static void batch_close_item(struct batch *batch, enum err err)
 		batch->item = &nobody;
 	response->operation = request->operation;
 	response->id = request->id;
-	if (err == ERR_OK && batch->item->polled != NULL)
-		err = batch_answer_polled(batch, response);
-	else if (err == ERR_OK)
-		err = batch_answer(batch, response);
+	if (err == ERR_OK)
+		err = batch_answer_item(batch, response);
 	if (err != ERR_OK) {
 		response->payload = SLICE_EMPTY;
 		kmip_result_fill(response, err, batch->request.version);
@@ -307,12 +218,14 @@ static void batch_close_item(struct batch *batch, enum err err)
 			response->message = batch->item->complaint;
 	}
 	batch_record(batch, err);
-	batch->response_len += response_item_len(response);
+	batch->response_len += batch_answer_len(response);
 	batch->placeholder = batch->item->placeholder;
 	batch->is_stopped = err != ERR_OK && !may_continue;
 	item_free_memory(batch->item);
 	batch->item = NULL;
 	batch->done++;
+	if (batch->is_stopped)
+		undo_begin(batch);
 }
 
 /* Something that belongs to an item which failed does not stay: nobody was told of it. */
@@ -347,22 +260,48 @@ static void batch_end_item(struct batch *batch, enum err err)
 	item->check = undo_check;
 }
 
+/* No effect begins before it is known how it is taken back. */
+static bool batch_may_effect(struct batch *batch)
+{
+	enum err err = undo_prepare(batch);
+
+	if (err != ERR_OK)
+		batch_failed(batch, err);
+	return err == ERR_OK;
+}
+
+enum err batch_check(void *ctx, const struct object *object)
+{
+	struct batch *batch = ctx;
+	enum err err;
+
+	TRY(item_check(batch->item, object));
+	TRY(undo_note(batch, object));
+out:
+	return err;
+}
+
 enum batch_step batch_run(struct batch *batch)
 {
 	while (batch->done < batch->request.count && !batch->is_stopped) {
 		enum err err = batch->item == NULL ? batch_open_item(batch) : ERR_OK;
 
-		if (batch->item != NULL && batch->item->effect != KMIP_EFFECT_NONE)
-			return BATCH_EFFECT; /* a further one of the same item */
+		if (batch->item != NULL && batch->item->effect != KMIP_EFFECT_NONE) {
+			/* a further one of the same item */
+			if (batch_may_effect(batch))
+				return BATCH_EFFECT;
+			continue;
+		}
 		if (err == ERR_OK)
 			err = batch_plan(batch);
 		if (err == ERR_AGAIN)
 			return batch->item->compute != NULL ? BATCH_COMPUTE : BATCH_FETCH;
-		if (err == ERR_OK && batch->item->effect != KMIP_EFFECT_NONE)
+		if (err != ERR_OK || batch->item->effect == KMIP_EFFECT_NONE)
+			batch_close_item(batch, err);
+		else if (batch_may_effect(batch))
 			return BATCH_EFFECT;
-		batch_close_item(batch, err);
 	}
-	return BATCH_DONE;
+	return batch->item == NULL ? BATCH_DONE : BATCH_EFFECT;
 }
 
 void batch_fetched(struct batch *batch, enum err err)
@@ -396,6 +335,10 @@ void batch_effected(struct batch *batch, enum err err, const struct uid *uid, ui
 
 	ASSERT(item != NULL);
 	item->effect = KMIP_EFFECT_NONE;
+	if (batch->undo.is_running) {
+		undo_taken_back(batch, err);
+		return;
+	}
 	if (item->failure != ERR_OK) {
 		batch_end_item(batch, item->failure);
 		return;
@@ -408,6 +351,8 @@ void batch_effected(struct batch *batch, enum err err, const struct uid *uid, ui
 		item->made[item->made_count++] = *uid;
 		item->subject = (struct kmip_placeholder){ .has = true, .uid = *uid };
 	}
+	if (err == ERR_OK)
+		undo_effected(batch, uid, added_index);
 	item->added_index = added_index;
 	item->steps++;
 	if (err == ERR_OK)
@@ -420,6 +365,10 @@ void batch_failed(struct batch *batch, enum err err)
 {
 	ASSERT(err != ERR_OK);
 	batch->item->effect = KMIP_EFFECT_NONE;
+	if (batch->undo.is_running) {
+		undo_taken_back(batch, err);
+		return;
+	}
 	/* Too many flows at once: our trouble, not a fault of the message. */
 	batch_end_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);
 }

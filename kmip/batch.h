@@ -7,6 +7,7 @@
 #ifndef KMIP_BATCH_H
 #define KMIP_BATCH_H
 
+#include "kmip/batch_undo.h"
 #include "kmip/item.h"
 #include "kmip/operations.h"
 
@@ -32,6 +33,7 @@ struct batch {
 	bool is_broken; /* the frame is no TTLV: close after the answer */
 	bool is_stopped; /* an item failed, and the client did not ask to continue */
 	struct kmip_placeholder placeholder;
+	struct undo undo;
 	/* The item under work; NULL between items. */
 	struct kmip_item *item;
 	const struct operation *operation;
@@ -67,6 +69,8 @@ void batch_drop(struct batch *batch);
 /* added_index as keystore_change_start gives it; uid: of the object made, NULL for other effects.
  */
 void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index);
+/* Judges an effect within its transaction; ctx is the batch. */
+MUST_USE enum err batch_check(void *ctx, const struct object *object);
 /* The effect could not be started. */
 void batch_failed(struct batch *batch, enum err err);
 /* Hands the finished items that were not handed out yet to the audit. */

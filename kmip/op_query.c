@@ -131,7 +131,7 @@ static enum err answer_capabilities(struct kmip_item *item, struct kmip_query_re
 	capability->streaming = KMIP_BOOL(true);
 	capability->asynchronous = KMIP_BOOL(true);
 	capability->attestation = KMIP_BOOL(false);
-	capability->batch_undo = KMIP_BOOL(false);
+	capability->batch_undo = KMIP_BOOL(true);
 	capability->batch_continue = KMIP_BOOL(true);
 	capability->unwrap_mode = KMIP_UINT(KMIP_UNWRAP_MODE_NOT_PROCESSED);
 	capability->destroy_action = KMIP_UINT(KMIP_DESTROY_ACTION_KEY_MATERIAL_DELETED);

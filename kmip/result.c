@@ -39,6 +39,8 @@ struct kmip_result kmip_result_of(enum err err, enum kmip_version version)
 	ASSERT(err < ERR_COUNT);
 	if (err == ERR_OK)
 		return (struct kmip_result){ KMIP_RESULT_STATUS_SUCCESS, 0, "" };
+	if (err == ERR_UNDONE)
+		return (struct kmip_result){ KMIP_RESULT_STATUS_OPERATION_UNDONE, 0, "" };
 	if (results[err].message == NULL)
 		return result;
 	result.reason = reason_of(&results[err], version);
@@ -51,7 +53,7 @@ void kmip_result_fill(struct kmip_response_item *item, enum err err, enum kmip_v
 	struct kmip_result result = kmip_result_of(err, version);
 
 	item->status = KMIP_UINT(result.status);
-	if (err == ERR_OK)
+	if (result.reason == 0)
 		return;
 	item->reason = KMIP_UINT(result.reason);
 	item->message = slice_text(result.message);
@@ -63,6 +65,8 @@ enum err kmip_result_err(uint32_t status, uint32_t reason)
 		return ERR_OK;
 	if (status == KMIP_RESULT_STATUS_OPERATION_PENDING)
 		return ERR_AGAIN;
+	if (status == KMIP_RESULT_STATUS_OPERATION_UNDONE)
+		return ERR_UNDONE;
 	for (size_t i = 0; i < ERR_COUNT; i++) {
 		const struct result_row *row = &results[i];
 

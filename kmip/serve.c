@@ -268,8 +268,8 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 		.uid = target->uid,
 		.durable = item->durable,
 		.change = &item->change,
-		.check = item_check,
-		.check_ctx = item,
+		.check = batch_check,
+		.check_ctx = &pending->batch,
 	};
 
 	pending->state = PENDING_EFFECT;

@@ -96,6 +96,24 @@ class Oddities(PairCase):
         answer = self.ask(*items[1:], header=(wire.enum(wire.BATCH_CONTINUATION, 1),))
         self.assertEqual([(item.id, item.status) for item in answer.items], [(b"2", 1), (b"3", 0)])
 
+    def test_q05_a_failing_batch_that_is_undone(self):
+        """With Undo what was made is destroyed and what was changed is as it was, on both nodes; a key that went is not handed out."""
+        before = {uid for uid, (state, _) in self.pair.a.keys().items() if "Destroyed" not in state}
+        tag = wire.attribute("x-q05-undo", wire.text(wire.ATTRIBUTE_VALUE, "undone"))
+        made = wire.batch_item(wire.CREATE, wire.enum(wire.OBJECT_TYPE, 2), wire.structure(
+            wire.TEMPLATE_ATTRIBUTE, wire.attribute("Cryptographic Algorithm", wire.enum(wire.ATTRIBUTE_VALUE, 3)),
+            wire.attribute("Cryptographic Length", wire.integer(wire.ATTRIBUTE_VALUE, 256))), item_id=b"1")
+        items = [made, wire.batch_item(wire.GET, item_id=b"2"),
+                 wire.batch_item(wire.ADD_ATTRIBUTE, wire.text(wire.UID, self.uid), tag, item_id=b"3"),
+                 self.get(NOWHERE, item_id=b"4"), self.get(item_id=b"5")]
+        answer = self.ask(*items, header=(wire.enum(wire.BATCH_CONTINUATION, 3),))
+        self.assertEqual([(item.id, item.status) for item in answer.items], [(b"1", 3), (b"2", 3), (b"3", 3), (b"4", 1)])
+        self.assertTrue(all(item.payload is None for item in answer.items))
+        for client, node in ((self.on_a, self.pair.a), (self.on_b, self.pair.b)):
+            self.assertEqual(client.ask(vsphere.get_attributes(self.uid, "x-q05-undo")).attributes(), [])
+            live = {uid for uid, (state, _) in node.keys().items() if "Destroyed" not in state}
+            self.assertEqual(live, before)
+
     def test_q06_adding_what_is_there(self):
         """A custom attribute again: the next index. A single-instance attribute: Illegal Operation. A given index: Invalid
         Field. State: Permission Denied. y-*: refused."""

@@ -38,24 +38,6 @@ Test(batch, continues)
 	served_stop(&served);
 }
 
-/* Undo is refused for the whole request, before anything is done; alone it means nothing. */
-Test(batch, undo)
-{
-	struct served served = { 0 };
-	struct kmip_response *response;
-
-	served_start(&served, false);
-	served.header.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_UNDO);
-	response = served_ask(&served, (struct ask[]){ discover, discover }, 2);
-	cr_assert_eq(response->count, 1);
-	cr_assert_not(response->items[0].operation.has);
-	assert_reason(&response->items[0], FEATURE_NOT_SUPPORTED);
-
-	served.header.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_UNDO);
-	assert_success(served_one(&served, discover));
-	served_stop(&served);
-}
-
 /* vSphere Q11: an operation that is not there, or not yet in that version. */
 Test(batch, unknown_operation)
 {

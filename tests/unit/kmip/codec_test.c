@@ -325,7 +325,7 @@ Test(codec, results)
 		cr_expect_eq(kmip_result_of(cases[i].err, cases[i].version).reason, cases[i].reason,
 			"%s", err_name(cases[i].err));
 	for (int err = 1; err < ERR_COUNT; err++)
-		for (int minor = 0; minor <= 4; minor++) {
+		for (int minor = 0; minor <= 4 && err != ERR_UNDONE; minor++) {
 			enum kmip_version version = (enum kmip_version) KMIP_VERSION(1, minor);
 			struct kmip_result result = kmip_result_of((enum err) err, version);
 
@@ -334,6 +334,9 @@ Test(codec, results)
 				kmip_enum_is_known(KMIP_SET_RESULT_REASON, result.reason, version));
 		}
 	cr_assert_eq(kmip_result_of(ERR_OK, KMIP_1_0).status, KMIP_RESULT_STATUS_SUCCESS);
+	cr_assert_eq(
+		kmip_result_of(ERR_UNDONE, KMIP_1_0).status, KMIP_RESULT_STATUS_OPERATION_UNDONE);
+	cr_assert_eq(kmip_result_err(KMIP_RESULT_STATUS_OPERATION_UNDONE, 0), ERR_UNDONE);
 	cr_assert_eq(kmip_result_err(1, KMIP_RESULT_REASON_PERMISSION_DENIED), ERR_DENIED);
 	cr_assert_eq(kmip_result_err(1, KMIP_RESULT_REASON_ITEM_NOT_FOUND), ERR_NOT_FOUND);
 	cr_assert_eq(kmip_result_err(1, KMIP_RESULT_REASON_GENERAL_FAILURE), ERR_UNAVAILABLE);

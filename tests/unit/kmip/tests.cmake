@@ -13,6 +13,7 @@ if(TARGET fake_keymanager)
 	foreach(name
 			serve
 			batch
+			batch_undo
 			later
 			op_add_attribute
 			op_archive

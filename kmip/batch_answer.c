@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/batch_answer.h"
+#include "kmip/later.h"
+#include "kmip/result.h"
+#include "kmip/ttlv_read.h"
+
+size_t batch_head_len(void)
+{
+	enum {
+		HEADS = 3 * TTLV_HEAD_LEN, /* message, header, version */
+		NUMBERS = 3 * (TTLV_HEAD_LEN + TTLV_ALIGN), /* major, minor, batch count */
+		STAMP = TTLV_HEAD_LEN + 8
+	};
+
+	return HEADS + NUMBERS + STAMP;
+}
+
+static size_t padded(size_t len)
+{
+	return TTLV_HEAD_LEN + (len + TTLV_ALIGN - 1) / TTLV_ALIGN * TTLV_ALIGN;
+}
+
+size_t batch_answer_len(const struct kmip_response_item *response)
+{
+	size_t len = TTLV_HEAD_LEN + padded(sizeof(uint32_t)); /* head and status */
+
+	if (response->operation.has)
+		len += padded(sizeof(uint32_t));
+	if (response->id.data != NULL)
+		len += padded(response->id.len);
+	if (response->reason.has)
+		len += padded(sizeof(uint32_t));
+	if (response->message.data != NULL)
+		len += padded(response->message.len);
+	if (response->asynchronous_correlation.data != NULL)
+		len += padded(response->asynchronous_correlation.len);
+	if (response->payload.data != NULL)
+		len += padded(response->payload.len);
+	return len;
+}
+
+/* Maximum Response Size (KMIP 1.4, section 6.3) holds for operations that can still be taken back:
+ * the answers of the others are tiny. */
+static bool is_too_large(const struct batch *batch, const struct kmip_response_item *response)
+{
+	const struct kmip_int *limit = &batch->request.header.response_len_max;
+	size_t len = batch->response_len + batch_answer_len(response);
+
+	if (!limit->has || (batch->operation->flags & OPERATION_WRITES) != 0)
+		return false;
+	return limit->value < 0 || len > (size_t) limit->value;
+}
+
+static enum err answer_own(struct batch *batch, struct kmip_response_item *response)
+{
+	struct codec codec = item_codec(batch->item);
+	enum err err;
+
+	err = kmip_payload_encode(
+		&response->payload, &codec, batch->operation->response, batch->item->response);
+	if (err != ERR_OK)
+		return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
+	kmip_result_fill(response, ERR_OK, batch->request.version);
+	return is_too_large(batch, response) ? ERR_TOO_LARGE : ERR_OK;
+}
+
+/* An answer that was kept was encoded in the version of its request. */
+static enum err answer_polled(struct batch *batch, struct kmip_response_item *response)
+{
+	const struct later_answer *polled = batch->item->polled;
+	const struct kmip_poll_request *request = batch->item->request;
+	struct codec codec = item_codec(batch->item);
+	void *payload;
+	enum err err;
+
+	response->operation = KMIP_UINT(polled->operation);
+	if (polled->is_pending) {
+		response->status = KMIP_UINT(KMIP_RESULT_STATUS_OPERATION_PENDING);
+		response->asynchronous_correlation = request->correlation_value;
+		return ERR_OK;
+	}
+	TRY(polled->err);
+	batch->operation = operation_find(polled->operation, polled->version);
+	ASSERT(batch->operation != NULL);
+	codec.version = polled->version;
+	TRY(kmip_payload_decode(&payload, &codec, batch->operation->response, polled->payload));
+	batch->item->response = payload;
+	TRY(answer_own(batch, response));
+out:
+	return err;
+}
+
+enum err batch_answer_item(struct batch *batch, struct kmip_response_item *response)
+{
+	return batch->item->polled != NULL ? answer_polled(batch, response)
+					   : answer_own(batch, response);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answers of a batch's items, and how long they are: Maximum Response Size counts them. Private
+ * to the engine. */
+#ifndef KMIP_BATCH_ANSWER_H
+#define KMIP_BATCH_ANSWER_H
+
+#include "kmip/batch.h"
+
+/* What the answer's bytes are without any item. */
+size_t batch_head_len(void);
+size_t batch_answer_len(const struct kmip_response_item *response);
+/* Fills what the item under work is answered with when it succeeded: status, payload, and for Poll
+ * the operation. Any error is to be answered in its place. */
+MUST_USE enum err batch_answer_item(struct batch *batch, struct kmip_response_item *response);
+
+#endif
