@@ -32,6 +32,11 @@ void x509_authority_free(struct x509_authority *authority)
 	free(authority);
 }
 
+X509 *x509_authority_certificate(const struct x509_authority *authority)
+{
+	return authority->certificate;
+}
+
 int64_t x509_authority_not_before(const struct x509_authority *authority)
 {
 	return authority->not_before;

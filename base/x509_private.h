@@ -12,6 +12,9 @@ struct x509_subject {
 	X509_EXTENSION *alt_names, *extended_usage; /* NULL: none */
 };
 
+struct x509_authority;
+/* Borrowed. */
+X509 *x509_authority_certificate(const struct x509_authority *authority);
 MUST_USE enum err x509_seconds(int64_t *out, const ASN1_TIME *date);
 /* For PEM files: a daemon has nobody to ask for a passphrase. */
 int x509_no_passphrase(char *out, int size, int writing, void *ctx);

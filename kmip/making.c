@@ -175,22 +175,32 @@ out:
 	return err;
 }
 
-/* 3.17: SHA-256 over the material as registered; static, so it is stored. */
-static enum err set_digest(
-	struct kmip_item *item, struct attribute_edits *edits, struct slice digested)
+enum err making_digest(
+	struct kmip_value *out, struct arena *arena, struct slice digested, uint32_t key_format)
 {
 	uint8_t hash[CRYPT_SHA256_LEN] = { 0 };
 	struct kmip_digest digest = {
 		.hashing_algorithm = KMIP_UINT(KMIP_HASHING_ALGORITHM_SHA_256),
 		.value = slice_of(hash, sizeof(hash)),
-		.key_format = KMIP_UINT(item->create.format & ~(uint32_t) STORED_AS_OBJECT),
+		.key_format = { .has = key_format != 0, .value = key_format },
 	};
+	enum err err;
+
+	TRY(crypt_sha256(hash, digested));
+	TRY(kmip_value_write(out, arena, &kmip_digest_table, &digest));
+out:
+	return err;
+}
+
+/* Over the material as registered; static, so it is stored. */
+static enum err set_digest(
+	struct kmip_item *item, struct attribute_edits *edits, struct slice digested)
+{
+	uint32_t format = item->create.format & ~(uint32_t) STORED_AS_OBJECT;
 	struct kmip_value value;
 	enum err err;
 
-	digest.key_format.has = digest.key_format.value != 0;
-	TRY(crypt_sha256(hash, digested));
-	TRY(kmip_value_write(&value, item->arena, &kmip_digest_table, &digest));
+	TRY(making_digest(&value, item->arena, digested, format));
 	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_DIGEST, &value));
 out:
 	return err;

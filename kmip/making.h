@@ -23,6 +23,9 @@ MUST_USE enum err making_joint_attributes(struct kmip_item *item, struct attribu
 	const struct kmip_template_attribute *own, const struct kmip_template_attribute *common);
 /* Draws a symmetric key of that kind into item->create. */
 MUST_USE enum err making_symmetric_key(struct kmip_item *item, struct algorithm_key *key);
+/* The value of the attribute Digest (3.17): SHA-256; key_format 0: none. */
+MUST_USE enum err making_digest(
+	struct kmip_value *out, struct arena *arena, struct slice digested, uint32_t key_format);
 /* The attribute Random Number Generator of what the server makes. */
 MUST_USE enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edits);
 /*

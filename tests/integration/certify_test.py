@@ -13,8 +13,9 @@ from case import Case, PairCase
 from config_test import kmipd
 from pair import FIRST, SECOND, CtlError, Pair
 
-CERTIFY, PKCS_10, QUERY_OPERATIONS = 6, 2, 1
-REQUEST, REQUEST_TYPE, OPERATION = 0x420018, 0x420019, wire.OPERATION
+CERTIFY, VALIDATE, PKCS_10, QUERY_OPERATIONS = 6, 23, 2, 1
+VALIDITY, VALID, UNKNOWN = 0x42009B, 1, 3
+REQUEST, REQUEST_TYPE, OPERATION, X_509 = 0x420018, 0x420019, wire.OPERATION, 1
 AUTHORITY = {"authority": "/O=Example/CN=authority"}
 
 
@@ -85,7 +86,7 @@ class Certify(PairCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.pair.register("stranger", SECOND)
-        cls.stranger = cls.pair.client("stranger")
+        cls.stranger = cls.pair.client("stranger", cls.pair.b)
 
     def request(self, name):
         """A request in DER, with alternative names."""
@@ -125,6 +126,20 @@ class Certify(PairCase):
                 serials.add(self.openssl(der, "x509", "-inform", "DER", "-noout", "-serial"))
         self.assertEqual(len(serials), 6)
         self.expect_no_errors_logged()
+
+    def test_validated(self):
+        """What the authority issued is valid on both nodes; for another instance it is not there, and by value nobody whom
+        that one trusts vouches for it."""
+        uid = self.certify(self.on_a, self.request("validated")).uid
+        by_uid = wire.request(wire.batch_item(VALIDATE, wire.text(wire.UID, uid)))
+        for client in (self.on_a, self.on_b):
+            self.assertEqual(client.ask(by_uid).payload.get(VALIDITY), VALID)
+        self.assertEqual(self.answer_of(self.stranger, by_uid).reason, wire.ITEM_NOT_FOUND)
+        by_value = wire.request(wire.batch_item(VALIDATE, wire.structure(
+            wire.CERTIFICATE, wire.enum(wire.CERTIFICATE_TYPE, X_509),
+            wire.data(wire.CERTIFICATE_VALUE, self.certificate(self.on_a, uid)))))
+        self.assertEqual(self.on_b.ask(by_value).payload.get(VALIDITY), VALID)
+        self.assertEqual(self.stranger.ask(by_value).payload.get(VALIDITY), UNKNOWN)
 
     def test_an_instance_without_one(self):
         """Operation Not Supported, and Query does not claim it; the other instance's Query does."""

@@ -13,6 +13,7 @@ unit_test(base/loop_test base)
 unit_test(base/http_serve_test base)
 unit_test(base/stream_tls_test base)
 unit_test(base/x509_authority_test base)
+unit_test(base/x509_chain_test base)
 unit_test(base/x509_test base)
 
 add_executable(base_harden_test ${CMAKE_SOURCE_DIR}/tests/unit/base/harden_test.c)

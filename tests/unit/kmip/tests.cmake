@@ -34,7 +34,8 @@ if(TARGET fake_keymanager)
 			op_re_key
 			op_re_key_key_pair
 			op_register
-			op_split_key)
+			op_split_key
+			op_validate)
 		unit_test(kmip/${name}_test kmip fake_keymanager)
 	endforeach()
 endif()
