@@ -131,6 +131,20 @@ out:
 	return err;
 }
 
+/* Nobody keeps count of what of a pad was used before: who wants it used once sets Usage Limits. */
+static enum err begin_pad(struct run *run, const struct using *use)
+{
+	struct run_pad *pad = calloc(1, sizeof(*pad));
+	enum err err = pad == NULL ? ERR_NOMEM : ERR_OK;
+
+	TRY(err);
+	run->pad = pad;
+	TRY(use->material.len == 0 ? ERR_KEY_ABSENT : ERR_OK);
+	TRY(secret_new(&pad->bytes, use->material));
+out:
+	return err;
+}
+
 static bool is_asymmetric(const struct object *object)
 {
 	return (KMIP_TO(object->type) & KMIP_TO_ASYMMETRIC) != 0;
@@ -165,6 +179,10 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 
 	if (is_asymmetric(use->object))
 		return begin_whole(item, run, ciphering);
+	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD && ciphering->encrypt)
+		TRY(judge_policy(item, use));
+	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD)
+		return begin_pad(run, use);
 	TRY(crypto_cipher_name(name, &wanted));
 	if (ciphering->encrypt)
 		TRY(judge_policy(item, use));

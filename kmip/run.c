@@ -2,10 +2,28 @@
 #include "kmip/run.h"
 #include <stdlib.h>
 
+static enum err pad_update(struct run_pad *pad, struct slice piece, struct buf *out)
+{
+	struct slice bytes = secret_slice(pad->bytes);
+	uint8_t *to;
+	enum err err = piece.len > bytes.len - pad->used ? ERR_FIELD : ERR_OK;
+
+	TRY(err);
+	TRY(buf_reserve(out, piece.len, &to));
+	for (size_t i = 0; i < piece.len; i++)
+		to[i] = piece.data[i] ^ bytes.data[pad->used + i];
+	buf_commit(out, piece.len);
+	pad->used += piece.len;
+out:
+	return err;
+}
+
 enum err run_update(struct run *run, struct slice piece, struct buf *out)
 {
 	if (run->whole != NULL)
 		return buf_append(&run->whole->in, piece);
+	if (run->pad != NULL)
+		return pad_update(run->pad, piece, out);
 	if (run->cipher != NULL)
 		return cipher_update(run->cipher, out, piece);
 	return run->signing != NULL ? pkey_signing_update(run->signing, piece)
@@ -41,6 +59,8 @@ enum err run_finish(struct run *run, struct buf *out, struct buf *tag, bool *is_
 
 	if (run->whole != NULL)
 		return finish_whole(run->whole, out);
+	if (run->pad != NULL)
+		return ERR_OK;
 	if (run->digest != NULL)
 		return finish_digest(run, out, is_valid);
 	if (run->signing != NULL)
@@ -64,8 +84,17 @@ static void whole_free(struct run_whole *whole)
 	free(whole);
 }
 
+static void pad_free(struct run_pad *pad)
+{
+	if (pad == NULL)
+		return;
+	secret_free(pad->bytes);
+	free(pad);
+}
+
 void run_clear(struct run *run)
 {
+	pad_free(run->pad);
 	whole_free(run->whole);
 	cipher_free(run->cipher);
 	digest_free(run->digest);

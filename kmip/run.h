@@ -23,8 +23,15 @@ struct run_whole {
 	struct buf in;
 };
 
+/* A one-time pad: each of its bytes covers one byte of the data. */
+struct run_pad {
+	struct secret *bytes;
+	size_t used;
+};
+
 struct run {
-	struct run_whole *whole; /* one of the four */
+	struct run_whole *whole; /* one of the five */
+	struct run_pad *pad;
 	struct cipher *cipher;
 	struct digest *digest;
 	struct pkey_signing *signing;
@@ -34,6 +41,7 @@ struct run {
 	bool joins_tag; /* behind the data, as before KMIP 1.4 */
 };
 
+/* ERR_FIELD: longer than the pad. */
 MUST_USE enum err run_update(struct run *run, struct slice piece, struct buf *out);
 /* A code or a signature that is expected is judged, not given out. The tag of an AEAD goes to
  * `tag`, or behind the data. */

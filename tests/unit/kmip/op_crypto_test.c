@@ -329,3 +329,58 @@ Test(op_crypto, allocation_and_lease)
 		PERMISSION_DENIED);
 	served_stop(served);
 }
+
+/* A pad as TC-OTP registers it: Secret Data whose bytes are laid over the data; never more of them
+ * than there are, also in pieces. */
+Test(op_crypto, one_time_pad)
+{
+	struct served *served = start();
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD)),
+		attribute_of("Cryptographic Length", kmip_value_integer(48)),
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(ENCRYPT_DECRYPT)),
+	};
+	struct kmip_template_attribute template = { .attributes = { attributes, 3 } };
+	struct kmip_key_value value = { .material = hex(served->arena, "fc932e1428bd") };
+	struct kmip_key_block block = { .format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_OPAQUE),
+		.value = &value };
+	struct kmip_secret_data data = { .type = KMIP_UINT(KMIP_SECRET_DATA_TYPE_PASSWORD),
+		.key_block = &block };
+	struct slice uid = PAYLOAD(served,
+		ONE(served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SECRET_DATA),
+			.template_attribute = &template, .object = { .secret_data = &data }),
+		register)
+				   ->unique_identifier;
+	struct slice clear = hex(served->arena, "010203040506");
+	struct slice sealed = hex(served->arena, "fd912d102dbb");
+
+	assert_success(served_activate(served, uid));
+	assert_bytes(PAYLOAD(served,
+			     ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .data = clear),
+			     encrypt)
+			     ->data,
+		sealed);
+	assert_bytes(
+		PAYLOAD(served,
+			ONE(served, DECRYPT, decrypt, .unique_identifier = uid, .data = sealed),
+			decrypt)
+			->data,
+		clear);
+	assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid,
+			      .data = hex(served->arena, "01020304050607")),
+		INVALID_FIELD);
+
+	const struct kmip_encrypt_response *piece = PAYLOAD(served,
+		ONE(served, ENCRYPT, encrypt, .unique_identifier = uid,
+			.data = slice_cut(clear, 0, 4), .init = KMIP_BOOL(true)),
+		encrypt);
+	assert_bytes(piece->data, slice_cut(sealed, 0, 4));
+	assert_reason(
+		ONE(served, ENCRYPT, encrypt, .unique_identifier = uid,
+			.data = slice_cut(clear, 3, 3),
+			.correlation_value = piece->correlation_value, .final = KMIP_BOOL(true)),
+		INVALID_FIELD);
+	served_stop(served);
+}
