@@ -41,3 +41,17 @@ enum err changing_echo(
 out:
 	return err;
 }
+
+enum err changing_may_destroy(void *ctx, const struct object *object)
+{
+	const struct kmip_item *item = ctx;
+
+	switch (object_attributes_state(object, item->now)) {
+	case OBJECT_STATE_PRE_ACTIVE:
+	case OBJECT_STATE_DEACTIVATED:
+	case OBJECT_STATE_COMPROMISED:
+		return ERR_OK;
+	default:
+		return ERR_STATE;
+	}
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Add, Modify and Delete Attribute have in common. */
+/* What operations that change an object have in common. */
 #ifndef KMIP_CHANGING_H
 #define KMIP_CHANGING_H
 
@@ -15,5 +15,8 @@ MUST_USE enum err changing_effect(struct kmip_item *item, const struct attribute
 /* The attribute as it was written, for the answer: in the arena; index 0 is left out. */
 MUST_USE enum err changing_echo(
 	struct kmip_item *item, struct slice name, int32_t index, struct kmip_attribute **out);
+/* Whether the object's state lets it be destroyed (3.22, 4.21); a check, whose ctx is the item.
+ * ERR_STATE. */
+MUST_USE enum err changing_may_destroy(void *ctx, const struct object *object);
 
 #endif

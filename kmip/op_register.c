@@ -3,13 +3,9 @@
  * Register (KMIP 1.4, section 4.3): every kind of object, also wrapped, and from 1.3 on without its
  * value. What a wrapped key holds nobody can vouch for: it is kept as it came.
  */
-#include "kmip/certificates.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
-#include "kmip/policing.h"
-#include "kmip/stored.h"
-
-enum { DIGESTED_LEN_MAX = OBJECT_MATERIAL_LEN_MAX + 64 };
+#include "kmip/registering.h"
 
 static enum err judge_object(const struct kmip_register_request *request, enum kmip_version version)
 {
@@ -20,171 +16,22 @@ static enum err judge_object(const struct kmip_register_request *request, enum k
 	return kmip_object_type(&request->object) == type ? ERR_OK : ERR_FIELD;
 }
 
-/* ---- Key Blocks ---- */
-
-/* The forms in which each kind of object may come, plain (2.1.3). */
-static bool is_form_of(uint32_t type, uint32_t format)
-{
-	switch (type) {
-	case KMIP_OBJECT_TYPE_SYMMETRIC_KEY:
-		return format == KMIP_KEY_FORMAT_TYPE_RAW ||
-		       format == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
-	case KMIP_OBJECT_TYPE_PUBLIC_KEY:
-	case KMIP_OBJECT_TYPE_PRIVATE_KEY:
-		return format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
-	default:
-		return true;
-	}
-}
-
-/* The bytes that the Digest is over (3.17): the Key Material as registered. */
-static enum err digest_key_value(
-	struct kmip_item *item, const struct kmip_key_value *value, struct slice *digested)
-{
-	enum err err = ERR_OK;
-	struct buf buf;
-
-	if (value->material.data != NULL) {
-		*digested = value->material;
-		return value->material.len > 0 ? ERR_OK : ERR_FIELD;
-	}
-	buf_init(&buf, DIGESTED_LEN_MAX);
-	if (value->transparent == NULL)
-		TRY(ERR_FIELD);
-	err = codec_encode_structure(&buf, KMIP_NEWEST, KMIP_TAG_KEY_MATERIAL,
-		&kmip_transparent_key_table, value->transparent);
-	TRY(err == ERR_LIMIT ? ERR_FIELD : err);
-	*digested = arena_copy(item->arena, buf_slice(&buf));
-	TRY(digested->data == NULL ? ERR_NOMEM : ERR_OK);
-out:
-	buf_free(&buf);
-	return err;
-}
-
-/* 3.46: an object without its value says so. */
-static bool is_value_left_out(const struct kmip_template_attribute *given)
-{
-	for (size_t i = 0; i < given->attributes.count; i++) {
-		const struct kmip_attribute *attribute = &given->attributes.items[i];
-
-		if (slice_equal_text(attribute->name, "Key Value Present") &&
-			attribute->value.type == KMIP_TYPE_BOOLEAN)
-			return !attribute->value.boolean;
-	}
-	return false;
-}
-
-static enum err read_block(struct kmip_item *item, const struct kmip_key_block *block,
-	const struct kmip_template_attribute *given, struct slice *digested)
-{
-	const struct kmip_register_request *request = item->request;
-
-	/* 9.1.3.2.2: only points of curves are compressed. */
-	if (block->compression.has && request->object_type.value != KMIP_OBJECT_TYPE_PUBLIC_KEY)
-		return ERR_KEY_COMPRESSION;
-	if (!kmip_enum_is_known(KMIP_SET_KEY_FORMAT_TYPE, block->format.value, item->version))
-		return ERR_KEY_FORMAT;
-	if (block->wrapping_data != NULL) {
-		*digested = block->wrapped_value;
-		if (block->value != NULL)
-			return digest_key_value(item, block->value, digested);
-		return block->wrapped_value.len > 0 ? ERR_OK : ERR_FIELD;
-	}
-	if (!is_form_of(request->object_type.value, block->format.value))
-		return ERR_KEY_FORMAT;
-	if (block->value != NULL)
-		return digest_key_value(item, block->value, digested);
-	return is_value_left_out(given) && block->wrapped_value.data == NULL ? ERR_OK : ERR_FIELD;
-}
-
-/* Algorithm and length may stand in the Key Block, among the attributes, or in both, equal. */
-static enum err join_key(struct algorithm_key *key, const struct kmip_key_block *block)
-{
-	if (block->cryptographic_algorithm.has) {
-		if (key->algorithm != 0 && key->algorithm != block->cryptographic_algorithm.value)
-			return ERR_FIELD;
-		key->algorithm = block->cryptographic_algorithm.value;
-	}
-	if (block->cryptographic_length_bits.has) {
-		if (key->length_bits != 0 &&
-			key->length_bits != block->cryptographic_length_bits.value)
-			return ERR_FIELD;
-		key->length_bits = block->cryptographic_length_bits.value;
-	}
-	return key->length_bits >= 0 ? ERR_OK : ERR_FIELD;
-}
-
-static enum err judge_key(
-	struct kmip_item *item, struct attribute_edits *edits, const struct kmip_key_block *block)
-{
-	bool is_plain = (item->create.format & STORED_AS_OBJECT) == 0;
-	enum err err = ERR_OK;
-
-	if ((KMIP_TO(edits->object_type) & KMIP_TO_KEYS) == 0)
-		return ERR_OK;
-	TRY(join_key(&edits->key, block));
-	/* What a part is a part of need not be known. */
-	if (edits->object_type == KMIP_OBJECT_TYPE_SPLIT_KEY && edits->key.algorithm == 0)
-		return ERR_OK;
-	if (!kmip_enum_is_known(
-		    KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, edits->key.algorithm, item->version))
-		TRY(ERR_FIELD);
-	if (is_plain)
-		TRY(algorithm_judge_key(&edits->key, item->create.material.len));
-	TRY(policing_block(item, edits->object_type, edits->key.algorithm, block));
-out:
-	return err;
-}
-
-/* ---- the others ---- */
-
-static struct slice value_of(const struct kmip_object *object)
-{
-	if (object->certificate != NULL)
-		return object->certificate->value;
-	if (object->opaque_object != NULL)
-		return object->opaque_object->value;
-	return SLICE_EMPTY;
-}
-
-static enum err read_object(struct kmip_item *item, struct attribute_edits *edits,
-	const struct kmip_register_request *request, struct slice *digested)
-{
-	const struct kmip_key_block *block = kmip_object_key_block(&request->object);
-	enum err err;
-
-	if (block == NULL) {
-		*digested = value_of(&request->object);
-		if (digested->len == 0 && request->object.template == NULL)
-			return ERR_FIELD;
-	} else {
-		TRY(read_block(item, block, request->template_attribute, digested));
-	}
-	TRY(stored_write(item, &request->object));
-	TRY(making_attributes(item, edits, request->template_attribute));
-	if (request->object.certificate != NULL)
-		TRY(certificates_describe(edits, request->object.certificate));
-	if (block == NULL)
-		return ERR_OK;
-	/* Attributes within the Key Value are the object's too (2.1.4). */
-	if (block->value != NULL)
-		TRY(attribute_rules_make(
-			edits, block->value->attributes.items, block->value->attributes.count));
-	TRY(judge_key(item, edits, block));
-out:
-	return err;
-}
-
 enum err op_register_plan(struct kmip_item *item)
 {
 	const struct kmip_register_request *request = item->request;
+	const struct kmip_template_attribute *given = request->template_attribute;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
+	struct registering registering = { .object = &request->object,
+		.is_value_left_out = registering_leaves_value_out(
+			given->attributes.items, given->attributes.count) };
 	struct slice digested = SLICE_EMPTY;
 	enum err err;
 
 	edits.registers = true;
 	TRY(judge_object(request, item->version));
-	TRY(read_object(item, &edits, request, &digested));
+	TRY(registering_read(item, &registering, &digested));
+	TRY(making_attributes(item, &edits, given));
+	TRY(registering_describe(item, &edits, &request->object));
 	TRY(making_effect(item, &edits, digested));
 out:
 	return err;

@@ -41,6 +41,7 @@ enum err op_create_key_pair_finish(struct kmip_item *item);
 enum err op_certify_finish(struct kmip_item *item);
 enum err op_create_split_key_finish(struct kmip_item *item);
 enum err op_join_split_key_finish(struct kmip_item *item);
+enum err op_import_finish(struct kmip_item *item);
 enum err op_derive_key_finish(struct kmip_item *item);
 enum err op_re_certify_finish(struct kmip_item *item);
 enum err op_re_key_finish(struct kmip_item *item);

@@ -4,13 +4,20 @@
 
 static enum err is_held(void *ctx, const struct object *object)
 {
-	(void) ctx;
-	(void) object;
-	return ERR_EXISTS;
+	struct uid *leaving = ctx;
+
+	return leaving != NULL && uid_equal(&object->uid, leaving) ? ERR_OK : ERR_EXISTS;
 }
 
 enum err unique_name_check(struct kmip_item *item, const struct attribute_edits *edits)
 {
+	return unique_name_check_but(item, edits, NULL);
+}
+
+enum err unique_name_check_but(
+	struct kmip_item *item, const struct attribute_edits *edits, const struct uid *leaving)
+{
+	struct uid but = leaving == NULL ? (struct uid){ 0 } : *leaving;
 	const char *name = kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name;
 	enum err err = ERR_OK;
 
@@ -24,7 +31,8 @@ enum err unique_name_check(struct kmip_item *item, const struct attribute_edits 
 				slice_equal(edit->value, edits->items[j].value))
 				TRY(ERR_EXISTS);
 		}
-		TRY(holders_find(item, edit->name, edit->value, is_held, NULL));
+		TRY(holders_find(
+			item, edit->name, edit->value, is_held, leaving == NULL ? NULL : &but));
 	}
 out:
 	return err;

@@ -10,5 +10,8 @@
 /* ERR_EXISTS: an edit gives a Name that a live object holds already; it holds its own too, and two
  * edits must differ. ERR_AGAIN is to be handed on. */
 MUST_USE enum err unique_name_check(struct kmip_item *item, const struct attribute_edits *edits);
+/* The same, but that one object (NULL: none) will give up its names. */
+MUST_USE enum err unique_name_check_but(
+	struct kmip_item *item, const struct attribute_edits *edits, const struct uid *leaving);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/wrapping.h"
 #include "kmip/ciphering.h"
+#include "kmip/ttlv_read.h"
 
 enum { PLAIN_LEN_MAX = 2 * OBJECT_MATERIAL_LEN_MAX, WRAPPED_SLACK = 64 };
 
@@ -64,12 +65,13 @@ out:
 	return err;
 }
 
-static enum err find_key(
-	struct using *out, struct kmip_item *item, const struct kmip_key_information *information)
+static enum err find_key(struct using *out, struct kmip_item *item,
+	const struct kmip_key_information *information, bool wraps)
 {
 	struct using_ask ask = { .uid = information->unique_identifier,
-		.mask = KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY,
-		.protects = true,
+		.mask = wraps ? KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY
+			      : KMIP_CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY,
+		.protects = wraps,
 		.parameters = information->cryptographic_parameters };
 	struct kmip_placeholder subject = item->subject;
 	enum err err = using_begin(out, item, &ask);
@@ -117,7 +119,7 @@ enum err wrapping_apply(
 	TRY(given->encryption_key == NULL ? ERR_FIELD : ERR_OK);
 	TRY(block->value == NULL ? ERR_KEY_ABSENT : ERR_OK);
 	TRY(block->wrapping_data != NULL ? ERR_ILLEGAL : ERR_OK); /* once is enough (4.11) */
-	TRY(find_key(&use, item, given->encryption_key));
+	TRY(find_key(&use, item, given->encryption_key, true));
 	ciphering.use = &use;
 	TRY(encode_plain(item, &plain, block->value, wrapping));
 	TRY(encrypt(item, &wrapped, &ciphering, buf_slice(&plain)));
@@ -128,5 +130,79 @@ enum err wrapping_apply(
 out:
 	buf_free(&plain);
 	buf_free(&wrapped);
+	return err;
+}
+
+/* ---- the way back ---- */
+
+/* The tag of an AEAD stands behind what it seals. */
+static enum err decrypt(
+	struct kmip_item *item, struct buf *out, struct ciphering *ciphering, struct slice wrapped)
+{
+	size_t tag_len = ciphering_is_aead(ciphering->use)
+				 ? ciphering_tag_len(&ciphering->use->parameters)
+				 : 0;
+	struct run run = { 0 };
+	bool is_valid = true;
+	enum err err;
+
+	TRY(wrapped.len <= tag_len ? ERR_CRYPTO : ERR_OK);
+	ciphering->tag = slice_cut(wrapped, wrapped.len - tag_len, tag_len);
+	wrapped = slice_cut(wrapped, 0, wrapped.len - tag_len);
+	ciphering->total_len = wrapped.len;
+	TRY(ciphering_begin(item, &run, ciphering));
+	TRY(run_update(&run, wrapped, out));
+	TRY(run_finish(&run, out, NULL, &is_valid));
+	TRY(is_valid ? ERR_OK : ERR_CRYPTO);
+out:
+	run_clear(&run);
+	return err;
+}
+
+/* Bytes that the right key gave are a Key Value; others are none. */
+static enum err decode_plain(struct kmip_item *item, struct kmip_key_block *block,
+	struct slice plain, uint32_t encoding_option)
+{
+	struct kmip_key_value *value = ARENA_NEW(item->arena, struct kmip_key_value);
+	struct codec codec = item_codec(item);
+	struct ttlv_item outer;
+
+	if (value == NULL)
+		return ERR_NOMEM;
+	if (encoding_option == KMIP_ENCODING_OPTION_NO_ENCODING) {
+		value->material = plain;
+	} else if (ttlv_single(&outer, plain) != ERR_OK || outer.tag != KMIP_TAG_KEY_VALUE ||
+		   outer.type != KMIP_TYPE_STRUCTURE || ttlv_check(outer.value, 1) != ERR_OK ||
+		   codec_decode(&codec, value, &kmip_key_value_table, outer.value) != ERR_OK) {
+		return ERR_CRYPTO;
+	}
+	block->value = value;
+	block->wrapped_value = SLICE_EMPTY;
+	block->wrapping_data = NULL;
+	return ERR_OK;
+}
+
+enum err wrapping_remove(struct kmip_item *item, struct kmip_key_block *block)
+{
+	const struct kmip_key_wrapping_data *data = block->wrapping_data;
+	struct ciphering ciphering = { .iv = data->iv_counter_nonce };
+	struct slice copy;
+	struct using use;
+	struct buf plain;
+	enum err err = ERR_OK;
+
+	buf_init(&plain, PLAIN_LEN_MAX);
+	if (data->wrapping_method.value != KMIP_WRAPPING_METHOD_ENCRYPT || data->mac_key != NULL)
+		TRY(ERR_FEATURE);
+	TRY(data->encryption_key == NULL ? ERR_FIELD : ERR_OK);
+	TRY(find_key(&use, item, data->encryption_key, false));
+	ciphering.use = &use;
+	err = decrypt(item, &plain, &ciphering, block->wrapped_value);
+	TRY(err == ERR_LIMIT ? ERR_FIELD : err);
+	copy = arena_copy(item->arena, buf_slice(&plain));
+	TRY(copy.data == NULL ? ERR_NOMEM : ERR_OK);
+	TRY(decode_plain(item, block, copy, data->encoding_option.value));
+out:
+	buf_free(&plain);
 	return err;
 }

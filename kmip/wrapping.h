@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys given out under another key (KMIP 1.4, sections 2.1.5, 2.1.6, 4.11). */
+/* Keys given out, and brought, under another key (KMIP 1.4, sections 2.1.5, 2.1.6, 4.11). */
 #ifndef KMIP_WRAPPING_H
 #define KMIP_WRAPPING_H
 
@@ -17,5 +17,11 @@ struct wrapping {
 };
 MUST_USE enum err wrapping_apply(
 	struct kmip_item *item, struct kmip_key_block *block, const struct wrapping *wrapping);
+/*
+ * Opens a block that came wrapped, in place. ERR_CRYPTO: the key does not open it, or what it gives
+ * is no Key Value; ERR_NOT_FOUND, ERR_STATE, ERR_DENIED: no key for that, or it may not unwrap;
+ * ERR_FEATURE as above; ERR_FIELD.
+ */
+MUST_USE enum err wrapping_remove(struct kmip_item *item, struct kmip_key_block *block);
 
 #endif

@@ -26,6 +26,7 @@ if(TARGET fake_keymanager)
 			op_derive_key
 			op_get
 			op_get_attributes
+			op_import
 			op_lifecycle
 			op_locate
 			op_modify_attribute

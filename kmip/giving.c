@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/giving.h"
+#include "kmip/asymmetric.h"
+#include "kmip/changing.h"
+#include "kmip/object_attributes.h"
+#include "kmip/stored.h"
+#include "kmip/wrapping.h"
+
+/* What is asked for beyond the plain key. */
+static enum err judge_giving(const struct giving *giving)
+{
+	if (giving->key_compression.has)
+		return ERR_KEY_COMPRESSION;
+	if (giving->key_wrap_type.has &&
+		giving->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_NOT_WRAPPED &&
+		giving->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_AS_REGISTERED)
+		return ERR_FEATURE;
+	return ERR_OK;
+}
+
+/* 3.48, 3.50: a sensitive key leaves only wrapped, one that is not extractable never. */
+static enum err judge_object(const struct object *object, bool is_wrapped)
+{
+	struct kmip_value value;
+
+	if (object->dead || !object->has_material)
+		return ERR_ILLEGAL;
+	if (!is_wrapped && object_attributes_stored(object, KMIP_ATTRIBUTE_SENSITIVE, &value) &&
+		value.boolean)
+		return ERR_SENSITIVE;
+	if (object_attributes_stored(object, KMIP_ATTRIBUTE_EXTRACTABLE, &value) && !value.boolean)
+		return ERR_NOT_EXTRACTABLE;
+	return ERR_OK;
+}
+
+static enum err convert_asymmetric(
+	struct kmip_item *item, uint32_t type, struct kmip_key_block *block, uint32_t format)
+{
+	struct asymmetric_form form = { .object_type = type, .format = format };
+	struct pkey *key = NULL;
+	enum err err;
+
+	TRY(asymmetric_open(&key, type, block));
+	TRY(asymmetric_write(item, block, key, &form));
+out:
+	pkey_free(key);
+	return err == ERR_INVALID || err == ERR_FEATURE ? ERR_KEY_FORMAT : err;
+}
+
+/* A plain symmetric key can be had in either of its two forms, an asymmetric one in all of its. */
+static enum err convert(
+	struct kmip_item *item, uint32_t type, struct kmip_key_block *block, uint32_t format)
+{
+	struct kmip_key_value *value = block->value;
+
+	if (format == block->format.value)
+		return ERR_OK;
+	if (value == NULL || block->wrapping_data != NULL)
+		return ERR_KEY_FORMAT;
+	if ((KMIP_TO(type) & KMIP_TO_ASYMMETRIC) != 0)
+		return convert_asymmetric(item, type, block, format);
+	if (format == KMIP_KEY_FORMAT_TYPE_RAW && value->transparent != NULL &&
+		value->transparent->key.data != NULL) {
+		*value = (struct kmip_key_value){ .material = value->transparent->key };
+	} else if (format == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY &&
+		   block->format.value == KMIP_KEY_FORMAT_TYPE_RAW) {
+		struct kmip_transparent_key *transparent =
+			ARENA_NEW(item->arena, struct kmip_transparent_key);
+
+		if (transparent == NULL)
+			return ERR_NOMEM;
+		transparent->key = value->material;
+		*value = (struct kmip_key_value){ .transparent = transparent };
+	} else {
+		return ERR_KEY_FORMAT;
+	}
+	block->format = KMIP_UINT(format);
+	return ERR_OK;
+}
+
+enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const struct object *object,
+	const struct giving *giving)
+{
+	struct kmip_key_block *block;
+	enum err err;
+
+	TRY(judge_giving(giving));
+	TRY(judge_object(object, giving->wrapping != NULL));
+	TRY(stored_read(item, object, out));
+	block = kmip_object_key_block(out);
+	/* What came wrapped is given out wrapped: nobody here can open it. */
+	if (giving->key_wrap_type.value == KMIP_KEY_WRAP_TYPE_NOT_WRAPPED && block != NULL &&
+		block->wrapping_data != NULL)
+		TRY(ERR_FEATURE);
+	if (giving->key_format.has && block == NULL)
+		TRY(ERR_KEY_FORMAT);
+	if (giving->key_format.has)
+		TRY(convert(item, object->type, block, giving->key_format.value));
+	if (block != NULL && block->value == NULL && block->wrapped_value.data == NULL)
+		TRY(ERR_KEY_ABSENT);
+	if (giving->wrapping != NULL) {
+		struct wrapping wrapping = { .specification = giving->wrapping, .object = object };
+
+		TRY(block == NULL ? ERR_ILLEGAL : ERR_OK);
+		TRY(wrapping_apply(item, block, &wrapping));
+	}
+out:
+	return err;
+}
+
+/* A member of a group is handed out once as a fresh one (3.34). */
+static enum err mark_check(void *ctx, const struct object *object)
+{
+	(void) ctx;
+	return object->dead ? ERR_STATE : ERR_OK;
+}
+
+enum err giving_mark(struct kmip_item *item, const struct object *object)
+{
+	const char *group = kmip_attribute_row(KMIP_ATTRIBUTE_OBJECT_GROUP)->name;
+	struct attribute_edits edits = changing_edits(item, object);
+	struct kmip_value no = kmip_value_boolean(false);
+	enum err err;
+
+	if (object_attribute_find(object, slice_text(group), 0) == NULL ||
+		!object_attributes_is_fresh(object))
+		return ERR_OK;
+	TRY(attribute_rules_set(&edits, KMIP_ATTRIBUTE_FRESH, &no));
+	TRY(changing_effect(item, &edits, mark_check));
+out:
+	return err;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Giving an object out, by Get and Export: as it is, in another form, or wrapped. */
+#ifndef KMIP_GIVING_H
+#define KMIP_GIVING_H
+
+#include "kmip/item.h"
+
+struct giving {
+	struct kmip_uint key_format, key_wrap_type, key_compression; /* as the client asked */
+	const struct kmip_key_wrapping_specification *wrapping; /* NULL: as it is */
+};
+/*
+ * The object without its attributes. ERR_ILLEGAL: it has no material any more; ERR_SENSITIVE,
+ * ERR_NOT_EXTRACTABLE, ERR_KEY_ABSENT, ERR_KEY_FORMAT, ERR_KEY_COMPRESSION, ERR_FEATURE; errors as
+ * stored_read and wrapping_apply.
+ */
+MUST_USE enum err giving_fill(struct kmip_item *item, struct kmip_object *out,
+	const struct object *object, const struct giving *giving);
+/* States the effect that a fresh member of a group is fresh no more, where it is one. */
+MUST_USE enum err giving_mark(struct kmip_item *item, const struct object *object);
+
+#endif

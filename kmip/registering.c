@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip/registering.h"
+#include "kmip/certificates.h"
+#include "kmip/policing.h"
+#include "kmip/stored.h"
+
+enum { DIGESTED_LEN_MAX = OBJECT_MATERIAL_LEN_MAX + 64 };
+
+/* ---- Key Blocks ---- */
+
+/* The forms in which each kind of object may come, plain (2.1.3). */
+static bool is_form_of(uint32_t type, uint32_t format)
+{
+	switch (type) {
+	case KMIP_OBJECT_TYPE_SYMMETRIC_KEY:
+		return format == KMIP_KEY_FORMAT_TYPE_RAW ||
+		       format == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
+	case KMIP_OBJECT_TYPE_PUBLIC_KEY:
+	case KMIP_OBJECT_TYPE_PRIVATE_KEY:
+		return format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
+	default:
+		return true;
+	}
+}
+
+/* The bytes that the Digest is over (3.17): the Key Material as registered. */
+static enum err digest_key_value(
+	struct kmip_item *item, const struct kmip_key_value *value, struct slice *digested)
+{
+	enum err err = ERR_OK;
+	struct buf buf;
+
+	if (value->material.data != NULL) {
+		*digested = value->material;
+		return value->material.len > 0 ? ERR_OK : ERR_FIELD;
+	}
+	buf_init(&buf, DIGESTED_LEN_MAX);
+	if (value->transparent == NULL)
+		TRY(ERR_FIELD);
+	err = codec_encode_structure(&buf, KMIP_NEWEST, KMIP_TAG_KEY_MATERIAL,
+		&kmip_transparent_key_table, value->transparent);
+	TRY(err == ERR_LIMIT ? ERR_FIELD : err);
+	*digested = arena_copy(item->arena, buf_slice(&buf));
+	TRY(digested->data == NULL ? ERR_NOMEM : ERR_OK);
+out:
+	buf_free(&buf);
+	return err;
+}
+
+bool registering_leaves_value_out(const struct kmip_attribute *attributes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slice_equal_text(attributes[i].name, "Key Value Present") &&
+			attributes[i].value.type == KMIP_TYPE_BOOLEAN)
+			return !attributes[i].value.boolean;
+	}
+	return false;
+}
+
+static enum err read_block(struct kmip_item *item, const struct kmip_key_block *block,
+	const struct registering *registering, struct slice *digested)
+{
+	uint32_t type = kmip_object_type(registering->object);
+
+	/* 9.1.3.2.2: only points of curves are compressed. */
+	if (block->compression.has && type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
+		return ERR_KEY_COMPRESSION;
+	if (!kmip_enum_is_known(KMIP_SET_KEY_FORMAT_TYPE, block->format.value, item->version))
+		return ERR_KEY_FORMAT;
+	if (block->wrapping_data != NULL) {
+		*digested = block->wrapped_value;
+		if (block->value != NULL)
+			return digest_key_value(item, block->value, digested);
+		return block->wrapped_value.len > 0 ? ERR_OK : ERR_FIELD;
+	}
+	if (!is_form_of(type, block->format.value))
+		return ERR_KEY_FORMAT;
+	if (block->value != NULL)
+		return digest_key_value(item, block->value, digested);
+	return registering->is_value_left_out && block->wrapped_value.data == NULL ? ERR_OK
+										   : ERR_FIELD;
+}
+
+/* Algorithm and length may stand in the Key Block, among the attributes, or in both, equal. */
+static enum err join_key(struct algorithm_key *key, const struct kmip_key_block *block)
+{
+	if (block->cryptographic_algorithm.has) {
+		if (key->algorithm != 0 && key->algorithm != block->cryptographic_algorithm.value)
+			return ERR_FIELD;
+		key->algorithm = block->cryptographic_algorithm.value;
+	}
+	if (block->cryptographic_length_bits.has) {
+		if (key->length_bits != 0 &&
+			key->length_bits != block->cryptographic_length_bits.value)
+			return ERR_FIELD;
+		key->length_bits = block->cryptographic_length_bits.value;
+	}
+	return key->length_bits >= 0 ? ERR_OK : ERR_FIELD;
+}
+
+static enum err judge_key(
+	struct kmip_item *item, struct attribute_edits *edits, const struct kmip_key_block *block)
+{
+	bool is_plain = (item->create.format & STORED_AS_OBJECT) == 0;
+	enum err err = ERR_OK;
+
+	if ((KMIP_TO(edits->object_type) & KMIP_TO_KEYS) == 0)
+		return ERR_OK;
+	TRY(join_key(&edits->key, block));
+	/* What a part is a part of need not be known. */
+	if (edits->object_type == KMIP_OBJECT_TYPE_SPLIT_KEY && edits->key.algorithm == 0)
+		return ERR_OK;
+	if (!kmip_enum_is_known(
+		    KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, edits->key.algorithm, item->version))
+		TRY(ERR_FIELD);
+	if (is_plain)
+		TRY(algorithm_judge_key(&edits->key, item->create.material.len));
+	TRY(policing_block(item, edits->object_type, edits->key.algorithm, block));
+out:
+	return err;
+}
+
+/* ---- the others ---- */
+
+static struct slice value_of(const struct kmip_object *object)
+{
+	if (object->certificate != NULL)
+		return object->certificate->value;
+	if (object->opaque_object != NULL)
+		return object->opaque_object->value;
+	return SLICE_EMPTY;
+}
+
+enum err registering_read(
+	struct kmip_item *item, const struct registering *registering, struct slice *digested)
+{
+	const struct kmip_object *object = registering->object;
+	const struct kmip_key_block *block = kmip_object_key_block(object);
+	enum err err;
+
+	if (block == NULL) {
+		*digested = value_of(object);
+		if (digested->len == 0 && object->template == NULL)
+			return ERR_FIELD;
+	} else {
+		TRY(read_block(item, block, registering, digested));
+	}
+	TRY(stored_write(item, object));
+out:
+	return err;
+}
+
+enum err registering_describe(
+	struct kmip_item *item, struct attribute_edits *edits, const struct kmip_object *object)
+{
+	const struct kmip_key_block *block = kmip_object_key_block(object);
+	enum err err = ERR_OK;
+
+	if (object->certificate != NULL)
+		TRY(certificates_describe(edits, object->certificate));
+	if (block == NULL)
+		return ERR_OK;
+	/* Attributes within the Key Value are the object's too (2.1.4). */
+	if (block->value != NULL)
+		TRY(attribute_rules_make(
+			edits, block->value->attributes.items, block->value->attributes.count));
+	TRY(judge_key(item, edits, block));
+out:
+	return err;
+}
