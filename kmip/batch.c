@@ -51,7 +51,6 @@ enum err batch_begin(struct batch *batch, struct slice frame)
 	enum err err;
 
 	batch->now = clock_wall_seconds();
-	batch->response_len = batch_head_len();
 	err = kmip_request_decode(&batch->request, batch->arena, frame);
 	if (err == ERR_NOMEM)
 		return err;
@@ -62,6 +61,7 @@ enum err batch_begin(struct batch *batch, struct slice frame)
 	if (err != ERR_OK)
 		return batch_refuse(batch, err);
 
+	batch->response_len = batch_head_len(batch);
 	batch->responses =
 		arena_array(batch->arena, batch->request.count, sizeof(struct kmip_response_item));
 	batch->records =
@@ -382,19 +382,6 @@ void batch_report(struct batch *batch)
 	}
 }
 
-static enum err batch_encode_items(const struct batch *batch,
-	const struct kmip_response_item *items, size_t count, struct buf *out)
-{
-	struct kmip_protocol_version version = kmip_protocol_version(batch->request.version);
-	struct kmip_response_header header = {
-		.version = &version,
-		.time_stamp = KMIP_LONG(batch->now),
-		.batch_count = KMIP_INT((int32_t) count),
-	};
-
-	return kmip_response_encode(out, &header, items);
-}
-
 enum err batch_encode_pending(const struct batch *batch, struct slice correlation, struct buf *out)
 {
 	const struct kmip_request_item *request = &batch->request.entries[0].item;
@@ -403,10 +390,10 @@ enum err batch_encode_pending(const struct batch *batch, struct slice correlatio
 		.status = KMIP_UINT(KMIP_RESULT_STATUS_OPERATION_PENDING),
 		.asynchronous_correlation = correlation };
 
-	return batch_encode_items(batch, &item, 1, out);
+	return batch_answer_encode(batch, &item, 1, out);
 }
 
 enum err batch_encode(const struct batch *batch, struct buf *out)
 {
-	return batch_encode_items(batch, batch->responses, batch->done, out);
+	return batch_answer_encode(batch, batch->responses, batch->done, out);
 }

@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/batch_answer.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "kmip/later.h"
 #include "kmip/result.h"
 #include "kmip/ttlv_read.h"
 
-size_t batch_head_len(void)
+static size_t padded(size_t len)
+{
+	return TTLV_HEAD_LEN + (len + TTLV_ALIGN - 1) / TTLV_ALIGN * TTLV_ALIGN;
+}
+
+/* Section 6.19 wants a Server Correlation Value in every answer, which clients that do not know of
+ * it cannot read: it is for those that send such values themselves. */
+static bool is_correlated(const struct batch *batch)
+{
+	const struct kmip_request_header *header = &batch->request.header;
+
+	return batch->request.version >= KMIP_1_4 &&
+	       (header->client_correlation.data != NULL || header->server_correlation.data != NULL);
+}
+
+size_t batch_head_len(const struct batch *batch)
 {
 	enum {
 		HEADS = 3 * TTLV_HEAD_LEN, /* message, header, version */
@@ -12,12 +29,29 @@ size_t batch_head_len(void)
 		STAMP = TTLV_HEAD_LEN + 8
 	};
 
-	return HEADS + NUMBERS + STAMP;
+	return HEADS + NUMBERS + STAMP + (is_correlated(batch) ? padded(UUID_TEXT_LEN) : 0);
 }
 
-static size_t padded(size_t len)
+enum err batch_answer_encode(const struct batch *batch, const struct kmip_response_item *items,
+	size_t count, struct buf *out)
 {
-	return TTLV_HEAD_LEN + (len + TTLV_ALIGN - 1) / TTLV_ALIGN * TTLV_ALIGN;
+	struct kmip_protocol_version version = kmip_protocol_version(batch->request.version);
+	struct kmip_response_header header = {
+		.version = &version,
+		.time_stamp = KMIP_LONG(batch->now),
+		.batch_count = KMIP_INT((int32_t) count),
+	};
+	const struct kmip_request_header *request = &batch->request.header;
+	char correlation[UUID_TEXT_LEN + 1];
+
+	if (is_correlated(batch)) {
+		text_uuid(correlation);
+		header.server_correlation = slice_of(correlation, UUID_TEXT_LEN);
+		log_debug("request-correlated", "server=%s client=%s earlier=%s", correlation,
+			log_quoted(request->client_correlation),
+			log_quoted(request->server_correlation));
+	}
+	return kmip_response_encode(out, &header, items);
 }
 
 size_t batch_answer_len(const struct kmip_response_item *response)

@@ -7,7 +7,10 @@
 #include "kmip/batch.h"
 
 /* What the answer's bytes are without any item. */
-size_t batch_head_len(void);
+size_t batch_head_len(const struct batch *batch);
+/* Appends a response message with these items. */
+MUST_USE enum err batch_answer_encode(const struct batch *batch,
+	const struct kmip_response_item *items, size_t count, struct buf *out);
 size_t batch_answer_len(const struct kmip_response_item *response);
 /* Fills what the item under work is answered with when it succeeded: status, payload, and for Poll
  * the operation. Any error is to be answered in its place. */

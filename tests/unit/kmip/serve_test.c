@@ -54,9 +54,9 @@ Test(serve, answer_header)
 
 	served_start(&served, false);
 	served.version = KMIP_1_4;
-	served.header.client_correlation = slice_text("client's own words");
 	served.header.time_stamp = KMIP_LONG(1);
 	served.header.asynchronous = KMIP_BOOL(true);
+	served.header.attestation_capable = KMIP_BOOL(true);
 	response =
 		served_ask(&served, (struct ask[]){ ASK(DISCOVER_VERSIONS, discover_versions) }, 1);
 	cr_assert_eq(response->items[0].status.value, KMIP_RESULT_STATUS_SUCCESS);
@@ -64,6 +64,38 @@ Test(serve, answer_header)
 	cr_assert_null(response->header.client_correlation.data);
 	cr_assert_null(response->header.server_correlation.data);
 	cr_assert_null(response->header.nonce);
+	served_stop(&served);
+}
+
+/* A client that sends a correlation value is told one, which is new each time and counts for the
+ * Maximum Response Size; before 1.4 there is none. */
+Test(serve, correlation)
+{
+	struct served served = { 0 };
+	struct ask discover = ASK(DISCOVER_VERSIONS, discover_versions);
+	struct slice first, second;
+	int32_t len;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	served.header.client_correlation = slice_text("client's own words");
+	first = served_ask(&served, &discover, 1)->header.server_correlation;
+	cr_assert(text_is_uuid(first));
+	len = (int32_t) served.answer.len;
+	for (int32_t short_by = 0; short_by < 2; short_by++) {
+		served.header.server_correlation = first;
+		served.header.response_len_max = KMIP_INT(len - short_by);
+		struct kmip_response *response = served_ask(&served, &discover, 1);
+
+		second = response->header.server_correlation;
+		cr_assert(text_is_uuid(second) && !slice_equal(first, second));
+		cr_assert_null(response->header.client_correlation.data);
+		cr_assert_eq(reason_of(&response->items[0]),
+			short_by == 0 ? 0 : KMIP_RESULT_REASON_RESPONSE_TOO_LARGE);
+	}
+	served.version = KMIP_1_3;
+	served.header.client_correlation = slice_text("client's own words");
+	cr_assert_null(served_ask(&served, &discover, 1)->header.server_correlation.data);
 	served_stop(&served);
 }
 
@@ -154,6 +186,34 @@ Test(serve, vsphere_add_attribute_frame)
 	struct kmip_response *response = served_response(&served);
 	cr_assert_eq(response->count, 1);
 	assert_reason(&response->items[0], ITEM_NOT_FOUND);
+	served_stop(&served);
+}
+
+/* Nor do a device's or an attestation's credentials, or several together, say who asks. */
+Test(serve, other_credentials)
+{
+	struct served served = { 0 };
+	struct kmip_credential_value device = { .device_serial_number = slice_text("1") };
+	struct kmip_nonce nonce = { .id = SLICE_LITERAL("i"), .value = SLICE_LITERAL("v") };
+	struct kmip_credential_value attestation = { .nonce = &nonce,
+		.attestation_type = KMIP_UINT(KMIP_ATTESTATION_TYPE_TPM_QUOTE),
+		.attestation_measurement = SLICE_LITERAL("m") };
+	struct kmip_credential credentials[] = {
+		{ .type = KMIP_UINT(KMIP_CREDENTIAL_TYPE_DEVICE), .value = &device },
+		{ .type = KMIP_UINT(KMIP_CREDENTIAL_TYPE_ATTESTATION), .value = &attestation },
+	};
+	struct kmip_authentication authentication = { .credentials = { credentials, 2 } };
+	uint32_t type = KMIP_ATTESTATION_TYPE_TPM_QUOTE;
+	struct slice uid;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	uid = served_key(&served);
+	served.header.authentication = &authentication;
+	served.header.attestation_capable = KMIP_BOOL(true);
+	served.header.attestation_types.items = &type;
+	served.header.attestation_types.count = 1;
+	assert_success(served_get(&served, uid));
 	served_stop(&served);
 }
 
