@@ -114,10 +114,7 @@ def frames(tables):
         for message in root:
             if message.tag not in ("RequestMessage", "ResponseMessage"):
                 continue
-            try:
-                print(ttlv(tables, message).hex())
-            except (KeyError, ValueError, TypeError):
-                continue
+            print(ttlv(tables, message).hex())
     return 0
 
 

@@ -179,7 +179,8 @@ class Node(Process):
 
 class Pair:
     """options: {"top": {...}, "kmip": {...}, "peer": {...}, "metrics": True} for both nodes, {"root": {...}} for root keys,
-    {"authority": "/CN=..."} for a certificate authority of that name, the first instance's. tenants: 1 or 2 instances. network: of netns.py, with namespaces "a", "b" and "manager", which this thread can reach; else
+    {"authority": "/CN=..."} for a certificate authority of that name, the first instance's, or with "authority-of-all" every one's. tenants: how many instances.
+    network: of netns.py, with namespaces "a", "b" and "manager", which this thread can reach; else
     all is on loopback."""
 
     def __init__(self, options=None, tenants=1, start=True, network=None):
@@ -209,7 +210,7 @@ class Pair:
         self.operators_files = [self.api_key_file, self.pki.folder]  # what may hold secrets
         with open(self.api_key_file, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as file:
             file.write(API_KEY + "\n")
-        for name in (FIRST, SECOND)[:tenants]:
+        for name in [FIRST, SECOND, *(f"tenant-{number}" for number in range(3, tenants + 1))][:tenants]:
             self.add_instance(name)
         link = f"{self.host('b')}:{link_port}"
         self.a = Node(self, "a", 1, 2, ports[:2], {"address": link})
@@ -233,7 +234,7 @@ class Pair:
 
     def authority(self, instance):
         """Its options, where the pair's say so."""
-        if instance != FIRST or "authority" not in self.options:
+        if instance != FIRST and not self.options.get("authority-of-all") or "authority" not in self.options:
             return {}
         made = self.pki.authority("authority", self.options["authority"])
         return {"ca-certificate": made.certificate, "ca-key": made.key}
