@@ -2,7 +2,6 @@
 #include "keystore/migration.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/clock.h"
 #include "base/log.h"
 #include "keystore/ledger_care.h"
 #include "keystore/migration_private.h"
@@ -11,7 +10,8 @@
 #define OR_REST(next) ((next) | SM_TO(MIGRATION_RESTING))
 
 static const struct sm_state migration_states[MIGRATION_STATE_COUNT] = {
-	[MIGRATION_RESTING] = { "resting", SM_TO(MIGRATION_MOVING) },
+	[MIGRATION_RESTING] = { "resting", SM_TO(MIGRATION_LOOKING) | SM_TO(MIGRATION_MOVING) },
+	[MIGRATION_LOOKING] = { "looking", OR_REST(SM_TO(MIGRATION_MOVING)) },
 	[MIGRATION_MOVING] = { "moving",
 		OR_REST(SM_TO(MIGRATION_RECORDING) | SM_TO(MIGRATION_LETTING_GO)) },
 	[MIGRATION_RECORDING] = { "recording",
@@ -86,6 +86,9 @@ static enum err remember_write(void *ctx, struct cache_write *write, struct aren
 
 	(void) arena;
 	TRY(migration_memory_save(write, &migration->instance->id, &migration->memory));
+	/* What another migration came to is no place to go on from. */
+	if (migration->memory.since == 0)
+		TRY(migration_forget_walks(write, &migration->instance->id));
 	if (remember->root_alone)
 		TRY(roots_forget_others(write, migration->instance));
 out:
@@ -129,6 +132,14 @@ out:
 	migration_end(migration, err, "cannot begin");
 }
 
+static void migration_on_recorded(struct migration *migration)
+{
+	if (migration->memory.stage == MIGRATION_STAGE_DELETING)
+		migration_enter(migration, MIGRATION_DELETING);
+	else
+		migration_enter(migration, MIGRATION_REWRITING);
+}
+
 static void migration_on_timer(void *ctx)
 {
 	struct migration *migration = ctx;
@@ -146,10 +157,8 @@ static void migration_on_timer(void *ctx)
 		migration_retry(migration, err);
 	else if (!recording)
 		migration_rewrite(migration);
-	else if (migration->memory.stage == MIGRATION_STAGE_DELETING)
-		migration_enter(migration, MIGRATION_DELETING);
 	else
-		migration_enter(migration, MIGRATION_REWRITING);
+		migration_on_recorded(migration);
 }
 
 /* ---- one stage after the other ---- */
@@ -239,7 +248,8 @@ static enum err migration_judge_stage(
 
 static void migration_on_remembered(struct migration *migration)
 {
-	migration_enter(migration, MIGRATION_MOVING);
+	migration_enter(
+		migration, migration->memory.since == 0 ? MIGRATION_LOOKING : MIGRATION_MOVING);
 }
 
 static void migration_begin(struct migration *migration, enum migration_stage stage)
@@ -276,7 +286,7 @@ enum err migration_start(struct migration *migration, bool delete_old, uint32_t 
 	TRY(migration_judge_root(migration, why));
 	TRY(migration_judge_stage(migration, delete_old, why));
 	if (!is_same_way(migration) || migration->memory.stage == MIGRATION_STAGE_FINISHED)
-		migration->memory.started = clock_wall_seconds();
+		migration->memory.since = 0;
 	migration->memory.root = migration->instance->crks[KEYMANAGER_CRK].id;
 	migration->memory.from = migration->instance->crks[KEYMANAGER_OTHER_CRK].id;
 	migration->memory.rate = rate != 0 ? rate : KEYSTORE_MIGRATION_RATE;

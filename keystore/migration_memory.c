@@ -34,7 +34,7 @@ enum err migration_memory_load(
 	out->stage = cursor_u8(&cursor);
 	(void) slice_copy_exact(out->root.bytes, UID_LEN, cursor_bytes(&cursor, UID_LEN));
 	(void) slice_copy_exact(out->from.bytes, UID_LEN, cursor_bytes(&cursor, UID_LEN));
-	out->started = (int64_t) cursor_be64(&cursor);
+	out->since = (int64_t) cursor_be64(&cursor);
 	out->rate = cursor_be32(&cursor);
 	TRY(cursor_end(&cursor) == ERR_OK && out->stage <= MIGRATION_STAGE_FINISHED ? ERR_OK
 										    : ERR_CORRUPT);
@@ -54,7 +54,7 @@ enum err migration_memory_save(struct cache_write *write, const struct instance_
 	TRY(buf_append_u8(&value, (uint8_t) memory->stage));
 	TRY(buf_append(&value, slice_of(memory->root.bytes, UID_LEN)));
 	TRY(buf_append(&value, slice_of(memory->from.bytes, UID_LEN)));
-	TRY(buf_append_be64(&value, (uint64_t) memory->started));
+	TRY(buf_append_be64(&value, (uint64_t) memory->since));
 	TRY(buf_append_be32(&value, memory->rate));
 	memory_name(name, instance);
 	TRY(cache_put_fact(write, name, buf_slice(&value)));

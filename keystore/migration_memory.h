@@ -16,7 +16,8 @@ enum migration_stage {
 struct migration_memory {
 	enum migration_stage stage;
 	struct uid root, from; /* the root keys */
-	int64_t started; /* what was moved since then is done */
+	int64_t since; /* what was moved since then, by the key manager's clock, is done; 0: not
+			  known yet */
 	uint32_t rate;
 };
 

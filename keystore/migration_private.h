@@ -13,12 +13,14 @@
 #include "keystore/walk.h"
 
 /*
- *	RESTING -> MOVING -> RECORDING -> REWRITING -> RESTING
- *	RESTING -> MOVING -> LETTING_GO -> RECORDING -> DELETING -> CLEANING -> RESTING
+ *	RESTING -> LOOKING -> MOVING, or, of one that is gone on with, RESTING -> MOVING
+ *	MOVING -> RECORDING -> REWRITING -> RESTING
+ *	MOVING -> LETTING_GO -> RECORDING -> DELETING -> CLEANING -> RESTING
  *	DELETING -> RECORDING, while some could not be deleted yet; all -> RESTING (stopped, failed)
  */
 enum migration_state {
 	MIGRATION_RESTING,
+	MIGRATION_LOOKING, /* for what was moved last, in migrations before */
 	MIGRATION_MOVING,
 	MIGRATION_RECORDING,
 	MIGRATION_REWRITING,
@@ -34,6 +36,7 @@ struct migration {
 	struct loop_timer *timer;
 	struct migration_memory memory;
 	struct keystore_pending *work; /* a walk, or one step of the other stages */
+	int64_t newest; /* date of a move, of those that came before this migration */
 	unsigned passes;
 	bool again; /* the timer ends a pause, and does not look at the ledger's work */
 	uint64_t moved, deleted; /* in this run */
@@ -61,6 +64,9 @@ void migration_remember(struct migration *migration, enum migration_stage stage,
 /* ---- migration_walk.c ---- */
 
 MUST_USE enum err migration_walk(struct migration *migration);
+/* The places of its walks. */
+MUST_USE enum err migration_forget_walks(
+	struct cache_write *write, const struct instance_id *instance);
 /* Other keys that were superseded: of two nodes that moved one object, or of a lost answer. */
 void migration_clean(struct migration *migration);
 

@@ -5,6 +5,7 @@
 #include "keystore/migration_private.h"
 #include "keystore/move.h"
 #include "keystore/sweep.h"
+#include "keystore/walk_memory.h"
 
 /* ---- the walks ---- */
 
@@ -44,6 +45,17 @@ static void migration_on_deleted_all(struct migration *migration)
 		migration_enter(migration, MIGRATION_CLEANING);
 }
 
+static void migration_on_known(struct migration *migration)
+{
+	migration_enter(migration, MIGRATION_MOVING);
+}
+
+static void migration_on_looked(struct migration *migration)
+{
+	migration->memory.since = migration->newest + 1;
+	migration_remember(migration, migration->memory.stage, false, migration_on_known);
+}
+
 static void migration_on_walked(void *ctx, enum err err, const struct walk_progress *progress)
 {
 	struct migration *migration = ctx;
@@ -52,6 +64,8 @@ static void migration_on_walked(void *ctx, enum err err, const struct walk_progr
 	migration->progress = *progress;
 	if (err != ERR_OK)
 		migration_end(migration, err, "stopped, or the cache cannot be read");
+	else if (migration->sm.state == MIGRATION_LOOKING)
+		migration_on_looked(migration);
 	else if (migration->sm.state == MIGRATION_MOVING)
 		migration_on_moved_all(migration);
 	else if (migration->sm.state == MIGRATION_LETTING_GO)
@@ -60,13 +74,26 @@ static void migration_on_walked(void *ctx, enum err err, const struct walk_progr
 		migration_on_deleted_all(migration);
 }
 
+/* Moved before, perhaps to the root key that is the other one now. By the key manager's dates: its
+ * clock may be another than ours. */
+static bool looking_wants(void *ctx, struct cache_read *read, const struct object *object)
+{
+	struct migration *migration = ctx;
+	int64_t date = object_moved_date(object);
+
+	(void) read;
+	if (date > migration->newest)
+		migration->newest = date;
+	return false;
+}
+
 static bool moving_wants(void *ctx, struct cache_read *read, const struct object *object)
 {
 	const struct migration *migration = ctx;
 
 	(void) read;
 	return !object_is_moved(object) ||
-	       stamp_compare(object->moved, object_moved_at(migration->memory.started)) < 0;
+	       stamp_compare(object->moved, object_moved_at(migration->memory.since)) < 0;
 }
 
 static void moving_on_moved(void *ctx, enum err err, bool moved)
@@ -166,6 +193,19 @@ static enum err deleting_begin(struct walk_item *item)
 	return retire_start(&item->work, migration->instance, &options);
 }
 
+static const char move_walk[] = "migrate", let_go_walk[] = "let-go", delete_walk[] = "delete-old";
+
+enum err migration_forget_walks(struct cache_write *write, const struct instance_id *instance)
+{
+	enum err err;
+
+	TRY(walk_memory_forget(write, move_walk, instance));
+	TRY(walk_memory_forget(write, let_go_walk, instance));
+	TRY(walk_memory_forget(write, delete_walk, instance));
+out:
+	return err;
+}
+
 enum err migration_walk(struct migration *migration)
 {
 	struct walk_options options = { .rate = migration->memory.rate,
@@ -174,23 +214,31 @@ enum err migration_walk(struct migration *migration)
 		.ctx = migration };
 
 	switch (migration->sm.state) {
+	case MIGRATION_LOOKING:
+		migration->newest = 0;
+		options.name = "look";
+		options.is_forgotten = true;
+		options.rate = WALK_RATE_MAX;
+		options.wants = looking_wants;
+		break;
 	case MIGRATION_MOVING:
-		options.name = "migrate";
+		options.name = move_walk;
 		options.wants = moving_wants;
 		options.begin = moving_begin;
 		break;
 	case MIGRATION_LETTING_GO:
-		options.name = "let-go";
+		options.name = let_go_walk;
 		options.rate = WALK_RATE_MAX;
 		options.wants = letting_go_wants;
 		options.begin = letting_go_begin;
 		break;
 	default:
-		options.name = "delete-old";
+		options.name = delete_walk;
 		options.wants = deleting_wants;
 		options.begin = deleting_begin;
 	}
-	migration->passes += migration->sm.state != MIGRATION_LETTING_GO;
+	migration->passes += migration->sm.state == MIGRATION_MOVING ||
+			     migration->sm.state == MIGRATION_DELETING;
 	return walk_start(&migration->work, migration->instance, &options);
 }
 

@@ -29,6 +29,7 @@ struct move {
 	int64_t started;
 	int64_t version_date; /* of the root key's version that wrapped it; 0: not known */
 	bool is_gone; /* the old key, meanwhile */
+	bool is_older; /* the new key, than the one that the record points to */
 	enum err err; /* why it failed */
 	void (*on_moved)(void *ctx, enum err err, bool moved);
 	void *ctx;
@@ -78,6 +79,8 @@ static enum err move_write_record(void *ctx, struct cache_write *write, struct a
 	else
 		TRY(flow_put(&move->flow, write, arena, &record));
 	TRY(cache_delete_intent(write, move->envelope.nonce));
+	TRY(cache_get_object(cache_write_read(write), arena, &move->uid, &now));
+	move->is_older = !now->dead && uid_equal(&now->key_id, &move->object->key_id);
 out:
 	return err;
 }
@@ -86,6 +89,9 @@ static void move_on_recorded(void *ctx, enum err err)
 {
 	struct move *move = ctx;
 
+	/* Both keys are of one second of the key manager's clock: another one is made later. */
+	if (err == ERR_OK && !move->is_gone && move->is_older)
+		err = ERR_AMBIGUOUS;
 	move_finish(move, err, err == ERR_OK && !move->is_gone);
 }
 

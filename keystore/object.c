@@ -29,6 +29,11 @@ struct stamp object_moved_at(int64_t created)
 				       << STAMP_COUNTER_BITS };
 }
 
+int64_t object_moved_date(const struct object *object)
+{
+	return (int64_t) (object->moved.time >> STAMP_COUNTER_BITS) / MS;
+}
+
 bool object_is_let_go(const struct object *object)
 {
 	return (object->moved.time & 1) != 0;

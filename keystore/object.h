@@ -137,6 +137,8 @@ bool object_is_moved(const struct object *object);
 /* `moved` for a key that was created then. Its lowest bit is set once the keys before it may go:
  * until then the end of one of them is the object's end. */
 struct stamp object_moved_at(int64_t created);
+/* When the key was created that `moved` is for; 0: not moved. */
+int64_t object_moved_date(const struct object *object);
 /* Would the end of the key of its own uid, deleted then, be its end, though another one holds it?
  * One that was gone before that one was made was let go in an earlier migration. */
 bool object_ends_with_old(const struct object *object, int64_t deletion);

@@ -91,6 +91,17 @@ out:
 	return err;
 }
 
+enum err walk_memory_forget(
+	struct cache_write *write, const char *name, const struct instance_id *instance)
+{
+	char fact[WALK_FACT_LEN];
+	enum err err;
+
+	walk_memory_fact(fact, name, instance);
+	err = cache_delete_fact(write, fact);
+	return err == ERR_MISS ? ERR_OK : err;
+}
+
 bool walk_was_left(struct cache_read *read, const char *name, const struct instance_id *instance)
 {
 	char fact[WALK_FACT_LEN];

@@ -20,6 +20,8 @@ struct walk_memory {
 void walk_memory_fail(struct walk_memory *memory, const struct uid *uid, enum err err);
 MUST_USE enum err walk_memory_save(
 	struct cache_write *write, const char *fact, const struct walk_memory *memory);
+MUST_USE enum err walk_memory_forget(
+	struct cache_write *write, const char *name, const struct instance_id *instance);
 /* ERR_MISS; ERR_INVALID: of another release. */
 MUST_USE enum err walk_memory_load(
 	struct walk_memory *out, struct cache_read *read, const char *fact);

@@ -68,6 +68,11 @@ void fake_service_fault(struct fake_service *service, struct fake_fault fault)
 	service->faults[service->fault_count++] = fault;
 }
 
+static int64_t service_now(const struct fake_service *service)
+{
+	return clock_wall_seconds() + service->ahead_s;
+}
+
 struct uid fake_service_put(
 	struct fake_service *service, const char *name, bool standard, struct slice payload)
 {
@@ -78,7 +83,7 @@ struct uid fake_service_put(
 	ASSERT(text_copy(key->key.name, sizeof(key->key.name), slice_text(name)) == ERR_OK);
 	key->key.standard = standard;
 	key->key.state = 1;
-	key->key.created = key->key.updated = clock_wall_seconds();
+	key->key.created = key->key.updated = service_now(service);
 	bytes_copy(key->payload, payload.data, payload.len);
 	key->payload_len = payload.len;
 	return key->key.id;
@@ -383,7 +388,7 @@ static void run_delete(struct keymanager_pending *pending, void *ctx)
 	if (result.err == ERR_OK && found == NULL)
 		result.err = ERR_NOT_FOUND;
 	if (found != NULL && !found->key.deleted && pending_works(pending) && !pending->fault.alter)
-		fake_service_delete(service, &pending->id, clock_wall_seconds());
+		fake_service_delete(service, &pending->id, service_now(service));
 	void (*on)(void *, const struct keymanager_done *) = pending->on.done;
 	pending_free(pending);
 	on(ctx, &result);
@@ -512,7 +517,7 @@ static void pending_run(void *ctx)
 	if (pending->fault.effect && pending->call == FAKE_CREATE)
 		(void) fake_service_put(service, pending->name, true, buf_slice(&pending->bytes));
 	if (pending->fault.effect && pending->call == FAKE_DELETE)
-		fake_service_delete(service, &pending->id, clock_wall_seconds());
+		fake_service_delete(service, &pending->id, service_now(service));
 }
 
 /* ---- keymanager.h ---- */

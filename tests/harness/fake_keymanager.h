@@ -57,6 +57,7 @@ struct fake_service {
 	enum keymanager_root_state second; /* of the root key called FAKE_SECOND_ROOT */
 	unsigned root_version;
 	bool tells_no_version;
+	int64_t ahead_s; /* its clock, of ours */
 	char name[FAKE_NAME_LEN]; /* for keymanager_options.service_instance */
 };
 

@@ -446,6 +446,78 @@ Test(migration, long_material_and_many_attributes)
 	cr_assert_eq(object_of(&uid).attribute_count, attributes);
 }
 
+/* Everything is under the first root key: the second one is needed no more. */
+static void expect_back(const struct uid *uids)
+{
+	world.service.second = KEYMANAGER_ROOT_DISABLED;
+	cr_assert_eq(set_roots("first-root", NULL), ERR_OK, "%s", world.why);
+	world_lose_cache(&world);
+	start_again();
+	for (size_t i = 0; i < KEYS; i++)
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+}
+
+static void exchange_back(void)
+{
+	cr_assert_eq(set_roots("first-root", FAKE_SECOND_ROOT), ERR_OK, "%s", world.why);
+	world_until(&world, roots_are_known);
+}
+
+/* There and back again, by the clock of a key manager that is an hour ahead, or behind: what was
+ * moved before is told by its own dates. */
+static void there_and_back(int64_t ahead_s)
+{
+	struct uid uids[KEYS];
+
+	world.service.ahead_s = ahead_s;
+	make_keys(uids, KEYS);
+	exchange_roots();
+	migrate(false);
+	cr_assert_eq(status_now().moved, KEYS);
+	migrate(true);
+	world.service.ahead_s += 2; /* its dates are of whole seconds */
+	exchange_back();
+	migrate(false);
+	cr_assert_eq(status_now().moved, KEYS);
+	migrate(true);
+	cr_assert_eq(live_keys(), KEYS);
+	expect_back(uids);
+}
+
+Test(migration, back_by_a_clock_that_is_ahead)
+{
+	there_and_back(3600);
+}
+
+Test(migration, back_by_a_clock_that_is_behind)
+{
+	there_and_back(-3600);
+}
+
+static bool is_half_way(struct world *in)
+{
+	(void) in;
+	return status_now().moved > KEYS / 2;
+}
+
+/* Turned round in the middle: what was moved goes back. */
+Test(migration, turned_round)
+{
+	struct uid uids[KEYS];
+
+	make_keys(uids, KEYS);
+	exchange_roots();
+	cr_assert_eq(keystore_migrate(
+			     world.keystore, &world.instances[0].id, false, KEYS / 2, world.why),
+		ERR_OK);
+	world_until(&world, is_half_way);
+	keystore_migration_stop(world.keystore, &world.instances[0].id);
+	exchange_back();
+	migrate(false);
+	cr_assert_eq(status_now().looked, KEYS);
+	expect_back(uids);
+}
+
 /* Steps out of order are refused with a sentence, and root keys are exchanged only one for the
  * other. */
 Test(migration, refuses_what_would_lose_keys)
