@@ -42,6 +42,23 @@
 	X(compaction_noted, "one old record and its note are deleted; others are there") \
 	X(resolve_adopted, "what was begun to be made is adopted; its intent is there") \
 	X(resolve_deleted, "what was begun to be deleted is deleted; its intent is there") \
+	X(rewrap_answered, "the new form is there; the record has the old one") \
+	X(rewrap_recorded, "the new form is durable; the walk was not told") \
+	X(walk_saved, "the place of a walk is durable; keys behind it are under way") \
+	X(walk_ended, "its place is taken back; nobody was told") \
+	X(move_wrapped, "the key is wrapped with the new root key; no intent yet") \
+	X(move_intent, "the intent is durable; no new standard key yet") \
+	X(move_posted, "the new standard key is made; not read back") \
+	X(move_proved, "the new key opens, the old one is there; the record points to that") \
+	X(move_recorded, "the record points to the new key; the walk was not told") \
+	X(migration_begun, "the stage is durable; nothing is moved, or deleted") \
+	X(migration_recorded, "the ledger tells where each object is; nothing follows yet") \
+	X(migration_rewritten, "no ledger record needs the old root key; the stage is not over") \
+	X(migration_moved, "the end of the stage is durable; nobody was told") \
+	X(let_go_recorded, "one old key is let go in the cache; the ledger does not tell yet") \
+	X(retire_proved, "both keys open to the same; the old one is there") \
+	X(retire_deleted, "the old key is deleted; the walk was not told") \
+	X(migration_finished, "the end is durable; nobody was told") \
 	X(peer_merged, "the peer's changes are durable here; not yet acknowledged")
 /* clang-format on */
 

@@ -134,6 +134,7 @@ out:
 
 static void migration_on_recorded(struct migration *migration)
 {
+	KILL_POINT(migration->instance->keystore, migration_recorded);
 	if (migration->memory.stage == MIGRATION_STAGE_DELETING)
 		migration_enter(migration, MIGRATION_DELETING);
 	else
@@ -248,6 +249,7 @@ static enum err migration_judge_stage(
 
 static void migration_on_remembered(struct migration *migration)
 {
+	KILL_POINT(migration->instance->keystore, migration_begun);
 	migration_enter(
 		migration, migration->memory.since == 0 ? MIGRATION_LOOKING : MIGRATION_MOVING);
 }

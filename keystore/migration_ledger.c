@@ -66,6 +66,7 @@ out:
 
 static void migration_on_all_under_root(struct migration *migration)
 {
+	KILL_POINT(migration->instance->keystore, migration_moved);
 	migration_end(migration, ERR_OK, "everything is under the root key");
 }
 
@@ -77,6 +78,7 @@ void migration_rewrite(struct migration *migration)
 
 	migration->others = others;
 	if (err == ERR_OK && others == 0) {
+		KILL_POINT(migration->instance->keystore, migration_rewritten);
 		migration_remember(
 			migration, MIGRATION_STAGE_MOVED, true, migration_on_all_under_root);
 		return;

@@ -144,6 +144,8 @@ static void letting_go_on_written(void *ctx, enum err err)
 	struct letting_go *letting_go = ctx;
 	struct walk_item *item = letting_go->item;
 
+	if (err == ERR_OK)
+		KILL_POINT(letting_go->flow.keystore, let_go_recorded);
 	flow_end(&letting_go->flow);
 	walk_item_done(item, err);
 }
@@ -330,6 +332,7 @@ static enum err cleaning_list(struct migration *migration)
 
 static void migration_on_finished(struct migration *migration)
 {
+	KILL_POINT(migration->instance->keystore, migration_finished);
 	migration_end(migration, ERR_OK, "the old keys are deleted");
 }
 

@@ -89,6 +89,8 @@ static void move_on_recorded(void *ctx, enum err err)
 {
 	struct move *move = ctx;
 
+	if (err == ERR_OK)
+		KILL_POINT(move->flow.keystore, move_recorded);
 	/* Both keys are of one second of the key manager's clock: another one is made later. */
 	if (err == ERR_OK && !move->is_gone && move->is_older)
 		err = ERR_AMBIGUOUS;
@@ -107,6 +109,7 @@ static void move_on_old_there(void *ctx, const struct keymanager_got *result)
 	move->is_gone = result->err == ERR_DESTROYED;
 	if (!move->is_gone && result->err != ERR_NOT_FOUND)
 		TRY(result->err);
+	KILL_POINT(move->flow.keystore, move_proved);
 	TRY(flow_commit(&move->flow, move_write_record, move_on_recorded));
 out:
 	if (err != ERR_OK)
@@ -199,6 +202,7 @@ static void move_on_created(void *ctx, const struct keymanager_created *result)
 
 	move->flow.call = NULL;
 	if (result->err == ERR_OK) {
+		KILL_POINT(move->flow.keystore, move_posted);
 		move_on_found(move, ERR_OK, &result->id);
 		return;
 	}
@@ -224,6 +228,7 @@ static void move_on_intent(void *ctx, enum err err)
 		move_finish(move, err == ERR_DESTROYED ? ERR_OK : err, false);
 		return;
 	}
+	KILL_POINT(move->flow.keystore, move_intent);
 	envelope_name(
 		move->lookup.name, ENVELOPE_OBJECT, &move->envelope.instance, move->envelope.nonce);
 	err = keymanager_create_start(&move->flow.call, move->flow.instance->keymanager,
@@ -336,6 +341,7 @@ static void move_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 	move->version_date =
 		instance_version_date(move->flow.instance, KEYMANAGER_CRK, result->key_version);
 	TRY(move_pack(move, result->ciphertext));
+	KILL_POINT(move->flow.keystore, move_wrapped);
 	TRY(flow_commit(&move->flow, move_write_intent, move_on_intent));
 out:
 	if (err == ERR_ROOT_DISABLED)

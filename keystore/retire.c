@@ -64,6 +64,8 @@ static void retire_on_deleted(void *ctx, const struct keymanager_done *result)
 	enum err err = result->err == ERR_NOT_FOUND ? ERR_OK : result->err;
 
 	retire->flow.call = NULL;
+	if (err == ERR_OK)
+		KILL_POINT(retire->flow.keystore, retire_deleted);
 	if (err == ERR_OK && !uid_equal(&retire->options.key_id, &retire->options.uid))
 		err = flow_commit(&retire->flow, retire_forget_alias, retire_on_forgotten);
 	else if (err == ERR_OK) {
@@ -99,8 +101,10 @@ static void retire_on_old_opened(void *ctx, enum err err)
 		retire_fail(retire, err);
 	else if (!secret_equal(retire->old.material, retire->fresh.material))
 		retire_fail(retire, ERR_CORRUPT);
-	else
+	else {
+		KILL_POINT(retire->flow.keystore, retire_proved);
 		retire_delete(retire);
+	}
 }
 
 static void retire_on_fresh_opened(void *ctx, enum err err)

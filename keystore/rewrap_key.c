@@ -54,7 +54,11 @@ out:
 
 static void key_on_committed(void *ctx, enum err err)
 {
-	key_finish(ctx, err);
+	struct rewrap_key *key = ctx;
+
+	if (err == ERR_OK)
+		KILL_POINT(key->flow.keystore, rewrap_recorded);
+	key_finish(key, err);
 }
 
 /* ---- rewrap ---- */
@@ -89,6 +93,7 @@ static void key_on_rewrapped(void *ctx, const struct keymanager_wrapped *result)
 	TRY(err);
 	instance_note_good(instance, false);
 	TRY(key_take(key, result));
+	KILL_POINT(key->flow.keystore, rewrap_answered);
 	TRY(flow_commit(&key->flow, key_write, key_on_committed));
 out:
 	if (err != ERR_OK)

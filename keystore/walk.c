@@ -119,10 +119,14 @@ static enum err walk_write_place(void *ctx, struct cache_write *write, struct ar
 
 static void walk_on_saved(void *ctx, enum err err)
 {
-	if (err != ERR_OK)
-		walk_finish(ctx, err);
-	else
-		walk_poke(ctx);
+	struct walk *walk = ctx;
+
+	if (err != ERR_OK) {
+		walk_finish(walk, err);
+		return;
+	}
+	KILL_POINT(walk->flow.keystore, walk_saved);
+	walk_poke(walk);
 }
 
 static enum err walk_save(struct walk *walk)
@@ -152,6 +156,8 @@ static void walk_on_ended(void *ctx, enum err err)
 {
 	struct walk *walk = ctx;
 
+	if (err == ERR_OK)
+		KILL_POINT(walk->flow.keystore, walk_ended);
 	walk_finish(walk, err == ERR_OK && walk->stopping ? ERR_CANCELLED : err);
 }
 

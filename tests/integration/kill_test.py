@@ -3,13 +3,12 @@
 answered holds on both nodes (I1, I4, I7), what was not is done or not done, and the same everywhere; nothing is invented,
 no intent is left (I13), key manager and caches agree, and at the end all of it is so with both caches deleted, too (I8).
 """
-import re
-import pathlib
-import threading
 import unittest
 
 import harness  # noqa: F401
 import admin
+import kill_migrate_test
+import kill_points
 import vsphere
 import wire
 from case import PairCase
@@ -17,7 +16,6 @@ from fault_episode import FaultEpisode, word_of
 from pair import CtlError
 from process import wait_until
 
-POINTS = pathlib.Path(__file__).resolve().parents[2] / "keystore" / "kill_point.h"
 # What is under way when node A (peer_merged: node B) is killed there. "orphan" and "half-destroyed" leave an intent first, by a
 # lost reply and a kill, so that the next life settles it, and is killed while it does.
 SCENES = {
@@ -112,17 +110,6 @@ class KillPoints(PairCase):
             self.on_a.ask(vsphere.revoke(uid, 2))
             self.revoked.add(uid)
 
-    def strike(self, node, point, during):
-        """Runs what is under way until the node dies of it."""
-        mark = node.log_mark()
-        admin.ask(node, "kill-arm", point=point)
-        worker = threading.Thread(target=during)
-        worker.start()
-        code = node.wait()
-        worker.join()
-        self.assertEqual(code, -9)
-        self.assertTrue(node.log_lines(f"kill-point name={point}$", mark))
-
     def after(self, point, scene):
         """What was answered before the kill holds; what was not is one thing or the other, on both nodes."""
         outcome = self.outcome
@@ -182,7 +169,7 @@ class KillPoints(PairCase):
         self.outcome = None
         self.prepare(scene)
         self.made_before = self.made_keys()
-        self.strike(node, point, getattr(self, "during_" + scene))
+        kill_points.strike(node, point, getattr(self, "during_" + scene))
         self.after(point, scene)
         for uid, material in list(self.everything.items())[:1]:
             self.assertIn(self.pair.client("vcenter", self.pair.other(node)).material(uid), (material, None))
@@ -197,12 +184,12 @@ class KillPoints(PairCase):
         """A creation whose reply is lost, and whose node dies before it is looked up: settled by the next life, which dies
         of that; settled by the one after it."""
         self.prepare(scene)
-        self.strike(self.pair.a, "create_posted", self.during_create)
+        kill_points.strike(self.pair.a, "create_posted", self.during_create)
         self.kill_while_settling(point)
 
     def run_half_destroyed(self, point, scene):
         self.prepare(scene)
-        self.strike(self.pair.a, "destroy_deleted", self.during_destroy)
+        kill_points.strike(self.pair.a, "destroy_deleted", self.during_destroy)
         self.kill_while_settling(point)
 
     def kill_while_settling(self, point):
@@ -219,8 +206,8 @@ class KillPoints(PairCase):
 
     def test_all_points_are_known(self):
         """The points of the code, of the program and of this test are the same ones."""
-        code = set(re.findall(r"^\tX\((\w+), ", POINTS.read_text(encoding="ascii"), re.MULTILINE))
-        self.assertEqual(code, set(SCENES))
+        code = kill_points.declared()
+        self.assertEqual(code, {*SCENES, *kill_migrate_test.SCENES})
         self.assertEqual(set(admin.ask(self.pair.a, "kill-list")["points"]), code)
         with self.assertRaisesRegex(AssertionError, "no kill point"):
             admin.ask(self.pair.a, "kill-arm", point="nowhere")

@@ -11,10 +11,9 @@ import harness  # noqa: F401
 import vsphere
 import wire
 from case import FreshPairCase
+from migrating import Migrating
 from pair import FIRST, CtlError
 from process import wait_until
-
-KEY_NAME = "kmip-" + FIRST
 
 
 def plain(value):
@@ -55,7 +54,7 @@ class Load:
             thread.join()
 
 
-class Migrate(FreshPairCase):
+class Migrate(Migrating, FreshPairCase):
     def setUp(self):
         super().setUp()
         self.old_root = self.pair.root_key
@@ -63,31 +62,10 @@ class Migrate(FreshPairCase):
 
     # ---- steps ----
 
-    def roots(self, node, root, other):
-        """A reload with these root keys."""
-        instance = node.options["instances"][0]
-        instance["root-key"] = root
-        instance.pop("other-root-key", None)
-        if other is not None:
-            instance["other-root-key"] = other
-        node.write_config()
-        node.ctl("reload")
-
     def exchange_roots(self):
         """First every node can open what either root key wraps; then the new one wraps."""
-        for root, other in ((self.old_root, self.new_root), (self.new_root, self.old_root)):
-            for node in self.pair.nodes:
-                self.roots(node, root, other)
-            self.pair.wait_streaming()
-            for node in self.pair.nodes:
-                wait_until(lambda: self.root_states(node) == ("enabled", "enabled"), "both root keys were looked at")
-
-    def root_states(self, node):
-        instance = node.status()["instances"][0]
-        return instance["root_key_state"], instance["other_root_key_state"]
-
-    def migration(self, node):
-        return node.ctl("instance", "migration", FIRST)
+        self.both_roots(self.old_root, self.new_root)
+        self.both_roots(self.new_root, self.old_root)
 
     def migrate(self, node, *more):
         return node.ctl("instance", "migrate", FIRST, "--rate", "1000", *more)
@@ -98,9 +76,6 @@ class Migrate(FreshPairCase):
             uid = self.vcenter.create()
             materials[uid] = self.vcenter.material(uid)
         return materials
-
-    def living(self):
-        return [key["id"] for key in self.pair.manager.keys(KEY_NAME) if key["state"] != 5]
 
     def facts(self, client, uids):
         return {uid: sorted((name, plain(value)) for name, value in client.ask(vsphere.get_attributes(uid)).attributes())
@@ -175,19 +150,6 @@ class Migrate(FreshPairCase):
                                   args=("instance", "migrate", FIRST, "--rate", "30", *step))
         thread.start()
         return thread
-
-    def finish(self, node, step):
-        """Until everything is done: what a lost answer left open is settled within a minute."""
-        want = "finished" if step else "moved"
-
-        def done():
-            self.migrate_quietly(node, step)
-            answer = self.migration(node)
-            return answer["stage"] == want and not answer["running"] and answer["failed"] == 0
-        wait_until(done, f"the instance is {want}", 90)
-
-    def migrate_quietly(self, node, step):
-        node.ctl_run("instance", "migrate", FIRST, "--rate", "1000", *step)
 
     def test_lost_answers(self):
         """Answers to creations are lost: one key holds each object, and nothing of the others is left in the end."""
