@@ -106,6 +106,57 @@ out:
 	return err;
 }
 
+static bool kind_of(enum x509_part_kind *out, const X509_NAME_ENTRY *entry)
+{
+	static const int nids[X509_PART_KINDS] = {
+		[X509_PART_CN] = NID_commonName,
+		[X509_PART_O] = NID_organizationName,
+		[X509_PART_OU] = NID_organizationalUnitName,
+		[X509_PART_EMAIL] = NID_pkcs9_emailAddress,
+		[X509_PART_C] = NID_countryName,
+		[X509_PART_ST] = NID_stateOrProvinceName,
+		[X509_PART_L] = NID_localityName,
+		[X509_PART_UID] = NID_userId,
+		[X509_PART_SERIAL_NUMBER] = NID_serialNumber,
+		[X509_PART_TITLE] = NID_title,
+		[X509_PART_DC] = NID_domainComponent,
+		[X509_PART_DN_QUALIFIER] = NID_dnQualifier,
+	};
+	int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
+
+	for (int i = 0; i < X509_PART_KINDS; i++) {
+		*out = (enum x509_part_kind) i;
+		if (nids[i] == nid)
+			return true;
+	}
+	return false;
+}
+
+static enum err keep_parts(
+	struct x509_facts *out, struct buf *memory, const X509_NAME *name, bool is_issuer)
+{
+	enum err err = ERR_OK;
+
+	for (int i = 0; i < X509_NAME_entry_count(name); i++) {
+		const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
+		struct x509_part part = { .is_issuer = is_issuer };
+		unsigned char *text = NULL;
+		int len;
+
+		if (!kind_of(&part.kind, entry) || out->part_count == X509_PARTS_MAX)
+			continue;
+		len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(entry));
+		if (len <= 0)
+			continue;
+		err = keep(&part.text, memory, slice_of(text, (size_t) len));
+		OPENSSL_free(text);
+		TRY(err);
+		out->parts[out->part_count++] = part;
+	}
+out:
+	return err;
+}
+
 static void tell_key(struct x509_facts *out, const X509 *certificate)
 {
 	EVP_PKEY *key = X509_get0_pubkey(certificate); /* the certificate's */
@@ -135,6 +186,8 @@ enum err x509_facts(struct x509_facts *out, struct slice der, struct buf *memory
 	TRY(keep_name(
 		&out->subject, &out->subject_text, memory, X509_get_subject_name(certificate)));
 	TRY(keep_alt_names(out, memory, certificate));
+	TRY(keep_parts(out, memory, X509_get_subject_name(certificate), false));
+	TRY(keep_parts(out, memory, X509_get_issuer_name(certificate), true));
 	tell_key(out, certificate);
 out:
 	X509_free(certificate);

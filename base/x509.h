@@ -5,7 +5,29 @@
 
 #include "base/buf.h"
 
-enum { X509_ALT_NAMES_MAX = 64 };
+enum { X509_ALT_NAMES_MAX = 64, X509_PARTS_MAX = 64 };
+
+/* The parts of a name that are told one by one; a name may have several of one kind. */
+enum x509_part_kind {
+	X509_PART_CN,
+	X509_PART_O,
+	X509_PART_OU,
+	X509_PART_EMAIL,
+	X509_PART_C,
+	X509_PART_ST,
+	X509_PART_L,
+	X509_PART_UID,
+	X509_PART_SERIAL_NUMBER,
+	X509_PART_TITLE,
+	X509_PART_DC,
+	X509_PART_DN_QUALIFIER,
+	X509_PART_KINDS
+};
+struct x509_part {
+	enum x509_part_kind kind;
+	bool is_issuer; /* the issuer's name, not the subject's */
+	struct slice text; /* UTF-8, not empty */
+};
 
 /* Slices live in the memory that was given. */
 struct x509_facts {
@@ -15,12 +37,14 @@ struct x509_facts {
 	struct slice issuer_text, subject_text; /* RFC 2253 */
 	struct slice alt_names[X509_ALT_NAMES_MAX]; /* DER of the subject's alternative names */
 	size_t alt_name_count;
+	struct x509_part parts[X509_PARTS_MAX];
+	size_t part_count;
 	const char *signature; /* OpenSSL's name: "RSA-SHA256"; NULL: unknown */
 	const char *key_algorithm; /* "rsaEncryption", "id-ecPublicKey", "DSA"; NULL: unknown */
 	uint32_t key_bits;
 };
 
-/* ERR_INVALID: no certificate, or bytes behind it. Appends to memory, which has room for four times
+/* ERR_INVALID: no certificate, or bytes behind it. Appends to memory, which has room for six times
  * the certificate. */
 MUST_USE enum err x509_facts(struct x509_facts *out, struct slice der, struct buf *memory);
 

@@ -186,6 +186,13 @@ static enum err judge_amount(const struct attribute_edits *edits)
 
 /* ---- making ---- */
 
+/* What the server reads in a certificate and clients say as well when they register it (4.3). */
+static bool is_said(enum kmip_attribute_id id)
+{
+	return id == KMIP_ATTRIBUTE_CERTIFICATE_TYPE || id == KMIP_ATTRIBUTE_CERTIFICATE_LENGTH ||
+	       id == KMIP_ATTRIBUTE_DIGITAL_SIGNATURE_ALGORITHM;
+}
+
 static bool may_make(const struct attribute_edits *edits, const struct kmip_attribute_row *row,
 	struct slice name)
 {
@@ -193,7 +200,7 @@ static bool may_make(const struct attribute_edits *edits, const struct kmip_attr
 		return false;
 	if (row->client_modifies == KMIP_CHANGE_VENDOR_CLIENT)
 		return name.data[0] == 'x';
-	if (row->set_by == KMIP_SET_BY_CLIENT_ON_REGISTER)
+	if (row->set_by == KMIP_SET_BY_CLIENT_ON_REGISTER || is_said(kmip_attribute_id(row)))
 		return edits->registers;
 	return row->set_by != KMIP_SET_BY_SERVER;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/certificates.h"
+#include <ctype.h>
 #include "base/text.h"
 #include "base/x509.h"
 
-enum { FACTS_PER_BYTE = 4 };
+enum { FACTS_PER_BYTE = 6 };
 
 struct row {
 	const char *name;
@@ -65,6 +66,17 @@ out:
 	return err;
 }
 
+/* A client may say it, too, where it says the same. */
+static enum err set_said(
+	struct attribute_edits *edits, enum kmip_attribute_id id, const struct kmip_value *value)
+{
+	struct kmip_value said;
+
+	if (!attribute_rules_get(edits, id, &said))
+		return attribute_rules_set(edits, id, value);
+	return said.u32 == value->u32 && said.integer == value->integer ? ERR_OK : ERR_FIELD;
+}
+
 /* Since 1.1: DER. */
 static enum err set_names(struct attribute_edits *edits, struct x509_facts *facts)
 {
@@ -96,6 +108,8 @@ static enum err set_old_names(struct attribute_edits *edits, const struct x509_f
 
 	TRY(err);
 	text_hex(serial, facts->serial);
+	for (size_t i = 0; serial[i] != '\0'; i++)
+		serial[i] = (char) toupper((unsigned char) serial[i]);
 	identifier.serial_number = slice_text(serial);
 	TRY(set_structure(edits, KMIP_ATTRIBUTE_CERTIFICATE_IDENTIFIER,
 		&kmip_certificate_identifier_table, &identifier));
@@ -103,6 +117,32 @@ static enum err set_old_names(struct attribute_edits *edits, const struct x509_f
 		&kmip_certificate_subject_table, &subject));
 	TRY(set_structure(
 		edits, KMIP_ATTRIBUTE_CERTIFICATE_ISSUER, &kmip_certificate_issuer_table, &issuer));
+out:
+	return err;
+}
+
+/* Since 1.4: each part of the names by itself. */
+static enum err set_parts(struct attribute_edits *edits, const struct x509_facts *facts)
+{
+#define PART(name) \
+	[X509_PART_##name] = { \
+		KMIP_ATTRIBUTE_CERTIFICATE_SUBJECT_##name, \
+		KMIP_ATTRIBUTE_CERTIFICATE_ISSUER_##name \
+	}
+	static const enum kmip_attribute_id ids[X509_PART_KINDS][2] = { PART(CN), PART(O), PART(OU),
+		PART(EMAIL), PART(C), PART(ST), PART(L), PART(UID), PART(SERIAL_NUMBER),
+		PART(TITLE), PART(DC), PART(DN_QUALIFIER) };
+#undef PART
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < facts->part_count; i++) {
+		const struct x509_part *part = &facts->parts[i];
+		const struct kmip_attribute_row *row =
+			kmip_attribute_row(ids[part->kind][part->is_issuer ? 1 : 0]);
+		struct kmip_value value = kmip_value_text(part->text);
+
+		TRY(attribute_rules_keep(edits, row, slice_text(row->name), &value));
+	}
 out:
 	return err;
 }
@@ -119,10 +159,10 @@ static enum err describe_x509(struct attribute_edits *edits, struct slice der)
 	TRY(err == ERR_INVALID || err == ERR_LIMIT ? ERR_FIELD : err);
 	TRY(set_names(edits, &facts));
 	TRY(set_old_names(edits, &facts));
+	TRY(set_parts(edits, &facts));
 	signature = kmip_value_enum(signature_number(facts.signature));
 	if (signature.u32 != 0)
-		TRY(attribute_rules_set(
-			edits, KMIP_ATTRIBUTE_DIGITAL_SIGNATURE_ALGORITHM, &signature));
+		TRY(set_said(edits, KMIP_ATTRIBUTE_DIGITAL_SIGNATURE_ALGORITHM, &signature));
 	edits->key.algorithm = key_number(facts.key_algorithm);
 	edits->key.length_bits = (int32_t) facts.key_bits;
 out:
@@ -137,8 +177,8 @@ enum err certificates_describe(
 	struct kmip_value length = kmip_value_integer((int32_t) certificate->value.len);
 	enum err err;
 
-	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CERTIFICATE_TYPE, &type));
-	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_CERTIFICATE_LENGTH, &length));
+	TRY(set_said(edits, KMIP_ATTRIBUTE_CERTIFICATE_TYPE, &type));
+	TRY(set_said(edits, KMIP_ATTRIBUTE_CERTIFICATE_LENGTH, &length));
 	if (certificate->type.value == KMIP_CERTIFICATE_TYPE_X_509)
 		TRY(describe_x509(edits, certificate->value));
 out:

@@ -82,15 +82,12 @@ static enum err replace_dates(struct kmip_item *item, struct attribute_edits *ed
 
 /* ---- the rest ---- */
 
-/* What the new object has of its own, or has not yet. */
+/* What the new object has of its own, or has not yet; all that describes a certificate, for one. */
 static bool is_handed_on(enum kmip_attribute_id id)
 {
+	if (kmip_attribute_row(id)->applies_to == KMIP_TO_CERTIFICATE)
+		return false;
 	switch (id) {
-	case KMIP_ATTRIBUTE_CERTIFICATE_IDENTIFIER:
-	case KMIP_ATTRIBUTE_CERTIFICATE_ISSUER:
-	case KMIP_ATTRIBUTE_CERTIFICATE_LENGTH:
-	case KMIP_ATTRIBUTE_CERTIFICATE_SUBJECT:
-	case KMIP_ATTRIBUTE_CERTIFICATE_TYPE:
 	case KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM:
 	case KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH:
 	case KMIP_ATTRIBUTE_DIGEST:
@@ -100,9 +97,6 @@ static bool is_handed_on(enum kmip_attribute_id id)
 	case KMIP_ATTRIBUTE_ORIGINAL_CREATION_DATE:
 	case KMIP_ATTRIBUTE_RANDOM_NUMBER_GENERATOR:
 	case KMIP_ATTRIBUTE_REVOCATION_REASON:
-	case KMIP_ATTRIBUTE_X_509_CERTIFICATE_IDENTIFIER:
-	case KMIP_ATTRIBUTE_X_509_CERTIFICATE_ISSUER:
-	case KMIP_ATTRIBUTE_X_509_CERTIFICATE_SUBJECT:
 	case KMIP_ATTRIBUTE_KEY_VALUE_PRESENT:
 	case KMIP_ATTRIBUTE_KEY_VALUE_LOCATION:
 		return false;

@@ -161,7 +161,7 @@ class Session:
             number = self.tables.tags[plain(child.tag)][0]
             if not given or given[0].tag != number:
                 self.fail(path, child.tag, self.tables.names.get(given[0].tag, hex(given[0].tag)) if given else "nothing")
-            self.compare(child, given.pop(0), path, name)
+            self.compare(child, given.pop(0), path, name if child.tag == "AttributeValue" else None)
         if given:
             self.fail(path, "nothing more", self.tables.names.get(given[0].tag, hex(given[0].tag)))
 

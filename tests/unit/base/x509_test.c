@@ -30,7 +30,7 @@ Test(x509, facts)
 	struct buf memory;
 
 	cr_assert_eq(text_unhex(der, DER_LEN, slice_text(certificate)), ERR_OK);
-	buf_init(&memory, 4 * DER_LEN);
+	buf_init(&memory, 6 * DER_LEN);
 	cr_assert_eq(x509_facts(&facts, slice_of(der, DER_LEN), &memory), ERR_OK);
 	cr_assert(slice_equal(facts.serial, slice_of(serial, sizeof(serial))));
 	cr_assert(slice_equal(facts.serial_der, slice_of(serial_der, sizeof(serial_der))));
@@ -38,6 +38,14 @@ Test(x509, facts)
 	cr_assert(slice_equal(facts.subject, facts.issuer));
 	cr_assert_eq(facts.alt_name_count, 2);
 	cr_assert(slice_equal_text(slice_cut(facts.alt_names[1], 2, 20), "b.example"));
+	/* C, O and CN, of the subject and of the issuer. */
+	cr_assert_eq(facts.part_count, 6);
+	cr_assert_eq(facts.parts[0].kind, X509_PART_C);
+	cr_assert(slice_equal_text(facts.parts[1].text, "Example"));
+	cr_assert_not(facts.parts[2].is_issuer);
+	cr_assert(facts.parts[5].is_issuer);
+	cr_assert_eq(facts.parts[5].kind, X509_PART_CN);
+	cr_assert(slice_equal_text(facts.parts[5].text, "test"));
 	cr_assert_str_eq(facts.signature, "ecdsa-with-SHA256");
 	cr_assert_str_eq(facts.key_algorithm, "id-ecPublicKey");
 	cr_assert_eq(facts.key_bits, 256);
