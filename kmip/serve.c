@@ -13,6 +13,8 @@ struct kmip_server {
 	struct laters *laters; /* likewise */
 	struct offload *offload; /* the keeper's, made when it is first needed */
 	struct kmip_pending *pendings;
+	struct loop_task settled; /* the keeper's */
+	bool settles;
 };
 
 /*
@@ -58,6 +60,7 @@ enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *op
 	if (options->loop != NULL) {
 		TRY(streams_new(&server->streams));
 		TRY(laters_new(&server->laters));
+		loop_task_init(&server->settled, NULL, NULL);
 	}
 	*out = server;
 	server = NULL;
@@ -66,10 +69,27 @@ out:
 	return err;
 }
 
+static void server_poke(struct kmip_server *server)
+{
+	if (server->settles && server->pendings == NULL)
+		loop_defer(server->options.loop, &server->settled);
+}
+
+void kmip_server_settle(struct kmip_server *server, void (*on_settled)(void *ctx), void *ctx)
+{
+	ASSERT(server->options.loop != NULL && !server->settles);
+	loop_task_init(&server->settled, on_settled, ctx);
+	server->settles = true;
+	server_poke(server);
+}
+
 static void pending_free(struct kmip_pending *pending)
 {
+	struct kmip_server *server;
+
 	if (pending == NULL)
 		return;
+	server = pending->server;
 	if (pending->next != NULL)
 		pending->next->previous = pending->previous;
 	if (pending->previous != NULL)
@@ -79,6 +99,7 @@ static void pending_free(struct kmip_pending *pending)
 	batch_drop(&pending->batch);
 	arena_free(pending->arena);
 	free(pending);
+	server_poke(server);
 }
 
 void kmip_server_set_policies(
@@ -101,6 +122,8 @@ void kmip_server_free(struct kmip_server *server)
 			keystore_cancel(pending->work);
 		pending_free(pending);
 	}
+	if (server->options.loop != NULL)
+		loop_task_cancel(&server->settled);
 	streams_free(server->streams);
 	laters_free(server->laters);
 	arena_free(server->arena);

@@ -85,19 +85,26 @@ static void keeper_on_keystore_closed(void *ctx)
 	keeper_stop_if_done(keeper);
 }
 
-/* Answers under way may still need the peer's acknowledgement, so the link goes after the workers;
- * nothing changes any more, so that a checkpoint is complete (design D10). */
-static void keeper_on_workers_stopped(void *ctx)
+/* Nothing changes any more, so that a checkpoint is complete (design D10). */
+static void keeper_on_settled(void *ctx)
 {
 	struct keystore_pending *pending;
+	struct keeper *keeper = ctx;
+	if (keystore_close_start(&pending, keeper->keystore, keeper_on_keystore_closed, keeper) !=
+		ERR_OK)
+		keeper_on_keystore_closed(keeper);
+}
+
+/* What is under way may still need the peer's acknowledgement, so the link goes after the workers.
+ */
+static void keeper_on_workers_stopped(void *ctx)
+{
 	struct keeper *keeper = ctx;
 	if (keeper->sm.state == KEEPER_DRAINING) {
 		keeper_on_drained(keeper);
 		return;
 	}
-	if (keystore_close_start(&pending, keeper->keystore, keeper_on_keystore_closed, keeper) !=
-		ERR_OK)
-		keeper_on_keystore_closed(keeper);
+	kmip_server_settle(keeper->kmip, keeper_on_settled, keeper);
 }
 
 static void keeper_on_terminate(void *ctx)

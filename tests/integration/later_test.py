@@ -112,6 +112,21 @@ class LaterRestart(PairCase):
         self.pair.wait_same()
         self.assertLessEqual(len(set(self.pair.a.keys()) - before), 1)
 
+    def test_stop(self):
+        """A clean stop waits for what was promised: the key is there, as one that was made to its end."""
+        before = set(self.pair.a.keys())
+        mark = self.pair.a.log_mark()
+        self.pair.manager.fault(path="^/api/v2/keys$", method="POST", kind="delay", delay_ms=SLOW_MS, count=1)
+        self.assertEqual(self.answer_of(self.on_a, vsphere.create(header=LATER)).status, PENDING)
+        self.pair.a.stop()
+        self.assertEqual(self.pair.a.log_lines("stop-forced", mark), [])
+        self.pair.a.start()
+        self.pair.wait_streaming()
+        (uid,) = set(self.pair.b.keys()) - before
+        for node in self.pair.nodes:
+            (shown,) = (key for key in node.ctl("key", "list") if key["uid"] == uid)
+            self.assertFalse(shown["unclaimed"])
+
 
 if __name__ == "__main__":
     unittest.main()
