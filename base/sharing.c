@@ -17,7 +17,7 @@ static uint8_t byte_multiply(uint8_t a, uint8_t b, unsigned reduction)
 	unsigned left = a, product = 0;
 
 	for (unsigned i = 0; i < BYTE_BITS; i++) {
-		product ^= left & (0u - (b >> i & 1u));
+		product ^= left & (0u - ((unsigned) b >> i & 1u));
 		left = (left << 1) ^ (reduction & (0u - (left >> 7 & 1u)));
 		left &= UINT8_MAX;
 	}
