@@ -262,6 +262,64 @@ Test(later, bounds)
 	served_stop(served);
 }
 
+static bool stays(void *ctx)
+{
+	(void) ctx;
+	return false;
+}
+
+static struct later *run_of(struct laters *laters, const struct kmip_identity *client)
+{
+	struct later_run run = { .client = *client,
+		.operation = KMIP_OPERATION_LOCATE,
+		.version = KMIP_1_4,
+		.call_off = stays };
+	struct later *later;
+
+	cr_assert_eq(laters_put(&later, laters, &run), ERR_OK);
+	return later;
+}
+
+static enum err err_of(
+	struct laters *laters, const struct kmip_identity *client, const struct later *later)
+{
+	struct later_answer answer;
+
+	cr_assert_eq(laters_poll(&answer, laters, client, later_id(later)), ERR_OK);
+	cr_assert_not(answer.is_pending);
+	return answer.err;
+}
+
+/* Long answers are kept as far as there is room for them, short ones always; what gives way gives
+ * its room back. */
+Test(later, room)
+{
+	enum { LONG = LATERS_BYTES_MAX / 3 };
+	static const struct kmip_identity client;
+	struct slice bytes = slice_of(calloc(1, LONG), LONG);
+	struct later *kept[4];
+	struct laters *laters;
+
+	cr_assert_not_null(bytes.data);
+	cr_assert_eq(laters_new(&laters), ERR_OK);
+	for (size_t i = 0; i < 4; i++) {
+		kept[i] = run_of(laters, &client);
+		later_end(kept[i], ERR_OK, bytes);
+		cr_assert_eq(err_of(laters, &client, kept[i]), i < 3 ? ERR_OK : ERR_TOO_LARGE);
+	}
+	for (size_t i = 4; i < LATERS_OF_CLIENT_MAX; i++) {
+		struct later *small = run_of(laters, &client);
+
+		later_end(small, ERR_OK, slice_cut(bytes, 0, LATER_SMALL_LEN));
+		cr_assert_eq(err_of(laters, &client, small), ERR_OK);
+	}
+	struct later *last = run_of(laters, &client);
+	later_end(last, ERR_OK, bytes);
+	cr_assert_eq(err_of(laters, &client, last), ERR_OK);
+	laters_free(laters);
+	free((void *) bytes.data);
+}
+
 /* The server ends while items are under way. */
 Test(later, stopped)
 {
