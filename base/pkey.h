@@ -57,6 +57,13 @@ uint32_t pkey_bits(const struct pkey *key);
 /* ERR_FEATURE: it has none that has a name. */
 MUST_USE enum err pkey_curve(char out[PKEY_CURVE_LEN_MAX], const struct pkey *key);
 
+/* How the point of a curve's key is written from now on; as it was read, until this is called.
+ * ERR_FEATURE: no key of a curve. */
+enum pkey_point_form { PKEY_POINT_UNCOMPRESSED, PKEY_POINT_COMPRESSED, PKEY_POINT_HYBRID };
+MUST_USE enum err pkey_set_point_form(struct pkey *key, enum pkey_point_form form);
+/* A curve over a field of characteristic two, not over a prime one. */
+bool pkey_is_binary_curve(const struct pkey *key);
+
 /* How a key is to be used. */
 enum pkey_padding { PKEY_PADDING_NONE, PKEY_PADDING_PKCS1, PKEY_PADDING_PSS, PKEY_PADDING_OAEP };
 struct pkey_use {

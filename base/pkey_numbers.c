@@ -98,24 +98,51 @@ enum err pkey_curve(char out[PKEY_CURVE_LEN_MAX], const struct pkey *key)
 	return ERR_OK;
 }
 
+enum err pkey_set_point_form(struct pkey *key, enum pkey_point_form form)
+{
+	static const char *const names[] = {
+		[PKEY_POINT_UNCOMPRESSED] = OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED,
+		[PKEY_POINT_COMPRESSED] = OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED,
+		[PKEY_POINT_HYBRID] = OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_HYBRID
+	};
+
+	if (!EVP_PKEY_is_a(key->key, "EC") ||
+		EVP_PKEY_set_utf8_string_param(
+			key->key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, names[form]) != 1)
+		return pkey_failed(ERR_FEATURE);
+	return ERR_OK;
+}
+
+bool pkey_is_binary_curve(const struct pkey *key)
+{
+	char field[PKEY_CURVE_LEN_MAX];
+	bool is_known = EVP_PKEY_get_utf8_string_param(key->key, OSSL_PKEY_PARAM_EC_FIELD_TYPE,
+				field, sizeof(field), NULL) == 1;
+
+	ERR_clear_error();
+	return is_known && slice_equal_text(slice_text(field), SN_X9_62_characteristic_two_field);
+}
+
 static enum err read_point(struct pkey_numbers *out, const struct pkey *key, struct buf *memory)
 {
-	size_t len = 0;
+	const unsigned char *point = NULL;
+	X509_PUBKEY *info = NULL;
+	int len = 0;
 	uint8_t *to;
 	enum err err;
 
 	TRY(pkey_curve(out->curve, key));
-	if (EVP_PKEY_get_octet_string_param(
-		    key->key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0, &len) != 1)
-		return pkey_failed(ERR_OK);
-	TRY(buf_reserve(memory, len, &to));
-	if (EVP_PKEY_get_octet_string_param(
-		    key->key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, to, len, &len) != 1)
-		TRY(pkey_failed(ERR_CRYPTO));
-	buf_commit(memory, len);
-	out->y = slice_of(to, len);
+	/* A private key may be without. Only here the point is in its key's form. */
+	if (X509_PUBKEY_set(&info, key->key) != 1 ||
+		X509_PUBKEY_get0_param(NULL, &point, &len, NULL, info) != 1)
+		goto out;
+	TRY(buf_reserve(memory, (size_t) len, &to));
+	bytes_copy(to, point, (size_t) len);
+	buf_commit(memory, (size_t) len);
+	out->y = slice_of(to, (size_t) len);
 out:
-	return err;
+	X509_PUBKEY_free(info);
+	return pkey_failed(err);
 }
 
 enum err pkey_numbers(

@@ -305,6 +305,31 @@ static bool is_of_kind(const struct pkey *key, uint32_t format)
 	       (slice_equal_text(wanted, "DH") && slice_equal_text(name, "DHX"));
 }
 
+enum err asymmetric_compress(struct pkey *key, uint32_t object_type, uint32_t compression)
+{
+	bool is_binary = pkey_is_binary_curve(key), fits = true;
+	enum pkey_point_form form = PKEY_POINT_COMPRESSED;
+
+	switch (compression) {
+	case KMIP_KEY_COMPRESSION_TYPE_EC_PUBLIC_KEY_TYPE_X9_62_COMPRESSED_PRIME:
+		fits = !is_binary;
+		break;
+	case KMIP_KEY_COMPRESSION_TYPE_EC_PUBLIC_KEY_TYPE_X9_62_COMPRESSED_CHAR2:
+		fits = is_binary;
+		break;
+	case KMIP_KEY_COMPRESSION_TYPE_EC_PUBLIC_KEY_TYPE_X9_62_HYBRID:
+		form = PKEY_POINT_HYBRID;
+		break;
+	default:
+		form = PKEY_POINT_UNCOMPRESSED;
+		break;
+	}
+	if (!fits || object_type != KMIP_OBJECT_TYPE_PUBLIC_KEY ||
+		pkey_set_point_form(key, form) != ERR_OK)
+		return compression == 0 ? ERR_OK : ERR_KEY_COMPRESSION;
+	return ERR_OK;
+}
+
 enum err asymmetric_write(struct kmip_item *item, struct kmip_key_block *block,
 	const struct pkey *key, const struct asymmetric_form *form)
 {

@@ -20,6 +20,10 @@ struct asymmetric_form {
 MUST_USE enum err asymmetric_write(struct kmip_item *item, struct kmip_key_block *block,
 	const struct pkey *key, const struct asymmetric_form *form);
 
+/* Writes the point as a Key Compression Type says; 0: uncompressed. ERR_KEY_COMPRESSION: no public
+ * key of a curve, or of one over another kind of field. */
+MUST_USE enum err asymmetric_compress(struct pkey *key, uint32_t object_type, uint32_t compression);
+
 /* The Recommended Curve's name for base/pkey.h and back; NULL and 0: not served. */
 const char *asymmetric_curve_name(uint32_t recommended_curve);
 uint32_t asymmetric_curve_of(const char *group_name);

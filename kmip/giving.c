@@ -9,8 +9,6 @@
 /* What is asked for beyond the plain key. */
 static enum err judge_giving(const struct giving *giving)
 {
-	if (giving->key_compression.has)
-		return ERR_KEY_COMPRESSION;
 	if (giving->key_wrap_type.has &&
 		giving->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_NOT_WRAPPED &&
 		giving->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_AS_REGISTERED)
@@ -33,32 +31,43 @@ static enum err judge_object(const struct object *object, bool is_wrapped)
 	return ERR_OK;
 }
 
-static enum err convert_asymmetric(
-	struct kmip_item *item, uint32_t type, struct kmip_key_block *block, uint32_t format)
+struct conversion {
+	uint32_t format;
+	struct kmip_uint compression;
+};
+
+static enum err convert_asymmetric(struct kmip_item *item, uint32_t type,
+	struct kmip_key_block *block, const struct conversion *to)
 {
-	struct asymmetric_form form = { .object_type = type, .format = format };
+	struct asymmetric_form form = { .object_type = type, .format = to->format };
 	struct pkey *key = NULL;
 	enum err err;
 
 	TRY(asymmetric_open(&key, type, block));
+	TRY(asymmetric_compress(key, type, to->compression.value));
 	TRY(asymmetric_write(item, block, key, &form));
+	block->compression = to->compression;
 out:
 	pkey_free(key);
 	return err == ERR_INVALID || err == ERR_FEATURE ? ERR_KEY_FORMAT : err;
 }
 
 /* A plain symmetric key can be had in either of its two forms, an asymmetric one in all of its. */
-static enum err convert(
-	struct kmip_item *item, uint32_t type, struct kmip_key_block *block, uint32_t format)
+static enum err convert(struct kmip_item *item, uint32_t type, struct kmip_key_block *block,
+	const struct conversion *to)
 {
 	struct kmip_key_value *value = block->value;
+	uint32_t format = to->format;
 
-	if (format == block->format.value)
+	if (format == block->format.value && !to->compression.has)
 		return ERR_OK;
+	/* 9.1.3.2.2: only points of curves are compressed. */
+	if (to->compression.has && type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
+		return ERR_KEY_COMPRESSION;
 	if (value == NULL || block->wrapping_data != NULL)
 		return ERR_KEY_FORMAT;
 	if ((KMIP_TO(type) & KMIP_TO_ASYMMETRIC) != 0)
-		return convert_asymmetric(item, type, block, format);
+		return convert_asymmetric(item, type, block, to);
 	if (format == KMIP_KEY_FORMAT_TYPE_RAW && value->transparent != NULL &&
 		value->transparent->key.data != NULL) {
 		*value = (struct kmip_key_value){ .material = value->transparent->key };
@@ -78,6 +87,19 @@ static enum err convert(
 	return ERR_OK;
 }
 
+static enum err convert_as_asked(struct kmip_item *item, uint32_t type,
+	struct kmip_key_block *block, const struct giving *giving)
+{
+	struct conversion to = { .compression = giving->key_compression };
+
+	if (!giving->key_format.has && !giving->key_compression.has)
+		return ERR_OK;
+	if (block == NULL)
+		return giving->key_format.has ? ERR_KEY_FORMAT : ERR_KEY_COMPRESSION;
+	to.format = giving->key_format.has ? giving->key_format.value : block->format.value;
+	return convert(item, type, block, &to);
+}
+
 enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const struct object *object,
 	const struct giving *giving)
 {
@@ -92,10 +114,7 @@ enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const stru
 	if (giving->key_wrap_type.value == KMIP_KEY_WRAP_TYPE_NOT_WRAPPED && block != NULL &&
 		block->wrapping_data != NULL)
 		TRY(ERR_FEATURE);
-	if (giving->key_format.has && block == NULL)
-		TRY(ERR_KEY_FORMAT);
-	if (giving->key_format.has)
-		TRY(convert(item, object->type, block, giving->key_format.value));
+	TRY(convert_as_asked(item, object->type, block, giving));
 	if (block != NULL && block->value == NULL && block->wrapped_value.data == NULL)
 		TRY(ERR_KEY_ABSENT);
 	if (giving->wrapping != NULL) {

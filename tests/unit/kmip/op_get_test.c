@@ -187,3 +187,84 @@ Test(op_get, wrapped)
 		PERMISSION_DENIED);
 	served_stop(&served);
 }
+
+static struct slice public_key_on(struct served *served, uint32_t curve)
+{
+	struct kmip_cryptographic_domain_parameters domain = { .recommended_curve =
+								       KMIP_UINT(curve) };
+	struct kmip_attribute attributes[2] = { attribute_of(
+		"Cryptographic Algorithm", kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_EC)) };
+	struct kmip_template_attribute common = { .attributes = { attributes, 2 } };
+	struct kmip_value value;
+
+	cr_assert_eq(kmip_value_write(&value, served->arena,
+			     &kmip_cryptographic_domain_parameters_table, &domain),
+		ERR_OK);
+	attributes[1] = attribute_of("Cryptographic Domain Parameters", value);
+	return PAYLOAD(served, ONE(served, CREATE_KEY_PAIR, create_key_pair, .common = &common),
+		create_key_pair)
+		->public_key_unique_identifier;
+}
+
+#define COMPRESSED(name) KMIP_UINT(KMIP_KEY_COMPRESSION_TYPE_EC_PUBLIC_KEY_TYPE_##name)
+#define Q_STRING KMIP_UINT(KMIP_KEY_FORMAT_TYPE_TRANSPARENT_EC_PUBLIC_KEY)
+
+static uint8_t point_head(struct served *served, struct slice uid, struct kmip_uint compression)
+{
+	const struct kmip_key_block *block = PAYLOAD(served,
+		ONE(served, GET, get, .unique_identifier = uid, .key_format = Q_STRING,
+			.key_compression = compression),
+		get)
+						     ->object.public_key->key_block;
+
+	cr_assert_eq(block->compression.value, compression.value);
+	return block->value->transparent->q_string.data[0];
+}
+
+/* The point in each of its forms (SEC 1, section 2.3.3), for each kind of field. */
+Test(op_get, compressed_points)
+{
+	struct served served = { 0 };
+	struct slice prime, binary, der;
+	struct kmip_key_block *block;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	prime = public_key_on(&served, KMIP_RECOMMENDED_CURVE_P_256);
+	binary = public_key_on(&served, KMIP_RECOMMENDED_CURVE_B_233);
+	cr_assert_eq(point_head(&served, prime, (struct kmip_uint){ 0 }), 4);
+	cr_assert_eq(point_head(&served, prime, COMPRESSED(UNCOMPRESSED)), 4);
+	cr_assert_eq(point_head(&served, prime, COMPRESSED(X9_62_COMPRESSED_PRIME)) & 0xfe, 2);
+	cr_assert_eq(point_head(&served, prime, COMPRESSED(X9_62_HYBRID)) & 0xfe, 6);
+	cr_assert_eq(point_head(&served, binary, COMPRESSED(X9_62_COMPRESSED_CHAR2)) & 0xfe, 2);
+	assert_reason(ONE(&served, GET, get, .unique_identifier = prime,
+			      .key_compression = COMPRESSED(X9_62_COMPRESSED_CHAR2)),
+		KEY_COMPRESSION_TYPE_NOT_SUPPORTED);
+	assert_reason(ONE(&served, GET, get, .unique_identifier = binary,
+			      .key_compression = COMPRESSED(X9_62_COMPRESSED_PRIME)),
+		KEY_COMPRESSION_TYPE_NOT_SUPPORTED);
+	/* In the usual form, too, and back from it. */
+	der = PAYLOAD(&served, served_get(&served, prime), get)
+		      ->object.public_key->key_block->value->material;
+	block = PAYLOAD(&served,
+		ONE(&served, GET, get, .unique_identifier = prime,
+			.key_compression = COMPRESSED(X9_62_COMPRESSED_PRIME)),
+		get)
+			->object.public_key->key_block;
+	cr_assert_eq(block->value->material.len, der.len - 32);
+	prime = PAYLOAD(&served,
+		ONE(&served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_PUBLIC_KEY),
+			.template_attribute = &(struct kmip_template_attribute){ 0 },
+			.object = { .public_key = &(struct kmip_public_key){ block } }),
+		register)
+			->unique_identifier;
+	block = PAYLOAD(&served,
+		ONE(&served, GET, get, .unique_identifier = prime,
+			.key_compression = COMPRESSED(UNCOMPRESSED)),
+		get)
+			->object.public_key->key_block;
+	assert_bytes(block->value->material, der);
+	cr_assert_eq(point_head(&served, prime, (struct kmip_uint){ 0 }), 4);
+	served_stop(&served);
+}
