@@ -8,6 +8,8 @@
 
 enum {
 	ARENA_CHUNK_LEN = 16 * 1024, /* most requests fit one; four pages to lock */
+	ARENA_GROWN_LEN = 256 * 1024, /* of later ones, at most: each is as long as all before it,
+					 since each is mapped, locked, wiped and unmapped */
 	ARENA_ALIGN = alignof(max_align_t)
 };
 
@@ -19,7 +21,8 @@ struct chunk {
 };
 
 struct arena {
-	struct chunk *newest; /* the chain ends with the first chunk, which a reset keeps */
+	struct chunk *newest; /* the chain ends with the first chunk */
+	bool public;
 	size_t max;
 	size_t given;
 };
@@ -33,43 +36,77 @@ enum err arena_new(struct arena **out, size_t max_bytes)
 	return ERR_OK;
 }
 
-static void chunk_free(struct chunk *chunk)
+enum err arena_new_public(struct arena **out, size_t max_bytes)
 {
-	secret_pages_free(chunk, sizeof(*chunk) + chunk->cap);
+	enum err err;
+
+	TRY(arena_new(out, max_bytes));
+	(*out)->public = true;
+out:
+	return err;
+}
+
+static size_t chunk_len(const struct chunk *chunk)
+{
+	return sizeof(*chunk) + chunk->cap;
+}
+
+static void chunk_free(const struct arena *arena, struct chunk *chunk)
+{
+	if (arena->public)
+		free(chunk);
+	else
+		secret_pages_free(chunk, chunk_len(chunk));
+}
+
+static void chunks_free(const struct arena *arena, struct chunk *chunk)
+{
+	while (chunk != NULL) {
+		struct chunk *next = chunk->next;
+
+		chunk_free(arena, chunk);
+		chunk = next;
+	}
 }
 
 void arena_free(struct arena *arena)
 {
 	if (arena == NULL)
 		return;
-	arena_reset(arena);
-	if (arena->newest != NULL)
-		chunk_free(arena->newest);
+	chunks_free(arena, arena->newest);
 	free(arena);
 }
 
 void arena_reset(struct arena *arena)
 {
-	while (arena->newest != NULL && arena->newest->next != NULL) {
-		struct chunk *chunk = arena->newest;
-		arena->newest = chunk->next;
-		chunk_free(chunk);
-	}
-	if (arena->newest != NULL) {
-		secret_wipe(arena->newest->data, arena->newest->used);
-		arena->newest->used = 0;
-	}
+	struct chunk *kept = arena->newest;
+
 	arena->given = 0;
+	if (kept == NULL)
+		return;
+	/* One that was made for something long is not kept, unless it is the only one. */
+	while (kept->next != NULL && chunk_len(kept) > ARENA_GROWN_LEN) {
+		arena->newest = kept->next;
+		chunk_free(arena, kept);
+		kept = arena->newest;
+	}
+	chunks_free(arena, kept->next);
+	kept->next = NULL;
+	secret_wipe(kept->data, kept->used);
+	kept->used = 0;
 }
 
-static struct chunk *chunk_new(size_t needed)
+static struct chunk *chunk_new(const struct arena *arena, size_t needed)
 {
 	size_t total = sizeof(struct chunk) + needed;
+	size_t len = arena->given < ARENA_GROWN_LEN ? arena->given : ARENA_GROWN_LEN;
 	struct chunk *chunk;
 
-	if (total < ARENA_CHUNK_LEN)
-		total = ARENA_CHUNK_LEN;
-	chunk = secret_pages_new(total);
+	if (len < ARENA_CHUNK_LEN)
+		len = ARENA_CHUNK_LEN;
+	if (total < len)
+		total = len;
+	chunk = arena->public ? calloc(1, total) : secret_pages_new(total);
 	if (chunk != NULL)
 		chunk->cap = total - sizeof(*chunk);
 	return chunk;
@@ -87,13 +124,13 @@ void *arena_alloc(struct arena *arena, size_t len)
 	arena->given += len;
 	len = (len + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 	if (chunk == NULL || len > chunk->cap - chunk->used) {
-		chunk = chunk_new(len);
+		chunk = chunk_new(arena, len);
 		if (chunk == NULL)
 			return NULL;
 		chunk->next = arena->newest;
 		arena->newest = chunk;
 	}
-	/* Zero already: pages come zeroed and a reset wipes what was used. */
+	/* Zero already: memory comes zeroed and a reset wipes what was used. */
 	data = chunk->data + chunk->used;
 	chunk->used += len;
 	return data;

@@ -13,8 +13,10 @@ struct arena;
 
 /* At most max_bytes are ever handed out between two resets. */
 MUST_USE enum err arena_new(struct arena **out, size_t max_bytes);
+/* Of memory that is neither locked nor wiped when it is freed: for much, and nothing secret. */
+MUST_USE enum err arena_new_public(struct arena **out, size_t max_bytes);
 void arena_free(struct arena *arena);
-/* Wipes and forgets everything; keeps the first chunk for the next request. */
+/* Wipes and forgets everything; keeps some of the memory for the next request. */
 void arena_reset(struct arena *arena);
 /* Zeroed, aligned for any type; NULL when memory or the maximum is exhausted. Zero bytes give a
  * valid pointer. */

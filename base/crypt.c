@@ -133,6 +133,11 @@ uint32_t crypt_crc32c(struct slice bytes)
 	if (__builtin_cpu_supports("sse4.2"))
 		return ~crc32c_by_machine(UINT32_MAX, bytes);
 #endif
+	return crypt_crc32c_by_table(bytes);
+}
+
+uint32_t crypt_crc32c_by_table(struct slice bytes)
+{
 	return ~crc32c_by_table(UINT32_MAX, bytes);
 }
 

@@ -30,6 +30,8 @@ MUST_USE enum err crypt_hash_add(struct crypt_hash *hash, struct slice bytes);
 MUST_USE enum err crypt_hash_end(struct crypt_hash *hash, uint8_t out[CRYPT_SHA256_LEN]);
 /* Checksum of stored records (CRC-32C); against accident, not attack. */
 uint32_t crypt_crc32c(struct slice bytes);
+/* The same, as on a machine that has no instruction for it. */
+uint32_t crypt_crc32c_by_table(struct slice bytes);
 
 struct crypt_box {
 	struct slice key; /* 32 bytes */

@@ -219,6 +219,7 @@ struct cache_put {
 	bool logged;
 	bool heals; /* what is stored and damaged gives way to the record (its index stays) */
 	bool changed; /* out */
+	bool closed; /* out: an object that is dead or quarantined now */
 	uint64_t seq; /* out */
 };
 MUST_USE enum err cache_merge(

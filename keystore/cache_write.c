@@ -186,12 +186,16 @@ enum err cache_merge(struct cache_write *write, struct arena *arena, struct cach
 	enum err err;
 
 	put->changed = false;
+	put->closed = false;
 	put->seq = 0;
 	buf_init(&merging.key, RECORD_KEY_LEN_MAX);
 	buf_init(&merging.bytes, RECORD_LEN_MAX);
 	TRY(merging_begin(&merging, write, arena, put));
-	if (put->record->kind == RECORD_OBJECT)
+	if (put->record->kind == RECORD_OBJECT) {
 		TRY(alias_note(write, &put->record->object));
+		put->closed =
+			merging.after.object.dead || object_is_quarantined(&merging.after.object);
+	}
 	if (!merging.existed || !slice_equal(merging.stored, buf_slice(&merging.bytes)))
 		TRY(merging_store(&merging, write, arena, put));
 out:

@@ -7,7 +7,8 @@ enum { MERGE_RECORDS_MAX = 4096 };
 
 struct merge {
 	struct keystore_pending flow;
-	struct arena *bytes; /* of records and fact, which may be more than a flow's own */
+	struct arena *bytes; /* of records and fact, which may be more than a flow's own; what the
+				peer sends is wrapped */
 	uint32_t chain;
 	struct slice *records;
 	size_t record_count;
@@ -40,8 +41,6 @@ static void merge_note_closed(struct merge *merge, const struct object *object)
 {
 	struct object *noted = &merge->closed[merge->closed_count];
 
-	if (!object->dead && !object_is_quarantined(object))
-		return;
 	noted->uid = object->uid;
 	noted->instance = object->instance;
 	merge->closed_count++;
@@ -56,7 +55,7 @@ static enum err merge_put(struct merge *merge, struct cache_write *write, struct
 
 	stamps_see(merge->flow.keystore, record);
 	TRY(cache_merge(write, arena, &put));
-	if (record->kind == RECORD_OBJECT) {
+	if (put.closed) {
 		TRY(cache_get_object(cache_write_read(write), arena, &record->object.uid, &object));
 		merge_note_closed(merge, object);
 	}
@@ -140,7 +139,7 @@ static enum err merge_keep(struct merge *merge, const struct keystore_merge *opt
 	enum err err;
 
 	merge->chain = options->chain;
-	TRY(arena_new(&merge->bytes, merge_bytes(options)));
+	TRY(arena_new_public(&merge->bytes, merge_bytes(options)));
 	bytes = merge->bytes;
 	merge->record_count = options->record_count;
 	merge->records = arena_array(bytes, options->record_count, sizeof(*merge->records));

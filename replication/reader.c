@@ -109,31 +109,35 @@ out:
 	return err;
 }
 
-enum err reader_record(struct core_record *out, struct arena *arena, struct slice bytes)
+static void note_record(struct core_record *out, const struct record *record, struct slice bytes)
 {
-	struct record *record = ARENA_NEW(arena, struct record);
-	enum err err;
-
-	if (record == NULL)
-		return ERR_NOMEM;
-	err = record_decode(record, arena, bytes);
-	if (err != ERR_OK)
-		return err;
 	out->bytes = bytes;
 	out->instance =
 		record->kind == RECORD_OBJECT ? record->object.instance : record->client.instance;
-	return ERR_OK;
 }
 
-/* Copied out of the transaction; ERR_CORRUPT and ERR_VERSION are logged and leave *out empty. */
+enum err reader_record(struct core_record *out, struct slice bytes)
+{
+	struct record record;
+	enum err err = record_glance(&record, bytes);
+
+	if (err == ERR_OK)
+		note_record(out, &record, bytes);
+	return err;
+}
+
+/* Copied out of the transaction; ERR_CORRUPT and ERR_VERSION are logged and leave *out empty. What
+ * the peer could not decode is not sent. */
 static enum err copy_record(struct core_record *out, struct arena *arena, struct slice bytes)
 {
 	struct slice copy = arena_copy(arena, bytes);
-	enum err err;
+	struct record *record = ARENA_NEW(arena, struct record);
+	enum err err = copy.data == NULL || record == NULL ? ERR_NOMEM : ERR_OK;
 
-	if (copy.data == NULL)
-		return ERR_NOMEM;
-	err = reader_record(out, arena, copy);
+	TRY(err);
+	TRY(record_decode(record, arena, copy));
+	note_record(out, record, copy);
+out:
 	if (err != ERR_CORRUPT && err != ERR_VERSION)
 		return err;
 	log_error("record-not-sent", "error=%s", err_name(err));

@@ -42,7 +42,8 @@ MUST_USE enum err reader_digest(struct cache *cache, struct arena *arena,
 /* Fills event->snapshot with records of the bucket behind the cursor. */
 MUST_USE enum err reader_bucket(struct cache *cache, struct arena *arena, uint16_t bucket,
 	const struct core_cursor *cursor, struct core_event *event);
-/* Whose record it is; ERR_CORRUPT, ERR_VERSION. */
-MUST_USE enum err reader_record(struct core_record *out, struct arena *arena, struct slice bytes);
+/* Whose record of the peer's it is, by its head and checksum: it is decoded once, when it is
+ * merged. ERR_CORRUPT, ERR_VERSION. */
+MUST_USE enum err reader_record(struct core_record *out, struct slice bytes);
 
 #endif

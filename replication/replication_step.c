@@ -254,15 +254,13 @@ static enum err complete_frame(struct replication *replication, struct core_even
 	event->frame.records = replication->records;
 	if (frame->type == WIRE_DATA && frame->data.record.len > 0) {
 		event->frame.record_count = 1;
-		return reader_record(
-			&replication->records[0], replication->arena, frame->data.record);
+		return reader_record(&replication->records[0], frame->data.record);
 	}
 	if (frame->type != WIRE_SNAP && frame->type != WIRE_REPAIR)
 		return ERR_OK;
 	event->frame.record_count = frame->snap.record_count;
 	for (size_t i = 0; i < frame->snap.record_count; i++)
-		TRY(reader_record(
-			&replication->records[i], replication->arena, frame->snap.records[i]));
+		TRY(reader_record(&replication->records[i], frame->snap.records[i]));
 out:
 	return err;
 }

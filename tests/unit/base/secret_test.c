@@ -57,7 +57,7 @@ Test(secret, lives_without_locked_memory)
 Test(arena, is_capped)
 {
 	struct arena *arena;
-	uint8_t *a, *b;
+	uint8_t *a, *b, *c;
 
 	cr_assert_eq(arena_new(&arena, 40000), ERR_OK);
 	a = arena_alloc(arena, 3);
@@ -69,13 +69,55 @@ Test(arena, is_capped)
 	cr_assert_null(arena_alloc(arena, 10000));
 	cr_assert_null(arena_alloc(arena, SIZE_MAX));
 	cr_assert_null(arena_array(arena, SIZE_MAX / 2, 4));
-	cr_assert_not_null(arena_alloc(arena, 0));
-	a[0] = 7;
+	c = arena_alloc(arena, 0);
+	cr_assert_not_null(c);
+	c[0] = 7;
 	arena_reset(arena);
-	cr_assert_eq(a[0], 0, "wiped");
-	cr_assert_eq(arena_alloc(arena, 3), a, "the first chunk is used again");
+	cr_assert_eq(c[0], 0, "wiped");
+	cr_assert_eq(arena_alloc(arena, 3), c, "the latest chunk is used again");
 	arena_free(arena);
 	arena_free(NULL);
+}
+
+/* Through several fillings, chunks of all lengths and single long ones: what is given is zero and
+ * nobody else's. */
+static void fill_and_reset(struct arena *arena, size_t max)
+{
+	enum { PIECES = 1500, PIECE = 1000, LONG = 700000 };
+	uint8_t *pieces[PIECES];
+
+	for (uint8_t round = 1; round <= 4; round++) {
+		size_t count = PIECES / round;
+
+		for (size_t i = 0; i < count; i++) {
+			size_t len = i == count / 2 ? LONG : PIECE;
+
+			pieces[i] = arena_alloc(arena, len);
+			cr_assert_not_null(pieces[i]);
+			for (size_t j = 0; j < len; j++)
+				cr_assert(pieces[i][j] == 0);
+			for (size_t j = 0; j < len; j++)
+				pieces[i][j] = (uint8_t) (i % 255 + 1);
+		}
+		for (size_t i = 0; i < count; i++)
+			for (size_t j = 0; j < PIECE; j++)
+				cr_assert(pieces[i][j] == i % 255 + 1);
+		arena_reset(arena);
+	}
+	cr_assert_null(arena_alloc(arena, max + 1));
+}
+
+Test(arena, grows_and_begins_again)
+{
+	enum { MAX = 3 * 1048576 };
+	struct arena *arena;
+
+	cr_assert_eq(arena_new(&arena, MAX), ERR_OK);
+	fill_and_reset(arena, MAX);
+	arena_free(arena);
+	cr_assert_eq(arena_new_public(&arena, MAX), ERR_OK);
+	fill_and_reset(arena, MAX);
+	arena_free(arena);
 }
 
 /* Copies and texts; NULL always means failure. */
@@ -121,6 +163,22 @@ Test(crypt, crc32c_of_any_length)
 		bytes[i + 5] = (uint8_t) (31 - i);
 	cr_assert_eq(crypt_crc32c(slice_of(bytes + 5, 32)), 0x113fdb5c);
 	cr_assert_eq(crypt_crc32c(SLICE_LITERAL("a")), 0xc1d04330);
+}
+
+/* The machine's instruction and the table give the same for bytes of any length and place. */
+Test(crypt, crc32c_both_ways)
+{
+	uint8_t bytes[300];
+
+	for (int round = 0; round < 20; round++) {
+		rand_bytes(bytes, sizeof(bytes));
+		for (size_t at = 0; at < 9; at++)
+			for (size_t len = 0; at + len <= sizeof(bytes); len += 1 + len / 8) {
+				struct slice part = slice_of(bytes + at, len);
+
+				cr_assert_eq(crypt_crc32c(part), crypt_crc32c_by_table(part));
+			}
+	}
 }
 
 /* Parts in turn give what the whole gives, and the next digest begins anew. */
