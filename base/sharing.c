@@ -102,6 +102,12 @@ static enum err judge(const struct sharing *how)
 	return how->threshold >= 2 ? ERR_OK : ERR_FIELD;
 }
 
+/* A product that is too large to be one is not below, either: each factor is. */
+static bool is_too_much(const struct sharing *how, size_t count, size_t len)
+{
+	return len > SHARING_WORK_MAX || len * count * how->threshold > SHARING_WORK_MAX;
+}
+
 static void bytes_xor(uint8_t *to, struct slice from)
 {
 	for (size_t i = 0; i < from.len; i++)
@@ -175,6 +181,7 @@ enum err sharing_split(
 	enum err err = secret.len == 0 ? ERR_FIELD : judge(how);
 
 	TRY(err);
+	TRY(is_too_much(how, how->parts, secret.len) ? ERR_FIELD : ERR_OK);
 	if (how->method == SHARING_PRIME)
 		return sharing_prime_split(shares, arena, how, secret);
 	err = how->method == SHARING_XOR ? split_xor(shares, arena, how, secret)
@@ -276,6 +283,7 @@ enum err sharing_join(struct slice *secret, struct arena *arena, const struct sh
 	enum err err = judge_shares(how, shares, count);
 
 	TRY(err);
+	TRY(is_too_much(how, count, shares[0].bytes.len) ? ERR_FIELD : ERR_OK);
 	switch (how->method) {
 	case SHARING_XOR:
 		return count == how->parts ? join_xor(secret, arena, shares, count) : ERR_CRYPTO;

@@ -11,6 +11,7 @@
 
 enum {
 	SHARING_PARTS_MAX = 32, /* ours: each part of a split key is a standard key */
+	SHARING_WORK_MAX = 1 << 20, /* ours: bytes, times parts, times threshold; some 0.1 s */
 	SHARING_PRIME_LEN_MAX = 132, /* bytes; ours: whether it is a prime is judged on the loop */
 };
 
@@ -36,7 +37,7 @@ struct share {
 /*
  * Fills shares[0 .. parts - 1], numbered from 1, in the arena. ERR_FIELD: a secret, prime, number
  * of parts or threshold that this method does not take: XOR needs all parts, GF(2^16) an even
- * length, a prime field one above every secret of that length.
+ * length, a prime field one above every secret of that length; or it is too much work for a loop.
  */
 MUST_USE enum err sharing_split(
 	struct share *shares, struct arena *arena, const struct sharing *how, struct slice secret);

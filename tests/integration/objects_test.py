@@ -9,6 +9,7 @@ import harness  # noqa: F401
 import vsphere
 import wire
 from case import FreshPairCase
+from pair import SECOND
 from process import wait_until
 from wire import ATTRIBUTE_VALUE as VALUE
 
@@ -64,7 +65,9 @@ def plain(node):
     return (node.tag, [plain(child) for child in node.value] if node.kind == wire.STRUCTURE else node.value)
 
 
-class Objects(FreshPairCase):
+class Maker(FreshPairCase):
+    """Makes objects and asks for them."""
+
     def ask(self, operation, *payload, client=None):
         return (client or self.vcenter).ask(wire.request(wire.batch_item(operation, *payload), version=V14))
 
@@ -77,6 +80,22 @@ class Objects(FreshPairCase):
     def register(self, type_, item, *attributes):
         return self.ask(wire.REGISTER, wire.enum(wire.OBJECT_TYPE, type_), template(*attributes), item).uid
 
+    def reason(self, client, uid):
+        with client.connect(client.endpoints[0]) as connection:
+            return connection.ask(vsphere.get(uid)).one.reason
+
+    def split(self, base):
+        return [node.value for node in self.ask(
+            CREATE_SPLIT_KEY, wire.enum(wire.OBJECT_TYPE, 5), self.on(base), wire.integer(SPLIT_PARTS, PARTS),
+            wire.integer(SPLIT_THRESHOLD, THRESHOLD), wire.enum(SPLIT_METHOD, 4), template()).payload.all(wire.UID)]
+
+    def exported(self, uid):
+        payload = self.ask(EXPORT, self.on(uid)).payload
+        held = next(node for node in payload.value if node.kind == wire.STRUCTURE and node.tag != wire.ATTRIBUTE)
+        return [encoded(node) for node in payload.all(wire.ATTRIBUTE)], encoded(held)
+
+
+class Objects(Maker):
     # ---- one of each ----
 
     def make_keys(self):
@@ -97,9 +116,7 @@ class Objects(FreshPairCase):
                 "private": pair.get(PRIVATE_KEY_UID), "public": pair.get(PUBLIC_KEY_UID)}
 
     def make_parts(self, base):
-        parts = [node.value for node in self.ask(
-            CREATE_SPLIT_KEY, wire.enum(wire.OBJECT_TYPE, 5), self.on(base), wire.integer(SPLIT_PARTS, PARTS),
-            wire.integer(SPLIT_THRESHOLD, THRESHOLD), wire.enum(SPLIT_METHOD, 4), template()).payload.all(wire.UID)]
+        parts = self.split(base)
         self.assertEqual(len(parts), PARTS)
         joined = self.ask(JOIN_SPLIT_KEY, wire.enum(wire.OBJECT_TYPE, 2), *map(self.on, parts[1:])).uid
         return {**{f"part {number}": uid for number, uid in enumerate(parts, 1)}, "joined": joined}
@@ -117,11 +134,6 @@ class Objects(FreshPairCase):
         opaque = self.register(8, wire.structure(OPAQUE, wire.enum(OPAQUE_TYPE, 0x80000001),
                                                  wire.data(OPAQUE_VALUE, b"opaque" * 500)), named("opaque"))
         return {"certificate": certificate, "secret": secret, "opaque": opaque}
-
-    def exported(self, uid):
-        payload = self.ask(EXPORT, self.on(uid)).payload
-        held = next(node for node in payload.value if node.kind == wire.STRUCTURE and node.tag != wire.ATTRIBUTE)
-        return [encoded(node) for node in payload.all(wire.ATTRIBUTE)], encoded(held)
 
     def make_imported(self):
         """A key of which nothing but its export is left, compromised."""
@@ -150,9 +162,6 @@ class Objects(FreshPairCase):
         self.uids.update(self.make_archived())
 
     # ---- what a node tells ----
-
-    def reason(self, client, uid):
-        return self.answer_of(client, vsphere.get(uid)).reason
 
     def tell(self, client):
         """{name: attributes and object, or the reason why it is not given out}"""
@@ -224,6 +233,36 @@ class Objects(FreshPairCase):
             self.assertEqual(self.reason(client, self.uids["archived"]), OBJECT_ARCHIVED)
             self.assertEqual(len(client.material(self.uids["recovered"])), 32)
             self.assertEqual(client.state(self.uids["imported"]), wire.COMPROMISED)
+
+
+class OtherTenants(Maker):
+    """What one tenant has, another neither replaces nor joins, and does not hear of."""
+
+    tenants = 2
+
+    def setUp(self):
+        super().setUp()
+        self.pair.register("other", SECOND)
+        self.other = self.pair.client("other")
+
+    def test_import_does_not_replace(self):
+        uid = self.key(named("theirs"))
+        material = self.vcenter.material(uid)
+        attributes, held = self.exported(uid)
+        replace = wire.boolean(0x420124, True)
+        own = self.ask(IMPORT, self.on(uid), replace, *attributes, held, client=self.other).uid
+        self.assertNotEqual(own, uid)
+        self.assertEqual(self.vcenter.material(uid), material)
+        self.assertEqual(self.reason(self.other, uid), wire.ITEM_NOT_FOUND)
+        again = self.ask(IMPORT, self.on(uid), replace, *attributes, held, client=self.other).uid
+        self.assertIn(self.reason(self.other, own), (wire.ITEM_NOT_FOUND, wire.ILLEGAL_OPERATION))
+        self.assertEqual(self.other.material(again), material)
+        self.assertEqual(self.vcenter.material(uid), material)
+
+    def test_parts_are_not_joined(self):
+        parts = self.split(self.key())
+        self.expect_refused(wire.ITEM_NOT_FOUND, self.ask, JOIN_SPLIT_KEY, wire.enum(wire.OBJECT_TYPE, 2),
+                            *map(self.on, parts), client=self.other)
 
 
 if __name__ == "__main__":

@@ -250,6 +250,8 @@ Test(sharing, refusals)
 	assert_refused((struct sharing){ .method = SHARING_XOR, .parts = 1, .threshold = 1 }, 16);
 	assert_refused(
 		(struct sharing){ .method = SHARING_GF_2_16, .parts = 3, .threshold = 2 }, 15);
+	assert_refused((struct sharing){ .method = SHARING_GF_2_8, .parts = 32, .threshold = 32 },
+		(SHARING_WORK_MAX >> 10) + 1);
 	assert_refused(prime, 3); /* none */
 	prime.prime = slice_of(even, sizeof(even));
 	assert_refused(prime, 3); /* no prime */
