@@ -23,8 +23,10 @@ bool circuit_admits(struct circuit *circuit, uint64_t now_ms)
 {
 	if (circuit->sm.state == CIRCUIT_CLOSED)
 		return true;
-	if (now_ms < circuit->next_ms)
+	if (now_ms < circuit->next_ms) {
+		circuit->refused++;
 		return false;
+	}
 	if (circuit->sm.state == CIRCUIT_OPEN)
 		move(circuit, CIRCUIT_PROBING, now_ms, "one call goes to see");
 	circuit->next_ms = now_ms + CIRCUIT_PROBE_MS;
@@ -44,6 +46,7 @@ void circuit_on_failure(struct circuit *circuit, uint64_t now_ms)
 	circuit->failures++;
 	if (circuit->sm.state == CIRCUIT_CLOSED && circuit->failures >= CIRCUIT_FAILURES) {
 		move(circuit, CIRCUIT_OPEN, now_ms, "no answers");
+		circuit->opened++;
 		circuit->next_ms = now_ms + circuit->pause_ms;
 	} else if (circuit->sm.state == CIRCUIT_PROBING) {
 		circuit->pause_ms *= 2;

@@ -31,6 +31,7 @@ struct circuit {
 	uint64_t pause_ms;
 	uint64_t next_ms; /* when a probe may begin */
 	uint64_t since_ms; /* of the state */
+	uint64_t opened, refused; /* times that it opened; calls that were not let through */
 };
 
 /* The name is borrowed. */

@@ -204,6 +204,8 @@ static void key_protect_health(const struct keymanager *keymanager, struct keyma
 	http_count(km->http, &out->running, &queued);
 	http_throttling(km->http, &out->slots, &out->throttled);
 	out->circuit = sm_state_name(&km->circuit.sm);
+	out->circuit_opened = km->circuit.opened;
+	out->circuit_refused = km->circuit.refused;
 	snprintf(out->credential, sizeof(out->credential), "%s", iam_trial_outcome(km->iam));
 	/* Calls that wait for a token, a slot or their next attempt. */
 	out->queued = km->call_count > out->running ? km->call_count - out->running : 0;

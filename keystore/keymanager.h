@@ -211,6 +211,7 @@ struct keymanager_health {
 	uint32_t running, queued;
 	char last_error[KEYMANAGER_WHY_MAX];
 	const char *circuit; /* closed, open or probing: whether clients' calls are tried */
+	uint64_t circuit_opened, circuit_refused; /* times; calls that were not tried */
 	uint32_t slots; /* clients' calls that may run at once: fewer after 429 */
 	uint64_t throttled; /* 429s */
 	char credential[KEYMANAGER_WHY_MAX]; /* of the last reload's API key; empty: in use */

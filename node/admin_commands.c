@@ -68,6 +68,7 @@ static cJSON *instance_json(const struct keystore_instance_status *status)
 	admin_add_number(object, "failures", status->health.failures);
 	cJSON_AddStringToObject(object, "last_error", status->health.last_error);
 	cJSON_AddStringToObject(object, "circuit", status->health.circuit);
+	admin_add_number(object, "circuit_refused", status->health.circuit_refused);
 	admin_add_number(object, "calls_at_once", status->health.slots);
 	admin_add_number(object, "throttled", status->health.throttled);
 	cJSON_AddStringToObject(object, "credential", status->health.credential);

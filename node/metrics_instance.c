@@ -88,6 +88,14 @@ static double number_of(const struct keystore_instance_status *instance, enum me
 		return instance->health.running;
 	case METRIC_key_manager_queued:
 		return instance->health.queued;
+	case METRIC_key_manager_calls_at_once:
+		return instance->health.slots;
+	case METRIC_key_manager_throttled_total:
+		return (double) instance->health.throttled;
+	case METRIC_key_manager_circuit_opened_total:
+		return (double) instance->health.circuit_opened;
+	case METRIC_key_manager_circuit_refused_total:
+		return (double) instance->health.circuit_refused;
 	case METRIC_outage:
 		return instance->outage_since_ms != 0;
 	case METRIC_outage_seconds_total:
@@ -96,6 +104,8 @@ static double number_of(const struct keystore_instance_status *instance, enum me
 		return (double) instance->outages + (instance->outage_since_ms != 0);
 	case METRIC_refused:
 		return instance->refused;
+	case METRIC_new_credential_pending:
+		return instance->health.credential[0] != '\0';
 	case METRIC_root_key_enabled:
 		return instance->root == KEYMANAGER_ROOT_ENABLED;
 	case METRIC_instance_objects:
@@ -148,6 +158,17 @@ static void tell_poll_age(struct metrics_out *out, const struct tenants *tenants
 	}
 }
 
+static void tell_circuit(struct metrics_out *out, const struct tenants *tenants)
+{
+	char labels[METRIC_LABELS_LEN_MAX];
+	metric_begin(out, METRIC_key_manager_circuit);
+	for (size_t i = 0; i < tenants->count; i++) {
+		snprintf(labels, sizeof(labels), "instance=\"%s\",state=\"%s\"",
+			tenants->list[i].id.text, tenants->list[i].health.circuit);
+		metric_put(out, METRIC_key_manager_circuit, labels, 1);
+	}
+}
+
 static void tell_gets(struct metrics_out *out, const struct tenants *tenants)
 {
 	char labels[METRIC_LABELS_LEN_MAX];
@@ -176,6 +197,7 @@ static void tell_all(struct metrics_out *out, const struct tenants *tenants)
 	tell_calls(out, tenants, METRIC_key_manager_requests_total, tell_sent);
 	tell_calls(out, tenants, METRIC_key_manager_seconds, tell_took);
 	tell_numbers(out, tenants, METRIC_key_manager_running, METRIC_root_key_enabled);
+	tell_circuit(out, tenants);
 	tell_poll_age(out, tenants);
 	tell_gets(out, tenants);
 	tell_numbers(out, tenants, METRIC_instance_objects, METRIC_rebuild_read);

@@ -14,7 +14,7 @@ import vsphere
 import wire
 from case import Case, PairCase
 from manager import API_KEY, CUSTOMER_KEY, WRITER_KEY
-from pair import Pair
+from pair import FIRST, Pair
 from process import SANITIZER, free_ports, program, wait_until
 from proxy import Proxy
 
@@ -128,7 +128,7 @@ class Changes(PairCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.pair = Pair(start=False)
+        cls.pair = Pair({"metrics": True}, start=False)
         cls.addClassCleanup(cls.pair.close)
         cls.ca = os.path.join(cls.pair.folder, "ca-of-the-key-manager.pem")
         shutil.copy(cls.pair.pki.ca, cls.ca)
@@ -147,6 +147,9 @@ class Changes(PairCase):
     def instance(self):
         return self.pair.a.status()["instances"][0]
 
+    def metric(self, name, **labels):
+        return self.pair.a.metrics().value("kmipd_" + name, instance=FIRST, **labels)
+
     def wait_judged(self, event, mark):
         """Until the log names the outcome; calls go well all the while."""
         def judged():
@@ -160,8 +163,10 @@ class Changes(PairCase):
         self.wait_judged("credential-refused .*api-key.*BXNIM0415E", self.write_key("no-such-key"))
         self.assertIn("new API key refused", self.instance()["credential"])
         self.assertIn("new API key refused", self.pair.a.ctl_run("status").stdout)
+        self.assertEqual((self.metric("new_credential_pending"), self.metric("refused")), (1, 0))
         self.wait_judged("credential-changed ", self.write_key(CUSTOMER_KEY))
         self.assertEqual(self.instance()["credential"], "")
+        self.assertEqual(self.metric("new_credential_pending"), 0)
         self.wait_judged("credential-changed ", self.write_key(WRITER_KEY))
         with open(self.pair.a.log_path, encoding="utf-8") as file:
             log = file.read()
@@ -199,16 +204,22 @@ class Changes(PairCase):
 
     def test_circuit(self):
         """With the key manager gone calls are refused without being tried, polls go on, and all is well by itself."""
+        before = self.metric("key_manager_circuit_opened_total")
+        self.assertEqual(self.metric("key_manager_circuit", state="closed"), 1)
         self.pair.manager.mode(down=True)
         self.addCleanup(self.pair.manager.mode, down=False)
 
         def opened():
             self.expect_reason(self.answer_of(self.on_a, vsphere.create()), wire.GENERAL_FAILURE)
-            return self.instance()["circuit"] != "closed"
-        wait_until(opened, "the circuit opens")
+            return self.instance()["circuit"] != "closed" and self.instance()["circuit_refused"] > 0
+        wait_until(opened, "the circuit opens, and refuses calls")
+        self.assertGreater(self.metric("key_manager_circuit_opened_total"), before)
+        self.assertGreater(self.metric("key_manager_circuit_refused_total"), 0)
+        self.assertEqual(self.metric("key_manager_circuit", state="closed"), 0)
         self.assertIn("circuit", self.pair.a.ctl_run("status").stdout)
         self.pair.manager.mode(down=False)
         wait_until(lambda: self.instance()["circuit"] == "closed", "a poll that was answered closes it")
+        self.assertEqual(self.metric("key_manager_circuit", state="closed"), 1)
         self.assertEqual(len(self.on_a.material(self.on_a.create())), 32)
 
     def test_throttled_calls_slow_down(self):
@@ -219,6 +230,8 @@ class Changes(PairCase):
         self.expect_reason(self.answer_of(self.on_a, vsphere.create()), wire.GENERAL_FAILURE)
         throttled = self.instance()
         self.assertEqual((throttled["throttled"] > 0, throttled["calls_at_once"] < most), (True, True))
+        self.assertEqual(self.metric("key_manager_throttled_total"), throttled["throttled"])
+        self.assertLess(self.metric("key_manager_calls_at_once"), most)
 
         def recovered():
             self.on_a.create()

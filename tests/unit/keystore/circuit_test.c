@@ -40,6 +40,8 @@ Test(circuit, lets_one_call_go_to_see)
 	cr_assert(circuit_admits(&circuit, 1000 + CIRCUIT_PAUSE_MS));
 	cr_assert_eq(circuit.sm.state, CIRCUIT_PROBING);
 	cr_assert_not(circuit_admits(&circuit, 1001 + CIRCUIT_PAUSE_MS), "a second one waits");
+	cr_assert_eq(circuit.opened, 1);
+	cr_assert_eq(circuit.refused, 2);
 	circuit_on_answer(&circuit, 2000);
 	cr_assert_eq(circuit.sm.state, CIRCUIT_CLOSED);
 	cr_assert(circuit_admits(&circuit, 2000));
