@@ -376,6 +376,18 @@ static bool none_lives(struct world *in)
 	return live_keys() == 0;
 }
 
+/* Moved, and the ledger is not told of it. */
+static void move_unheard(const struct uid *uid)
+{
+	fake_service_fault(&world.service,
+		(struct fake_fault){
+			.call = FAKE_CREATE, .countdown = 1, .repeat = 100, .stall = true });
+	cr_assert_eq(migrate_begin(false), ERR_OK);
+	world.uid = *uid;
+	world_until(&world, is_moved);
+	world.service.fault_count = 0;
+}
+
 /* A node that has not heard of the move destroys the object: the other one stops serving it, and
  * the new key goes, too. */
 Test(migration, destroyed_by_a_stale_node)
@@ -386,9 +398,7 @@ Test(migration, destroyed_by_a_stale_node)
 	exchange_roots();
 	become(2);
 	become(1);
-	cr_assert_eq(migrate_begin(false), ERR_OK);
-	world.uid = uid;
-	world_until(&world, is_moved);
+	move_unheard(&uid);
 	become(2);
 	cr_assert_not(is_moved(&world), "it has not heard of it");
 	cr_assert_eq(world_destroy(&world, &uid), ERR_OK);
@@ -407,9 +417,7 @@ Test(migration, leftover_is_deleted)
 	exchange_roots();
 	become(2);
 	become(1);
-	cr_assert_eq(migrate_begin(false), ERR_OK);
-	world.uid = uid;
-	world_until(&world, is_moved);
+	move_unheard(&uid);
 	become(2);
 	cr_assert_eq(world_destroy(&world, &uid), ERR_OK);
 	fake_service_age(&world.service, 120);
