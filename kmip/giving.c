@@ -3,6 +3,7 @@
 #include "kmip/asymmetric.h"
 #include "kmip/changing.h"
 #include "kmip/object_attributes.h"
+#include "kmip/packing.h"
 #include "kmip/stored.h"
 #include "kmip/wrapping.h"
 
@@ -87,7 +88,7 @@ static enum err convert(struct kmip_item *item, uint32_t type, struct kmip_key_b
 	return ERR_OK;
 }
 
-static enum err convert_as_asked(struct kmip_item *item, uint32_t type,
+static enum err convert_as_asked(struct kmip_item *item, const struct object *object,
 	struct kmip_key_block *block, const struct giving *giving)
 {
 	struct conversion to = { .compression = giving->key_compression };
@@ -97,7 +98,11 @@ static enum err convert_as_asked(struct kmip_item *item, uint32_t type,
 	if (block == NULL)
 		return giving->key_format.has ? ERR_KEY_FORMAT : ERR_KEY_COMPRESSION;
 	to.format = giving->key_format.has ? giving->key_format.value : block->format.value;
-	return convert(item, type, block, &to);
+	/* A wrapped Key Value would be wrapped anew: it is no structure any more. */
+	if (to.format == KMIP_KEY_FORMAT_TYPE_PKCS_12 && block->format.value != to.format &&
+		block->wrapping_data == NULL && giving->wrapping == NULL)
+		return packing_write(item, object, block);
+	return convert(item, object->type, block, &to);
 }
 
 enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const struct object *object,
@@ -114,7 +119,7 @@ enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const stru
 	if (giving->key_wrap_type.value == KMIP_KEY_WRAP_TYPE_NOT_WRAPPED && block != NULL &&
 		block->wrapping_data != NULL)
 		TRY(ERR_FEATURE);
-	TRY(convert_as_asked(item, object->type, block, giving));
+	TRY(convert_as_asked(item, object, block, giving));
 	if (block != NULL && block->value == NULL && block->wrapped_value.data == NULL)
 		TRY(ERR_KEY_ABSENT);
 	if (giving->wrapping != NULL) {

@@ -129,6 +129,18 @@ bool linking_find(
 	return false;
 }
 
+size_t linking_count(struct kmip_item *item, const struct object *object, uint32_t link_type)
+{
+	struct kmip_link link;
+	size_t count = 0;
+
+	for (size_t i = 0; i < object->attribute_count; i++) {
+		if (read_link(&link, item, &object->attributes[i]) && link.type.value == link_type)
+			count++;
+	}
+	return count;
+}
+
 bool linking_index(uint32_t *out, struct kmip_item *item, const struct object *object,
 	uint32_t link_type, const struct uid *uid)
 {

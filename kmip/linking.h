@@ -20,6 +20,8 @@ MUST_USE enum err linking_further(
  * is no identifier of ours. */
 bool linking_find(
 	struct uid *out, struct kmip_item *item, const struct object *object, uint32_t link_type);
+/* How many links of that type the object has. */
+size_t linking_count(struct kmip_item *item, const struct object *object, uint32_t link_type);
 /* The visible index of the object's link of that type to `uid`; false: there is none. */
 bool linking_index(uint32_t *out, struct kmip_item *item, const struct object *object,
 	uint32_t link_type, const struct uid *uid);

@@ -36,7 +36,8 @@ if(TARGET fake_keymanager)
 			op_re_key_key_pair
 			op_register
 			op_split_key
-			op_validate)
+			op_validate
+			packing)
 		unit_test(kmip/${name}_test kmip fake_keymanager)
 	endforeach()
 endif()
