@@ -71,13 +71,16 @@ out:
 
 static void server_poke(struct kmip_server *server)
 {
-	if (server->settles && server->pendings == NULL)
-		loop_defer(server->options.loop, &server->settled);
+	if (!server->settles || server->pendings != NULL)
+		return;
+	server->settles = false;
+	loop_defer(server->options.loop, &server->settled);
 }
 
 void kmip_server_settle(struct kmip_server *server, void (*on_settled)(void *ctx), void *ctx)
 {
-	ASSERT(server->options.loop != NULL && !server->settles);
+	ASSERT(server->options.loop != NULL);
+	loop_task_cancel(&server->settled);
 	loop_task_init(&server->settled, on_settled, ctx);
 	server->settles = true;
 	server_poke(server);

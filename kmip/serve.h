@@ -74,8 +74,8 @@ void kmip_server_free(struct kmip_server *server);
 void kmip_server_set_policies(
 	struct kmip_server *server, const struct instance_policy *policies, size_t count);
 
-/* Before a clean stop: on_settled comes once, later, when nothing is under way any more, also of
- * what clients are answered later. Nothing may be started after it. */
+/* When no client is served any more: on_settled comes once, later, as soon as nothing is under way,
+ * also of what clients are answered later. A second call takes the place of the first. */
 void kmip_server_settle(struct kmip_server *server, void (*on_settled)(void *ctx), void *ctx);
 
 /* Frames are cut off a stream with kmip_frame_len (message.h). */

@@ -90,6 +90,10 @@ static void keeper_on_settled(void *ctx)
 {
 	struct keystore_pending *pending;
 	struct keeper *keeper = ctx;
+	if (keeper->sm.state == KEEPER_DRAINING) {
+		keeper_on_drained(keeper);
+		return;
+	}
 	if (keystore_close_start(&pending, keeper->keystore, keeper_on_keystore_closed, keeper) !=
 		ERR_OK)
 		keeper_on_keystore_closed(keeper);
@@ -100,10 +104,6 @@ static void keeper_on_settled(void *ctx)
 static void keeper_on_workers_stopped(void *ctx)
 {
 	struct keeper *keeper = ctx;
-	if (keeper->sm.state == KEEPER_DRAINING) {
-		keeper_on_drained(keeper);
-		return;
-	}
 	kmip_server_settle(keeper->kmip, keeper_on_settled, keeper);
 }
 
