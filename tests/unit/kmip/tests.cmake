@@ -28,6 +28,7 @@ if(TARGET fake_keymanager)
 			op_get_attributes
 			op_import
 			op_lifecycle
+			locate_random
 			op_locate
 			op_modify_attribute
 			op_policy
