@@ -18,6 +18,8 @@ static const struct algorithm_row rows[] = {
 	ALGORITHM(AES, 128, 256, 64, 256, false),
 	ALGORITHM(3DES, 112, 168, 56, 168, true),
 	ALGORITHM(CAMELLIA, 128, 256, 64, 256, false),
+	/* Made and kept for those who have it; nothing is encrypted with it here. */
+	ALGORITHM(SKIPJACK, 80, 80, 8, 80, false),
 	ALGORITHM(CHACHA20, 256, 256, 8, 256, false),
 	ALGORITHM(CHACHA20POLY1305, 256, 256, 8, 256, false),
 	/* An HMAC key may have any length; shorter than 112 bits is no protection (SP 800-131A),

@@ -61,6 +61,23 @@ out:
 	return err;
 }
 
+static bool is_name(const struct kmip_attribute *attribute)
+{
+	return slice_equal_text(attribute->name, kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name);
+}
+
+enum err making_template_names(struct attribute_edits *edits, const struct kmip_template *template)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < template->attributes.count; i++) {
+		if (is_name(&template->attributes.items[i]))
+			TRY(attribute_rules_make(edits, &template->attributes.items[i], 1));
+	}
+out:
+	return err;
+}
+
 static bool is_given(const struct kmip_attribute *items, size_t count, struct slice name)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -71,7 +88,7 @@ static bool is_given(const struct kmip_attribute *items, size_t count, struct sl
 }
 
 /* What is given beside a template wins over the template's, and an earlier template over a later
- * one (2.1.8). */
+ * one (2.1.8). Its names are its own (2.2.6). */
 static enum err template_apply(struct attribute_edits *edits,
 	const struct kmip_template_attribute *given, const struct kmip_template *template)
 {
@@ -80,7 +97,9 @@ static enum err template_apply(struct attribute_edits *edits,
 	for (size_t i = 0; i < template->attributes.count; i++) {
 		const struct kmip_attribute *attribute = &template->attributes.items[i];
 
-		if (!is_given(given->attributes.items, given->attributes.count, attribute->name) &&
+		if (!is_name(attribute) &&
+			!is_given(given->attributes.items, given->attributes.count,
+				attribute->name) &&
 			!attribute_rules_has(edits, attribute->name))
 			TRY(attribute_rules_make(edits, attribute, 1));
 	}

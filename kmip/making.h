@@ -14,7 +14,11 @@ struct kmip_rng_parameters making_generator(void);
  * template has that name. ERR_AGAIN is to be handed on. */
 MUST_USE enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given);
-/* The same, behind attributes that were given before: what has one instance and is there stays. */
+/* The names that a Template gives itself (2.2.6). */
+MUST_USE enum err making_template_names(
+	struct attribute_edits *edits, const struct kmip_template *template);
+/* The same as making_attributes, behind attributes that were given before: what has one instance
+ * and is there stays. */
 MUST_USE enum err making_more_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given);
 /* What is said for one key of a pair, then what is said for both: the former wins (4.2). Either may

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Locate (KMIP 1.4, section 4.9): objects that have all the attributes asked for, newest first,
- * destroyed ones never. The store's index gives candidates in that order; each is read and
- * compared, so that the index makes an answer quick and never another one.
+ * members of a group that are asked for as such oldest first, destroyed ones never. The store's
+ * index gives candidates in that order; each is read and compared, so that the index makes an
+ * answer quick and never another one.
  */
 #include "kmip/locate_filter.h"
 #include "kmip/operations.h"
@@ -278,6 +279,24 @@ static enum err answer(struct kmip_item *item, const struct scan *found)
 	return ERR_OK;
 }
 
+static size_t wanted_of(const struct kmip_locate_request *request)
+{
+	if (!request->items_max.has)
+		return SIZE_MAX;
+	return (size_t) request->offset_items.value + (size_t) request->items_max.value;
+}
+
+/* Members of a group are drawn in the order in which they were made, as from a queue. */
+static void uids_reverse(struct uid *uids, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		struct uid last = uids[count - 1 - i];
+
+		uids[count - 1 - i] = uids[i];
+		uids[i] = last;
+	}
+}
+
 enum err op_locate_plan(struct kmip_item *item)
 {
 	const struct kmip_locate_request *request = item->request;
@@ -296,10 +315,13 @@ enum err op_locate_plan(struct kmip_item *item)
 	TRY(judge_request(item, filters));
 	if (request->storage_status_mask.has)
 		scan.storage_mask = request->storage_status_mask.value;
-	if (request->items_max.has)
-		scan.wanted =
-			(size_t) request->offset_items.value + (size_t) request->items_max.value;
+	if (!scan.needs_group)
+		scan.wanted = wanted_of(request);
 	TRY(find(&scan));
+	if (scan.needs_group) {
+		uids_reverse(scan.matches, scan.matched);
+		scan.wanted = wanted_of(request);
+	}
 	TRY(answer(item, &scan));
 out:
 	return err;

@@ -31,6 +31,8 @@ enum err op_register_plan(struct kmip_item *item)
 	TRY(judge_object(request, item->version));
 	TRY(registering_read(item, &registering, &digested));
 	TRY(making_attributes(item, &edits, given));
+	if (request->object.template != NULL)
+		TRY(making_template_names(&edits, request->object.template));
 	TRY(registering_describe(item, &edits, &request->object));
 	TRY(making_effect(item, &edits, digested));
 out:

@@ -37,9 +37,10 @@ def own_jobs(tables):
 def published_jobs():
     files = list(published.case_files())
     for name, path in files:
-        before = published.set_up_of(path, files)
+        before, given = published.set_up_of(path, files), published.given_for(path, files)
         yield Job(name, Session, lambda path=path: published.parse(path), keeps=bool(published.FOLLOWED.search(name)),
-                  before=before and (lambda before=before: published.parse(before)))
+                  before=(lambda given=given: given) if given is not None else
+                  before and (lambda before=before: published.parse(before)))
 
 
 class Tally:

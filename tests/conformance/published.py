@@ -15,6 +15,8 @@ FOLLOWED = re.compile(r"(SASED|TL)[-_]M[-_]2")
 SET_UPS = ((re.compile(r"TC-CREG-[23]-"), "TC-CREG-1-13.xml"),
            (re.compile(r"TC-OTP-([125]|CLEANUP-1)-"), "TC-OTP-SETUP-1-13.xml"),
            (re.compile(r"TC-OTP-[34]-"), "TC-OTP-SETUP-2-13.xml"))
+# What a case takes for granted: members of a group, made as by the first exchange of another case.
+GIVEN = {"TC_151_11": ("TC_153_11", "RoundRobinTestGroup", "default")}
 # Mandatory and optional cases of a profile; the others test the specification.
 OF_PROFILE = re.compile(r"^((?:SUITEB[-_]\d+|MSGENC[-_][A-Z]+|CS[-_](?:AC|BC|RNG)|[A-Z]+)[-_][MO])[-_]")
 
@@ -35,6 +37,20 @@ def set_up_of(path, files):
     """The case that makes what this one looks for, or None."""
     return next((found for pattern, name in SET_UPS if pattern.match(path.name) for _, found in files if found.name == name),
                 None)
+
+
+def given_for(path, files):
+    """A session that makes what this case takes for granted, or None."""
+    other, group, wanted = next((given for part, given in GIVEN.items() if path.name.startswith(part)), (None, None, None))
+    if other is None:
+        return None
+    root = parse(next(found for _, found in files if found.name.startswith(other)))
+    for message in [child for child in root if child.tag.endswith("Message")][2:]:
+        root.remove(message)
+    for element in root.iter():
+        if element.get("value") == group:
+            element.set("value", wanted)
+    return root
 
 
 def deviations():

@@ -55,20 +55,27 @@ class Runner:
         """All jobs of a chain, again when one differs and a node stalled meanwhile."""
         for _ in range(ATTEMPTS_MAX):
             marks = {node: node.log_mark() for node in self.pair.nodes}
+            session = None
             for job in chain:
-                self.run_one(job)
+                session = self.run_one(job, session)
             self.clean()
             if not any(job.different and node.log_lines(STALLED, mark) for job in chain for node, mark in marks.items()):
                 return
 
-    def run_one(self, job):
+    def run_one(self, job, before):
+        """The session, which looks for what the one before it made."""
         self.random = random.Random(f"{self.seed} {job.name}")  # one case alone is drawn as among all
         job.different = None
         try:
             for root in filter(None, (job.before, job.root)):
-                job.session(self.tables, root(), self.ask).run()
+                session = job.session(self.tables, root(), self.ask)
+                if before is not None:
+                    session.follow(before)
+                before = session
+                session.run()
         except (Different, KeyError, ValueError, AssertionError) as different:
             job.different = str(different) if isinstance(different, Different) else f"not to be run: {different!r}"
+        return before
 
     def clean(self):
         """No case sees another's objects."""

@@ -168,3 +168,64 @@ Test(op_locate, placeholder)
 	assert_success(&served_ask(&served, asks, 2)->items[1]);
 	served_stop(&served);
 }
+
+static const struct kmip_locate_response *members(
+	struct served *served, struct kmip_attribute *group, uint32_t member, int32_t offset)
+{
+	return PAYLOAD(served,
+		ONE(served, LOCATE, locate, .attributes = { group, 1 },
+			.object_group_member = KMIP_UINT(member), .items_max = KMIP_INT(1),
+			.offset_items = KMIP_INT(offset)),
+		locate);
+}
+
+/* Members of a group are drawn oldest first, each fresh one once. */
+Test(op_locate, group_is_a_queue)
+{
+	struct served served = { 0 };
+	struct kmip_attribute group = text_of("Object Group", "pool");
+	struct slice keys[3];
+
+	served_start(&served, false);
+	for (size_t i = 0; i < 3; i++)
+		keys[i] = served_key_with(&served, &group, 1);
+	served_key(&served);
+	served.version = KMIP_1_3;
+	for (int32_t i = 0; i < 3; i++) {
+		const struct kmip_locate_response *found =
+			members(&served, &group, KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_DEFAULT, i);
+
+		cr_assert_eq(found->unique_identifiers.count, 1);
+		cr_assert(slice_equal(found->unique_identifiers.items[0], keys[i]));
+		found = members(&served, &group, KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH, 0);
+		cr_assert(slice_equal(found->unique_identifiers.items[0], keys[i]));
+		cr_assert_eq(found->located_items.value, 3 - i);
+		assert_success(served_get(&served, keys[i]));
+	}
+	cr_assert_eq(members(&served, &group, KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH, 0)
+			     ->unique_identifiers.count,
+		0);
+	served_stop(&served);
+}
+
+/* A key that is named is looked at alone, and judged by all filters. */
+Test(op_locate, by_identifier)
+{
+	struct served served = { 0 };
+	struct kmip_attribute given[2];
+	struct slice uid;
+
+	served_start(&served, false);
+	uid = served_key(&served);
+	given[0] = attribute_of("Unique Identifier", kmip_value_text(uid));
+	given[1] = attribute_of("State", kmip_value_enum(KMIP_STATE_PRE_ACTIVE));
+	cr_assert_eq(locate(&served, given, 2)->unique_identifiers.count, 1);
+	given[1].value.u32 = KMIP_STATE_ACTIVE;
+	cr_assert_eq(locate(&served, given, 2)->unique_identifiers.count, 0);
+	given[0].value.bytes = slice_text("no uuid");
+	cr_assert_eq(locate(&served, given, 1)->unique_identifiers.count, 0);
+	served.identity.instance.text[0] = 'z';
+	given[0].value.bytes = uid;
+	cr_assert_eq(locate(&served, given, 1)->unique_identifiers.count, 0);
+	served_stop(&served);
+}

@@ -275,3 +275,41 @@ Test(op_register, by_template)
 	cr_assert_eq(served_value(&served, uid, "Cryptographic Usage Mask").integer, 12);
 	served_stop(&served);
 }
+
+/* A Name within the template is the template's own (2.2.6), and not that of what is made by it. */
+Test(op_register, template_names_itself)
+{
+	struct served served = { 0 };
+	struct kmip_attribute inner[2] = { { .name = SLICE_EMPTY },
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(12)) };
+	struct kmip_attribute own[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
+	};
+	struct kmip_template body = { .attributes = { inner, 2 } };
+	struct kmip_name name = { .value = SLICE_LITERAL("itself"),
+		.type = KMIP_UINT(KMIP_NAME_TYPE_UNINTERPRETED_TEXT_STRING) };
+	struct kmip_template_attribute with = { .names = { &name, 1 }, .attributes = { own, 1 } };
+	struct kmip_template_attribute nothing = { 0 };
+	const struct kmip_response_item *item;
+	struct slice uid;
+
+	served_start(&served, false);
+	inner[0] = name_of(&served, "itself");
+	assert_success(ONE(&served, REGISTER, register,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE), .template_attribute = &nothing,
+		.object = { .template = &body }));
+	for (int i = 0; i < 2; i++) {
+		item = ONE(&served, CREATE, create,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			.template_attribute = &with);
+		uid = PAYLOAD(&served, item, create)->unique_identifier;
+		cr_assert_eq(served_value(&served, uid, "Cryptographic Usage Mask").integer, 12);
+		cr_assert_eq(served_value(&served, uid, "Name").type, KMIP_TYPE_ANY);
+	}
+	assert_reason(ONE(&served, REGISTER, register,
+			      .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE),
+			      .template_attribute = &nothing, .object = { .template = &body }),
+		INVALID_FIELD);
+	served_stop(&served);
+}
