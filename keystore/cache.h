@@ -155,6 +155,7 @@ struct cache_find {
 	const struct cache_any *all;
 	size_t count; /* of choices, at least one */
 	const struct cache_span *initial; /* of the Initial Date; NULL: any */
+	const struct cache_found *after; /* goes on behind it; NULL: from the start */
 	uint64_t steps_max; /* ERR_LIMIT after so many entries looked at; 0: no limit */
 	enum err (*visit)(void *ctx, const struct cache_found *found);
 	void *ctx;

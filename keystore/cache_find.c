@@ -164,9 +164,11 @@ out:
 	return err;
 }
 
-static void bounds_set(struct finding *finding)
+/* False: nothing lies between them. */
+static bool bounds_set(struct finding *finding)
 {
 	const struct cache_span *initial = finding->find->initial;
+	const struct cache_found *after = finding->find->after;
 
 	bytes_zero(finding->target, AT_LEN);
 	for (size_t i = 0; i < AT_LEN; i++)
@@ -175,6 +177,11 @@ static void bounds_set(struct finding *finding)
 		cache_index_date(finding->target, initial->last);
 		cache_index_date(finding->last, initial->first);
 	}
+	if (after == NULL)
+		return true;
+	bytes_copy(finding->target, after->order, CACHE_ORDER_LEN);
+	bytes_copy(finding->target + CACHE_ORDER_LEN, after->uid.bytes, sizeof(after->uid.bytes));
+	return target_next(finding->target);
 }
 
 enum err cache_find(struct cache_read *read, const struct cache_find *find)
@@ -187,8 +194,8 @@ enum err cache_find(struct cache_read *read, const struct cache_find *find)
 	TRY(crypt_hash_new(&hash));
 	for (size_t i = 0; i < find->count; i++)
 		TRY(choice_open(&finding, read, i, hash));
-	bounds_set(&finding);
-	TRY(find_all(&finding));
+	if (bounds_set(&finding))
+		TRY(find_all(&finding));
 out:
 	for (size_t i = 0; i < finding.stretch_count; i++)
 		mdb_cursor_close(finding.stretches[i].cursor);

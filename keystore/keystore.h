@@ -151,6 +151,10 @@ void keystore_view_rest(struct keystore_view *view);
  */
 MUST_USE enum err keystore_read(
 	struct keystore_view *view, const struct uid *uid, struct object **out);
+/* The same by any read of the cache, where nothing was proved for a view: for many objects, also on
+ * another thread. */
+MUST_USE enum err keystore_peek(struct cache_read *read, struct arena *arena,
+	const struct instance_id *instance, const struct uid *uid, struct object **out);
 /* The material of an object that was read: ERR_OK, ERR_AGAIN (fetch with material), ERR_KEY_ABSENT.
  * Honours freshness, who vouches (design D19) and what was validated for this view. */
 MUST_USE enum err keystore_read_material(

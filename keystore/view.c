@@ -87,22 +87,32 @@ enum err view_remember(struct keystore_view *view, const struct uid *uid, struct
 	return ERR_OK;
 }
 
-/* A damaged record is as good as none: the key manager has it. A quarantined one counts when the
- * key manager's own form has just been read. What only the ledger told of is not known to exist. */
+/* A damaged record is as good as none: the key manager has it. What only the ledger told of is not
+ * known to exist. */
+static enum err read_known(struct cache_read *read, struct arena *arena,
+	const struct instance_id *instance, const struct uid *uid, struct object **out)
+{
+	enum err err = cache_get_object(read, arena, uid, out);
+
+	if (err == ERR_MISS || err == ERR_CORRUPT)
+		return ERR_AGAIN;
+	TRY(err);
+	if (!instance_id_equal(&(*out)->instance, instance))
+		return ERR_NOT_FOUND;
+	if (!(*out)->has_material && !(*out)->dead)
+		return ERR_AGAIN;
+out:
+	return err;
+}
+
+/* A quarantined one counts when the key manager's own form has just been read. */
 enum err keystore_read(struct keystore_view *view, const struct uid *uid, struct object **out)
 {
 	struct object *object;
 	enum err err;
 
 	TRY(view_open(view));
-	err = cache_get_object(view->read, view->arena, uid, &object);
-	if (err == ERR_MISS || err == ERR_CORRUPT)
-		return ERR_AGAIN;
-	TRY(err);
-	if (!instance_id_equal(&object->instance, &view->instance))
-		return ERR_NOT_FOUND;
-	if (!object->has_material && !object->dead)
-		return ERR_AGAIN;
+	TRY(read_known(view->read, view->arena, &view->instance, uid, &object));
 	if (object_is_quarantined(object) && !object->dead) {
 		if (view_find_proved(view, uid) == NULL)
 			return ERR_AGAIN;
@@ -110,6 +120,16 @@ enum err keystore_read(struct keystore_view *view, const struct uid *uid, struct
 	}
 	*out = object;
 out:
+	return err;
+}
+
+enum err keystore_peek(struct cache_read *read, struct arena *arena,
+	const struct instance_id *instance, const struct uid *uid, struct object **out)
+{
+	enum err err = read_known(read, arena, instance, uid, out);
+
+	if (err == ERR_OK && object_is_quarantined(*out) && !(*out)->dead)
+		return ERR_AGAIN;
 	return err;
 }
 

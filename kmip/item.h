@@ -68,6 +68,7 @@ struct kmip_item {
 	void (*compute)(void *plan_memory);
 	void *plan_memory;
 	void (*free_memory)(void *plan_memory);
+	bool computes_long; /* seconds: apart from what others wait for */
 
 	/*
 	 * For finish: the effect's outcome. The subject is the object that was made or changed.

@@ -11,7 +11,9 @@ struct kmip_server {
 	struct arena *arena; /* the worker's, for one request after the other */
 	struct streams *streams; /* the keeper's */
 	struct laters *laters; /* likewise */
-	struct offload *offload; /* the keeper's, made when it is first needed */
+	/* The keeper's, made when they are first needed: for what is computed soon, and for what
+	 * takes long. */
+	struct offload *offloads[2];
 	struct kmip_pending *pendings;
 	struct loop_task settled; /* the keeper's */
 	bool settles;
@@ -116,7 +118,9 @@ void kmip_server_free(struct kmip_server *server)
 {
 	if (server == NULL)
 		return;
-	offload_free(server->offload); /* first: what it computes for is freed below */
+	/* First: what they compute for is freed below. */
+	for (size_t i = 0; i < sizeof(server->offloads) / sizeof(server->offloads[0]); i++)
+		offload_free(server->offloads[i]);
 	while (server->pendings != NULL) {
 		struct kmip_pending *pending = server->pendings;
 
@@ -271,15 +275,16 @@ static void pending_on_computed(void *ctx)
 static enum err pending_start_compute(struct kmip_pending *pending)
 {
 	struct kmip_server *server = pending->server;
+	struct offload **offload = &server->offloads[pending->batch.item->computes_long];
 	enum err err = ERR_OK;
 
-	if (server->offload == NULL)
-		TRY(offload_new(&server->offload, server->options.loop));
+	if (*offload == NULL)
+		TRY(offload_new(offload, server->options.loop));
 	pending->state = PENDING_COMPUTE;
 	pending->job = (struct offload_job){
 		.work = pending_compute, .on_done = pending_on_computed, .ctx = pending
 	};
-	TRY(offload_start(server->offload, &pending->job));
+	TRY(offload_start(*offload, &pending->job));
 out:
 	return err;
 }

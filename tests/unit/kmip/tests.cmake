@@ -29,6 +29,7 @@ if(TARGET fake_keymanager)
 			op_import
 			op_lifecycle
 			locate_random
+			locate_scan
 			op_locate
 			op_modify_attribute
 			op_policy
