@@ -121,6 +121,7 @@ static enum err batch_open_item(struct batch *batch)
 	item->identity = batch->identity;
 	item->view = batch->view;
 	item->streams = batch->streams;
+	item->claims = batch->claims;
 	item->laters = batch->laters;
 	item->arena = batch->arena;
 	item->version = batch->request.version;
@@ -184,6 +185,7 @@ static void batch_record(struct batch *batch, enum err err)
 /* The item is finished with this error: writes its answer and its audit record. */
 static void item_free_memory(struct kmip_item *item)
 {
+	claims_let_go(item->claims, item);
 	if (item->free_memory != NULL)
 		item->free_memory(item->plan_memory);
 	item->free_memory = NULL;

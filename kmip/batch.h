@@ -25,6 +25,7 @@ struct batch {
 	const struct kmip_identity *identity;
 	struct arena *arena;
 	struct streams *streams; /* NULL in a worker */
+	struct claims *claims; /* likewise */
 	struct laters *laters; /* likewise */
 
 	struct keystore_view *view;

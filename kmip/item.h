@@ -6,6 +6,7 @@
 #ifndef KMIP_ITEM_H
 #define KMIP_ITEM_H
 
+#include "kmip/claims.h"
 #include "kmip/codec.h"
 #include "kmip/later.h"
 #include "kmip/serve.h"
@@ -35,6 +36,7 @@ struct kmip_item {
 	const struct kmip_identity *identity;
 	struct keystore_view *view;
 	struct streams *streams; /* NULL in a worker */
+	struct claims *claims; /* likewise */
 	struct laters *laters; /* likewise */
 	struct arena *arena;
 	enum kmip_version version;

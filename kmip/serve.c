@@ -10,6 +10,7 @@ struct kmip_server {
 	struct kmip_options options;
 	struct arena *arena; /* the worker's, for one request after the other */
 	struct streams *streams; /* the keeper's */
+	struct claims *claims; /* likewise */
 	struct laters *laters; /* likewise */
 	/* The keeper's, made when they are first needed: for what is computed soon, and for what
 	 * takes long. */
@@ -61,6 +62,8 @@ enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *op
 	TRY(arena_new(&server->arena, KMIP_ARENA_LEN_MAX));
 	if (options->loop != NULL) {
 		TRY(streams_new(&server->streams));
+		if (options->loop != NULL)
+			TRY(claims_new(&server->claims));
 		TRY(laters_new(&server->laters));
 		loop_task_init(&server->settled, NULL, NULL);
 	}
@@ -132,6 +135,7 @@ void kmip_server_free(struct kmip_server *server)
 	if (server->options.loop != NULL)
 		loop_task_cancel(&server->settled);
 	streams_free(server->streams);
+	claims_free(server->claims);
 	laters_free(server->laters);
 	arena_free(server->arena);
 	free(server);
@@ -454,6 +458,7 @@ enum err kmip_serve_start(struct kmip_pending **out, struct kmip_server *server,
 	pending->batch.identity = &pending->identity;
 	pending->batch.arena = pending->arena;
 	pending->batch.streams = server->streams;
+	pending->batch.claims = server->claims;
 	pending->batch.laters = server->laters;
 
 	pending->next = server->pendings;

@@ -9,6 +9,20 @@ static enum err is_held(void *ctx, const struct object *object)
 	return leaving != NULL && uid_equal(&object->uid, leaving) ? ERR_OK : ERR_EXISTS;
 }
 
+static enum err name_check(
+	struct kmip_item *item, const struct object_edit *edit, struct uid *leaving)
+{
+	const struct claim claim = { item->identity->instance, edit->name, edit->value };
+	enum err err;
+
+	TRY(holders_find(item, edit->name, edit->value, is_held, leaving));
+	/* A worker's plan takes nothing: the keeper judges again. */
+	if (item->claims != NULL)
+		TRY(claims_take(item->claims, item, &claim));
+out:
+	return err;
+}
+
 enum err unique_name_check(struct kmip_item *item, const struct attribute_edits *edits)
 {
 	return unique_name_check_but(item, edits, NULL);
@@ -31,8 +45,7 @@ enum err unique_name_check_but(
 				slice_equal(edit->value, edits->items[j].value))
 				TRY(ERR_EXISTS);
 		}
-		TRY(holders_find(
-			item, edit->name, edit->value, is_held, leaving == NULL ? NULL : &but));
+		TRY(name_check(item, edit, leaving == NULL ? NULL : &but));
 	}
 out:
 	return err;

@@ -7,7 +7,13 @@
 #include "kmip/locate_scan.h"
 #include "served.h"
 
-enum { MANY = 3 * LOCATE_LOOKED_MAX, ODD_EVERY = 1000, FILL = 500, FILL_ARENA_MAX = 4 << 20, AHEAD_S = 86400 * 365 };
+enum {
+	MANY = 3 * LOCATE_LOOKED_MAX,
+	ODD_EVERY = 1000,
+	FILL = 500,
+	FILL_ARENA_MAX = 4 << 20,
+	AHEAD_S = 86400 * 365
+};
 
 static struct served served;
 

@@ -31,6 +31,7 @@ if(TARGET fake_keymanager)
 			locate_random
 			locate_scan
 			op_locate
+			unique_name
 			op_modify_attribute
 			op_policy
 			op_query
