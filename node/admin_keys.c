@@ -16,7 +16,7 @@ enum {
 
 struct key_page {
 	struct arena *arena;
-	const char *instance; /* NULL: all */
+	const struct instance_id *instance; /* NULL: all */
 	bool unclaimed_only, missing_only, older_only;
 	const struct keystore *keystore;
 	struct cache_read *read;
@@ -157,7 +157,7 @@ static bool key_is_wanted(const struct key_page *page, const struct object *obje
 	/* Of which only the ledger told: its key may be long gone. */
 	if (!object->has_material && !object->dead)
 		return false;
-	if (page->instance != NULL && strcmp(page->instance, object->instance.text) != 0)
+	if (page->instance != NULL && !instance_id_equal(page->instance, &object->instance))
 		return false;
 	if (page->unclaimed_only && !object->unclaimed)
 		return false;
@@ -188,6 +188,28 @@ static enum err key_visit(void *ctx, struct slice record_key, struct slice bytes
 										: ERR_OK;
 }
 
+static enum err key_visit_of_instance(void *ctx, const struct uid *uid)
+{
+	struct key_page *page = ctx;
+	uint8_t key[RECORD_KEY_LEN_MAX] = { RECORD_OBJECT };
+	struct slice record_key = slice_of(key, 1 + sizeof(uid->bytes)), bytes;
+	bytes_copy(key + 1, uid->bytes, sizeof(uid->bytes));
+	enum err err = cache_get_bytes(page->read, record_key, &bytes);
+	if (err == ERR_MISS)
+		return ERR_OK;
+	return err == ERR_OK ? key_visit(page, record_key, bytes) : err;
+}
+
+/* Those of one instance by the index, whatever else there is. */
+static enum err keys_list(struct key_page *page, const struct uid *after)
+{
+	struct cache_list list = { .instance = *page->instance,
+		.after = after,
+		.visit = key_visit_of_instance,
+		.ctx = page };
+	return cache_list(page->read, &list);
+}
+
 static enum err keys_walk(
 	struct admin_call *call, struct key_page *page, const struct uid *after, bool *more)
 {
@@ -202,7 +224,10 @@ static enum err keys_walk(
 	}
 	TRY(arena_new(&page->arena, KEYS_ARENA_MAX));
 	TRY(cache_read_begin(&page->read, keystore_cache(keeper_keystore(call->keeper))));
-	err = cache_walk(page->read, &walk, more);
+	if (page->instance != NULL)
+		err = keys_list(page, after);
+	else
+		err = cache_walk(page->read, &walk, more);
 	if (err == ERR_LIMIT) {
 		*more = true;
 		err = ERR_OK;
@@ -228,7 +253,7 @@ void admin_key_list(struct admin_call *call)
 		.limit = KEYS_PAGE_MAX, .list = cJSON_CreateArray(), .keystore = keystore
 	};
 	cJSON_AddItemToObject(answer, "keys", page.list);
-	page.instance = instance == NULL ? NULL : instance->text;
+	page.instance = instance;
 	page.unclaimed_only =
 		cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(call->question, "unclaimed"));
 	page.missing_only =
