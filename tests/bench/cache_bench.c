@@ -5,7 +5,8 @@
  *	--folder F --records N --instance ID [--map-mib M]	fills; a cache that is there grows
  *	--folder F --digest --instance ID [--map-mib M]		digests all buckets, as a comparison
  *	--folder F --aged DAYS --instance ID [--map-mib M]	as if nothing was heard for so long
- *does
+ *	--folder F --misindexed --instance ID [--map-mib M]	an index without anything that is
+ *								found by, which says it is whole
  *
  * The records are keys of the usual size, with random ids, a name and a tag. No key manager knows
  * them, so their initial date is ten years ahead: a node takes them for younger than any listing
@@ -18,6 +19,7 @@
 #include "base/crypt.h"
 #include "base/rand.h"
 #include "keystore/cache_digest.h"
+#include "kmip/terms.h"
 
 enum {
 	FILL_BATCH = 10000, /* records in one transaction */
@@ -32,7 +34,7 @@ struct fill {
 	struct instance_id instance;
 	uint64_t records;
 	size_t map_bytes;
-	bool digest;
+	bool digest, misindexed;
 	int64_t aged_days; /* 0: as it is */
 	struct arena *arena;
 	struct cache *cache;
@@ -173,6 +175,15 @@ out:
 	return err;
 }
 
+/* ---- index ---- */
+
+static enum err list_nothing(struct cache_term_list *list, const struct object *object)
+{
+	(void) list;
+	(void) object;
+	return ERR_OK;
+}
+
 /* ---- options ---- */
 
 static bool parse(struct fill *fill, int argc, char **argv)
@@ -182,6 +193,10 @@ static bool parse(struct fill *fill, int argc, char **argv)
 
 		if (strcmp(name, "--digest") == 0) {
 			fill->digest = true;
+			continue;
+		}
+		if (strcmp(name, "--misindexed") == 0) {
+			fill->misindexed = true;
 			continue;
 		}
 		i++;
@@ -198,29 +213,34 @@ static bool parse(struct fill *fill, int argc, char **argv)
 			return false;
 	}
 	return fill->folder != NULL && fill->instance.text[0] != '\0' &&
-	       fill->digest + (fill->records != 0) + (fill->aged_days != 0) == 1;
+	       fill->digest + fill->misindexed + (fill->records != 0) + (fill->aged_days != 0) == 1;
 }
 
 int main(int argc, char **argv)
 {
 	struct fill fill = { .map_bytes = (size_t) FILL_MAP_MIB << 20 };
+	struct cache_terms lying = { .version = kmip_terms.version, .list = list_nothing };
 	struct cache_options options = { 0 };
 	char why[CACHE_WHY_MAX] = "";
 	enum err err;
 
 	if (!parse(&fill, argc, argv)) {
 		(void) fprintf(stderr, "usage: cache-bench --folder F --instance ID (--records N | "
-				       "--digest | --aged DAYS) [--map-mib M]\n");
+				       "--digest | --aged DAYS | --misindexed) [--map-mib M]\n");
 		return 2;
 	}
 	options.folder = fill.folder;
 	options.map_bytes = fill.map_bytes;
+	options.terms = &kmip_terms;
+	if (fill.misindexed)
+		options.terms = &lying;
+	options.reindex = fill.misindexed;
 	TRY(crypt_start());
 	TRY(arena_new(&fill.arena, FILL_ARENA_MAX));
 	TRY(cache_open(&fill.cache, &options, why));
 	if (fill.aged_days != 0)
 		TRY(age_all(&fill));
-	else
+	else if (!fill.misindexed)
 		TRY(fill.digest ? digest_all(&fill) : fill_all(&fill));
 out:
 	if (err != ERR_OK)

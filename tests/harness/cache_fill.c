@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/text.h"
+#include "kmip/terms.h"
 
 enum {
 	RECORDS_OF_WRITE = 4096,
@@ -124,6 +125,7 @@ int main(int argc, char **argv)
 		return 2;
 	options.folder = argv[1];
 	options.map_bytes = (size_t) strtoul(argv[2], NULL, 10) << 20;
+	options.terms = &kmip_terms;
 	TRY(text_copy(filling.instance.text, sizeof(filling.instance.text), slice_text(argv[3])));
 	filling.count = strtoul(argv[4], NULL, 10);
 	filling.keys = argc == 6;

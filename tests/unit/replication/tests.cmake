@@ -34,5 +34,5 @@ set_target_properties(merge_laws PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BIN
 add_test(NAME merge_laws COMMAND merge_laws --cases 100000)
 
 add_executable(cache-bench ${CMAKE_SOURCE_DIR}/tests/bench/cache_bench.c)
-target_link_libraries(cache-bench PRIVATE keystore)
+target_link_libraries(cache-bench PRIVATE kmip)
 set_target_properties(cache-bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
