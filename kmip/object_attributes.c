@@ -146,15 +146,15 @@ static bool compute_never_extractable(const struct object_attributes *list, stru
 	return compute_default(list, KMIP_ATTRIBUTE_NEVER_EXTRACTABLE, out);
 }
 
-static bool is_of(const struct object_attributes *list, enum kmip_attribute_id id)
+bool object_attributes_apply(const struct object *object, enum kmip_attribute_id id)
 {
-	return (kmip_attribute_row(id)->applies_to & KMIP_TO(list->object->type)) != 0;
+	return (kmip_attribute_row(id)->applies_to & KMIP_TO(object->type)) != 0;
 }
 
 static bool compute_lease(const struct object_attributes *list, struct kmip_value *out)
 {
 	*out = kmip_value_interval(OBJECT_ATTRIBUTES_LEASE_S);
-	return is_of(list, KMIP_ATTRIBUTE_LEASE_TIME);
+	return object_attributes_apply(list->object, KMIP_ATTRIBUTE_LEASE_TIME);
 }
 
 bool object_attributes_is_archived(const struct object *object)
@@ -175,7 +175,7 @@ bool object_attributes_is_fresh(const struct object *object)
 static bool compute_fresh(const struct object_attributes *list, struct kmip_value *out)
 {
 	*out = kmip_value_boolean(object_attributes_is_fresh(list->object));
-	return is_of(list, KMIP_ATTRIBUTE_FRESH);
+	return object_attributes_apply(list->object, KMIP_ATTRIBUTE_FRESH);
 }
 
 static compute *const computed[KMIP_ATTRIBUTE_COUNT] = {

@@ -41,6 +41,8 @@ bool object_attributes_stored(
 /* What the client sees in the single-instance attribute; false when it has no value. */
 bool object_attributes_value(
 	const struct object_attributes *list, enum kmip_attribute_id id, struct kmip_value *out);
+/* Whether objects of its type have the attribute. */
+bool object_attributes_apply(const struct object *object, enum kmip_attribute_id id);
 /* Not yet given out by Get (3.34). Kept for members of an Object Group; others stay fresh, so that
  * their first Get changes nothing. */
 bool object_attributes_is_fresh(const struct object *object);

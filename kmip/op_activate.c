@@ -11,6 +11,8 @@ static enum err activate_check(void *ctx, const struct object *object)
 	const struct kmip_item *item = ctx;
 	enum object_state state = object_attributes_state(object, item->now);
 
+	if (!object_attributes_apply(object, KMIP_ATTRIBUTE_STATE))
+		return ERR_ILLEGAL;
 	if (state == OBJECT_STATE_PRE_ACTIVE)
 		return ERR_OK;
 	if (state == OBJECT_STATE_ACTIVE && !item->options->strict_activate)

@@ -19,6 +19,8 @@ static enum err revoke_check(void *ctx, const struct object *object)
 {
 	const struct kmip_item *item = ctx;
 
+	if (!object_attributes_apply(object, KMIP_ATTRIBUTE_REVOCATION_REASON))
+		return ERR_ILLEGAL;
 	switch (object_attributes_state(object, item->now)) {
 	case OBJECT_STATE_PRE_ACTIVE:
 	case OBJECT_STATE_ACTIVE:

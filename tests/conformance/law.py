@@ -72,6 +72,8 @@ class Law:
         if node.kind == wire.STRUCTURE:
             inner = node.get(wire.ATTRIBUTE_NAME) if node.tag == wire.ATTRIBUTE else None
             for child in node.value:
+                if node.tag == wire.BATCH_ITEM and child.tag == wire.OPERATION:
+                    continue  # as it was asked
                 self.check_version(child, version, inner if child.tag == wire.ATTRIBUTE_VALUE else None)
         elif node.tag == wire.ATTRIBUTE_NAME and not node.value.startswith(CUSTOM):
             self.require(self.tables.lives(("attribute", node.value), version), f"attribute {node.value} in {version}")

@@ -206,6 +206,8 @@ class Writer:
     def leaf(parent, tag, kind, value):
         if kind in ("Any", "Structure"):  # material that is bytes
             kind = "ByteString"
+        if kind == "Integer" and value[0].isalpha():  # bits of a mask, each by a name of several words
+            value = " ".join(plain(word) for word in value.split("|"))
         if value == "empty":
             value = ""
         return ET.SubElement(parent, tag, type=kind, value=value.strip('"') if value.startswith('"') else value)

@@ -48,6 +48,7 @@ class Session:
         self.homes = {}  # correlation value: the endpoint that gave it
         self.root = root
         self.bound = {}  # placeholder or published identifier: what the server said instead
+        self.reasons = []  # of the answer that is compared
         self.made = {}  # published material: what the server made instead
         self.now = int(time.time())
         self.sent = " ".join(
@@ -80,6 +81,7 @@ class Session:
             if element.get("value") is not None:
                 element.set("value", self.fill(element))
         message = self.exchange(filled)
+        self.reasons = [item.get(wire.REASON) for item in message.all(wire.BATCH_ITEM)]
         self.operation, self.items, self.request = None, iter(request.findall("BatchItem")), filled
         self.compare(response, message, ())
 
@@ -130,6 +132,8 @@ class Session:
     # ---- answers ----
 
     def fail(self, path, want, got):
+        if path[-1] == "ResultStatus" and self.reasons:
+            got = f"{got} with the reasons {self.reasons}"
         raise Different(f"{'/'.join(path)}: published {want}, answered {got}")
 
     def children(self, node):

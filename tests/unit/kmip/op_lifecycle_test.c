@@ -103,3 +103,27 @@ Test(op_lifecycle, destroy)
 	cr_assert_eq(served_value(&served, uid, "Name").type, KMIP_TYPE_STRUCTURE);
 	served_stop(&served);
 }
+
+/* 4.19, 4.20: a template has no state, so that nothing activates or revokes it; it can be
+ * destroyed. */
+Test(op_lifecycle, template)
+{
+	struct kmip_attribute mask =
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(12));
+	struct kmip_template_attribute none = { 0 };
+	struct kmip_template body = { .attributes = { &mask, 1 } };
+	struct served served = { 0 };
+	struct slice uid;
+
+	served_start(&served, false);
+	uid = PAYLOAD(&served,
+		ONE(&served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE),
+			.template_attribute = &none, .object = { .template = &body }),
+		register)
+		      ->unique_identifier;
+	assert_reason(served_activate(&served, uid), ILLEGAL_OPERATION);
+	assert_reason(served_revoke(&served, uid, COMPROMISE), ILLEGAL_OPERATION);
+	assert_success(served_destroy(&served, uid));
+	served_stop(&served);
+}
