@@ -3,6 +3,7 @@
  * Two whole shells over real TLS on the loopback and real caches, in one loop: what one node
  * writes, the other has, through snapshot, stream, cut and healing.
  */
+#include "replication/reader.h"
 #include "replication/replication.h"
 #include <arpa/inet.h>
 #include <string.h>
@@ -188,6 +189,28 @@ Test(pair, snapshot_then_streaming)
 	cr_assert(both_have(&other));
 	cr_assert_gt(nodes[0].vouch_until_ms, clock_boot_ms());
 	cr_assert_gt(nodes[1].vouch_until_ms, clock_boot_ms());
+}
+
+/* How far the peer's records reach is kept beside them, as the peer's own log tells it. */
+Test(pair, keeps_what_was_seen)
+{
+	struct wire_position own, seen;
+	struct cache_read *read;
+	struct slice fact;
+
+	for (unsigned n = 0; n < 300; n++)
+		(void) store_install(&nodes[0].store, 1, n);
+	node_start(1, "eu-de");
+	node_start(0, "eu-de");
+	cr_assert(wait_for(both_are, "streaming"));
+	cr_assert_eq(reader_position(nodes[0].store.cache, &own), ERR_OK);
+	cr_assert_eq(cache_read_begin(&read, nodes[1].store.cache), ERR_OK);
+	cr_assert_eq(cache_get_fact(read, "peer-1-seen", &fact), ERR_OK);
+	cr_assert_eq(wire_position_get(&seen, fact), ERR_OK);
+	cache_read_end(read);
+	cr_assert_eq(seen.seq, own.seq);
+	cr_assert(wire_incarnation_equal(&seen, &own));
+	cr_assert(slice_equal(slice_of(seen.hash, 32), slice_of(own.hash, 32)));
 }
 
 /* An answer held for a change goes out when the peer has it on disk. */
