@@ -103,6 +103,16 @@ void admin_refuse(struct admin_call *call, const char *format, ...)
 	call_send(call, answer);
 }
 
+const struct instance_id *admin_find_instance(struct admin_call *call, const char *name)
+{
+	const struct instance_id *instance =
+		keystore_instance_find(keeper_keystore(call->keeper), name);
+	if (instance == NULL)
+		admin_refuse(call,
+			"no instance is called \"%s\" (kmipctl instance list shows them)", name);
+	return instance;
+}
+
 const char *admin_text(const struct admin_call *call, const char *name)
 {
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->question, name));

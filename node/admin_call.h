@@ -28,6 +28,8 @@ void admin_refuse(struct admin_call *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Text member of the question; NULL when it is not there or no text. */
 const char *admin_text(const struct admin_call *call, const char *name);
+/* NULL: none of that name; then the call was refused. */
+const struct instance_id *admin_find_instance(struct admin_call *call, const char *name);
 
 /* Members of an answer. then_ms is boot time; 0 becomes null. */
 void admin_add_number(cJSON *object, const char *name, uint64_t value);

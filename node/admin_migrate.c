@@ -6,11 +6,6 @@
 
 enum { OLD_KEYS_SHOWN_MAX = 20, RATE_MAX = 10000, WHY_MAX = 300 };
 
-static void add_number(cJSON *object, const char *name, uint64_t value)
-{
-	cJSON_AddNumberToObject(object, name, (double) value);
-}
-
 static void add_uid(cJSON *list, const struct uid *uid)
 {
 	char id[UUID_TEXT_LEN + 1];
@@ -25,10 +20,10 @@ cJSON *admin_migration_json(struct keystore *keystore, size_t i)
 	keystore_migration_status(keystore, i, &status);
 	cJSON_AddStringToObject(object, "stage", status.stage);
 	cJSON_AddBoolToObject(object, "running", status.running);
-	add_number(object, "looked", status.looked);
-	add_number(object, "moved", status.moved);
-	add_number(object, "deleted", status.deleted);
-	add_number(object, "failed", status.failed);
+	admin_add_number(object, "looked", status.looked);
+	admin_add_number(object, "moved", status.moved);
+	admin_add_number(object, "deleted", status.deleted);
+	admin_add_number(object, "failed", status.failed);
 	cJSON_AddNumberToObject(object, "percent", status.per_mille / 10.0);
 	cJSON_AddStringToObject(
 		object, "waiting", status.waiting == ERR_OK ? "" : err_text(status.waiting));
@@ -42,13 +37,7 @@ cJSON *admin_migration_json(struct keystore *keystore, size_t i)
 static const struct instance_id *find_instance(struct admin_call *call)
 {
 	const char *name = admin_text(call, "instance");
-	const struct instance_id *instance =
-		name == NULL ? NULL : keystore_instance_find(keeper_keystore(call->keeper), name);
-	if (instance == NULL)
-		admin_refuse(call,
-			"no instance is called \"%s\" (kmipctl instance list shows them)",
-			name == NULL ? "" : name);
-	return instance;
+	return admin_find_instance(call, name == NULL ? "" : name);
 }
 
 static void answer_status(struct admin_call *call, const struct instance_id *instance)
@@ -136,7 +125,7 @@ void admin_old_keys(struct admin_call *call)
 	}
 	cJSON *answer = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(answer, "keys");
-	add_number(answer, "count", count);
+	admin_add_number(answer, "count", count);
 	for (size_t i = 0; i < count && i < OLD_KEYS_SHOWN_MAX; i++)
 		add_uid(list, &keys[i].key_id);
 	admin_answer(call, answer);

@@ -2,11 +2,6 @@
 /* Wrapping keys anew after a rotation of the root key: the commands of `kmipctl rewrap`. */
 #include "node/admin_call.h"
 
-static void add_number(cJSON *object, const char *name, uint64_t value)
-{
-	cJSON_AddNumberToObject(object, name, (double) value);
-}
-
 /* Empty: there is nothing to say. */
 static void add_error(cJSON *object, const char *name, enum err err)
 {
@@ -41,11 +36,11 @@ static cJSON *run_json(struct keystore *keystore, size_t i, bool *running)
 	cJSON_AddStringToObject(object, "id", instance.id.text);
 	cJSON_AddStringToObject(object, "name", instance.name);
 	cJSON_AddBoolToObject(object, "running", status.running);
-	add_number(object, "round", status.round);
-	add_number(object, "rate", status.rate);
-	add_number(object, "looked", status.looked);
-	add_number(object, "rewrapped", status.rewrapped);
-	add_number(object, "failed", status.failed);
+	admin_add_number(object, "round", status.round);
+	admin_add_number(object, "rate", status.rate);
+	admin_add_number(object, "looked", status.looked);
+	admin_add_number(object, "rewrapped", status.rewrapped);
+	admin_add_number(object, "failed", status.failed);
 	cJSON_AddNumberToObject(object, "percent", status.per_mille / 10.0);
 	/* Not yet an answer is no trouble. */
 	add_error(object, "waiting", status.waiting == ERR_AGAIN ? ERR_OK : status.waiting);
@@ -79,10 +74,7 @@ static bool find_instance(struct admin_call *call, const struct instance_id **ou
 	*out = NULL;
 	if (name == NULL)
 		return true;
-	*out = keystore_instance_find(keeper_keystore(call->keeper), name);
-	if (*out == NULL)
-		admin_refuse(call,
-			"no instance is called \"%s\" (kmipctl instance list shows them)", name);
+	*out = admin_find_instance(call, name);
 	return *out != NULL;
 }
 

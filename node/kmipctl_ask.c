@@ -6,12 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/chan.h"
+#include "base/text.h"
 #include "node/admin.h"
 
-enum { ANSWER_TIMEOUT_MS = 60000 };
+enum { ANSWER_TIMEOUT_MS = 60000, PAUSE_NS = 200000000, RATE_LIMIT = 1000000 };
 
 struct conversation {
 	struct loop *loop;
@@ -147,4 +149,38 @@ int run_simple(
 	const struct arguments *arguments, const char *command, void (*print)(const cJSON *answer))
 {
 	return show(arguments, ask(arguments, question_of(arguments, command)), print);
+}
+
+const char *answer_text(const cJSON *object, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+	return text == NULL ? "" : text;
+}
+
+double answer_number(const cJSON *object, const char *name)
+{
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, name);
+	return cJSON_IsNumber(number) ? number->valuedouble : 0;
+}
+
+bool answer_is_running(const cJSON *object)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "running"));
+}
+
+void pause_between_looks(void)
+{
+	struct timespec pause = { .tv_nsec = PAUSE_NS };
+	nanosleep(&pause, NULL);
+}
+
+bool rate_of(uint64_t *out, const struct arguments *arguments)
+{
+	*out = 0;
+	if (arguments->rate == NULL)
+		return true;
+	if (text_u64(out, slice_text(arguments->rate), RATE_LIMIT) == ERR_OK && *out > 0)
+		return true;
+	fprintf(stderr, "kmipctl: --rate needs a number of keys a second\n");
+	return false;
 }

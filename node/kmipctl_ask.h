@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -30,5 +31,15 @@ int show(const struct arguments *arguments, cJSON *answer, void (*print)(const c
 /* Asks a command without members. */
 int run_simple(
 	const struct arguments *arguments, const char *command, void (*print)(const cJSON *answer));
+
+/* ---- long work: how it goes, asked again and again ---- */
+
+/* Members of an answer; "" and 0 where there is none. */
+const char *answer_text(const cJSON *object, const char *name);
+double answer_number(const cJSON *object, const char *name);
+bool answer_is_running(const cJSON *object);
+void pause_between_looks(void);
+/* What --rate says, 0 without it; false after a sentence. */
+bool rate_of(uint64_t *out, const struct arguments *arguments);
 
 #endif

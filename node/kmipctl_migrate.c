@@ -3,29 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "base/text.h"
-
-enum { PAUSE_NS = 200000000, RATE_LIMIT = 1000000 };
-
-static const char *text_of(const cJSON *object, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-	return text == NULL ? "" : text;
-}
-
-static double number_of(const cJSON *object, const char *name)
-{
-	const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, name);
-	return cJSON_IsNumber(number) ? number->valuedouble : 0;
-}
-
-static bool is_running(const cJSON *answer)
-{
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "running"));
-}
 
 static cJSON *question_for(
 	const struct arguments *arguments, const char *command, const char *instance)
@@ -41,18 +19,19 @@ static cJSON *question_for(
 static void print_counts(FILE *out, const cJSON *answer)
 {
 	fprintf(out, "%s: %.0f keys looked at, %.0f moved, %.0f old ones deleted, %.0f failed",
-		text_of(answer, "stage"), number_of(answer, "looked"), number_of(answer, "moved"),
-		number_of(answer, "deleted"), number_of(answer, "failed"));
+		answer_text(answer, "stage"), answer_number(answer, "looked"),
+		answer_number(answer, "moved"), answer_number(answer, "deleted"),
+		answer_number(answer, "failed"));
 }
 
 static void print_migration(const cJSON *answer)
 {
 	const cJSON *key;
 	print_counts(stdout, answer);
-	if (is_running(answer))
-		printf("; %.1f %%", number_of(answer, "percent"));
-	if (is_running(answer) && text_of(answer, "waiting")[0] != '\0')
-		printf("; WAITS: %s", text_of(answer, "waiting"));
+	if (answer_is_running(answer))
+		printf("; %.1f %%", answer_number(answer, "percent"));
+	if (answer_is_running(answer) && answer_text(answer, "waiting")[0] != '\0')
+		printf("; WAITS: %s", answer_text(answer, "waiting"));
 	printf("\n");
 	cJSON_ArrayForEach(key, cJSON_GetObjectItemCaseSensitive(answer, "failed_keys"))
 		printf("  failed: %s\n", cJSON_GetStringValue(key));
@@ -61,7 +40,7 @@ static void print_migration(const cJSON *answer)
 static void print_old_keys(const cJSON *answer)
 {
 	const cJSON *keys = cJSON_GetObjectItemCaseSensitive(answer, "keys"), *key;
-	double count = number_of(answer, "count");
+	double count = answer_number(answer, "count");
 	printf("%.0f old standard keys would be deleted%s\n", count, count > 0 ? ":" : "");
 	cJSON_ArrayForEach(key, keys) printf("  %s\n", cJSON_GetStringValue(key));
 	if (count > cJSON_GetArraySize(keys))
@@ -72,18 +51,17 @@ static void print_old_keys(const cJSON *answer)
 
 static cJSON *follow(const struct arguments *arguments, const char *instance, cJSON *answer)
 {
-	struct timespec pause = { .tv_nsec = PAUSE_NS };
 	bool is_terminal = isatty(STDERR_FILENO) != 0, told = false;
-	while (answer != NULL && is_running(answer)) {
+	while (answer != NULL && answer_is_running(answer)) {
 		cJSON_Delete(answer);
-		nanosleep(&pause, NULL);
+		pause_between_looks();
 		answer = ask(arguments, question_for(arguments, "migration-status", instance));
-		if (answer == NULL || arguments->json || !is_terminal || !is_running(answer))
+		if (answer == NULL || arguments->json || !is_terminal || !answer_is_running(answer))
 			continue;
-		fprintf(stderr, "\r\033[K%.1f %%  ", number_of(answer, "percent"));
+		fprintf(stderr, "\r\033[K%.1f %%  ", answer_number(answer, "percent"));
 		print_counts(stderr, answer);
-		if (text_of(answer, "waiting")[0] != '\0')
-			fprintf(stderr, "; waits: %s", text_of(answer, "waiting"));
+		if (answer_text(answer, "waiting")[0] != '\0')
+			fprintf(stderr, "; waits: %s", answer_text(answer, "waiting"));
 		told = true;
 	}
 	fputs(told ? "\r\033[K" : "", stderr);
@@ -97,13 +75,14 @@ static int end_migration(const struct arguments *arguments, cJSON *answer)
 				"migration shows it\n");
 		return 1;
 	}
-	bool failed = text_of(answer, "error")[0] != '\0' || number_of(answer, "failed") > 0;
+	bool failed =
+		answer_text(answer, "error")[0] != '\0' || answer_number(answer, "failed") > 0;
 	if (failed)
 		fprintf(stderr,
 			"kmipctl: not everything was done: %s; no key is lost by that, and the "
 			"same "
 			"command goes on where it was\n",
-			text_of(answer, "error"));
+			answer_text(answer, "error"));
 	return show(arguments, answer, print_migration) != 0 || failed ? 1 : 0;
 }
 
@@ -129,11 +108,8 @@ int run_instance_migrate(const struct arguments *arguments, const char *instance
 			print_migration);
 	if (arguments->delete_old && !arguments->yes)
 		return preview(arguments, instance);
-	if (arguments->rate != NULL &&
-		(text_u64(&rate, slice_text(arguments->rate), RATE_LIMIT) != ERR_OK || rate == 0)) {
-		fprintf(stderr, "kmipctl: --rate needs a number of keys a second\n");
+	if (!rate_of(&rate, arguments))
 		return EXIT_USAGE;
-	}
 	cJSON *question = question_for(arguments, "migrate", instance);
 	cJSON_AddNumberToObject(question, "rate", (double) rate);
 	cJSON_AddBoolToObject(question, "delete_old", arguments->delete_old);

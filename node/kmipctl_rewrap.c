@@ -3,29 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "base/text.h"
-
-enum { PAUSE_NS = 200000000, RATE_LIMIT = 1000000 };
-
-static const char *text_of(const cJSON *object, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-	return text == NULL ? "" : text;
-}
-
-static double number_of(const cJSON *object, const char *name)
-{
-	const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, name);
-	return cJSON_IsNumber(number) ? number->valuedouble : 0;
-}
-
-static bool is_running(const cJSON *answer)
-{
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "running"));
-}
 
 static const cJSON *instances_of(const cJSON *answer)
 {
@@ -37,25 +15,26 @@ static const cJSON *instances_of(const cJSON *answer)
 static void print_counts(FILE *out, const cJSON *instance)
 {
 	fprintf(out, "%s: %.0f keys looked at, %.0f rewrapped, %.0f failed",
-		text_of(instance, "name"), number_of(instance, "looked"),
-		number_of(instance, "rewrapped"), number_of(instance, "failed"));
+		answer_text(instance, "name"), answer_number(instance, "looked"),
+		answer_number(instance, "rewrapped"), answer_number(instance, "failed"));
 }
 
 static void print_run(const cJSON *instance)
 {
-	const char *waiting = text_of(instance, "waiting"), *error = text_of(instance, "error");
+	const char *waiting = answer_text(instance, "waiting"),
+		   *error = answer_text(instance, "error");
 	const cJSON *failure;
 	print_counts(stdout, instance);
-	if (is_running(instance))
-		printf("; %.1f %% at %.0f keys a second", number_of(instance, "percent"),
-			number_of(instance, "rate"));
-	if (is_running(instance) && waiting[0] != '\0')
+	if (answer_is_running(instance))
+		printf("; %.1f %% at %.0f keys a second", answer_number(instance, "percent"),
+			answer_number(instance, "rate"));
+	if (answer_is_running(instance) && waiting[0] != '\0')
 		printf("; WAITS: %s", waiting);
 	if (error[0] != '\0')
 		printf("; ended early: %s", error);
 	printf("\n");
 	cJSON_ArrayForEach(failure, cJSON_GetObjectItemCaseSensitive(instance, "failures"))
-		printf("  %s  %s\n", text_of(failure, "uid"), text_of(failure, "error"));
+		printf("  %s  %s\n", answer_text(failure, "uid"), answer_text(failure, "error"));
 }
 
 static void print_runs(const cJSON *answer)
@@ -70,9 +49,9 @@ static void print_progress(const cJSON *answer)
 	const cJSON *instance;
 	cJSON_ArrayForEach(instance, instances_of(answer))
 	{
-		if (!is_running(instance))
+		if (!answer_is_running(instance))
 			continue;
-		fprintf(stderr, "\r\033[K%.1f %%  ", number_of(instance, "percent"));
+		fprintf(stderr, "\r\033[K%.1f %%  ", answer_number(instance, "percent"));
 		print_counts(stderr, instance);
 		return;
 	}
@@ -85,8 +64,8 @@ static void tell_waiting(const cJSON *answer, char told[200])
 	const cJSON *instance;
 	cJSON_ArrayForEach(instance, instances_of(answer))
 	{
-		if (is_running(instance) && waiting[0] == '\0')
-			waiting = text_of(instance, "waiting");
+		if (answer_is_running(instance) && waiting[0] == '\0')
+			waiting = answer_text(instance, "waiting");
 	}
 	if (strcmp(told, waiting) == 0)
 		return;
@@ -107,7 +86,8 @@ static int end_status(const cJSON *answer)
 	int status = 0;
 	cJSON_ArrayForEach(instance, instances_of(answer))
 	{
-		if (text_of(instance, "error")[0] != '\0' || number_of(instance, "failed") > 0)
+		if (answer_text(instance, "error")[0] != '\0' ||
+			answer_number(instance, "failed") > 0)
 			status = 1;
 	}
 	if (status != 0)
@@ -119,17 +99,16 @@ static int end_status(const cJSON *answer)
 
 static cJSON *follow(const struct arguments *arguments, cJSON *answer)
 {
-	struct timespec pause = { .tv_nsec = PAUSE_NS };
 	bool is_terminal = isatty(STDERR_FILENO) != 0, told = false;
 	char waiting[200] = "";
-	while (answer != NULL && is_running(answer)) {
+	while (answer != NULL && answer_is_running(answer)) {
 		cJSON_Delete(answer);
-		nanosleep(&pause, NULL);
+		pause_between_looks();
 		answer = ask(arguments, question_of(arguments, "rewrap-status"));
 		if (answer == NULL || arguments->json)
 			continue;
 		tell_waiting(answer, waiting);
-		if (!is_terminal || !is_running(answer))
+		if (!is_terminal || !answer_is_running(answer))
 			continue;
 		print_progress(answer);
 		told = true;
@@ -143,14 +122,12 @@ int run_rewrap(const struct arguments *arguments, const char *argument)
 	cJSON *question = question_of(arguments, "rewrap");
 	uint64_t rate = 0;
 	(void) argument;
-	if (arguments->rate != NULL) {
-		if (text_u64(&rate, slice_text(arguments->rate), RATE_LIMIT) != ERR_OK) {
-			fprintf(stderr, "kmipctl: --rate needs a number of keys a second\n");
-			cJSON_Delete(question);
-			return EXIT_USAGE;
-		}
-		cJSON_AddNumberToObject(question, "rate", (double) rate);
+	if (!rate_of(&rate, arguments)) {
+		cJSON_Delete(question);
+		return EXIT_USAGE;
 	}
+	if (rate > 0)
+		cJSON_AddNumberToObject(question, "rate", (double) rate);
 	cJSON *answer = follow(arguments, ask(arguments, question));
 	if (answer == NULL) {
 		fprintf(stderr, "kmipctl: what was begun goes on in the node: kmipctl rewrap "

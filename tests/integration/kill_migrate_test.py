@@ -16,11 +16,11 @@ from process import wait_until
 
 # What is under way when node A is killed there.
 SCENES = {
-    "rewrap_answered": ("rewrap",), "rewrap_recorded": ("rewrap",), "walk_saved": ("rewrap", "move", "delete_old"),
-    "walk_ended": ("rewrap", "move", "delete_old"),
+    "rewrap_answered": ("rewrap",), "rewrap_recorded": ("rewrap",), "walk_saved": ("rewrap", "move"),
+    "walk_ended": ("rewrap",),
     "move_wrapped": ("move",), "move_intent": ("move",), "move_posted": ("move",), "move_proved": ("move",),
     "move_recorded": ("move",), "migration_rewritten": ("move",), "migration_moved": ("move",),
-    "migration_begun": ("move", "delete_old"), "migration_recorded": ("move", "delete_old"),
+    "migration_begun": ("move",), "migration_recorded": ("move", "delete_old"),
     "let_go_recorded": ("delete_old",), "retire_proved": ("delete_old",), "retire_deleted": ("delete_old",),
     "migration_finished": ("delete_old",),
 }
