@@ -106,10 +106,11 @@ bool batch_may_wait(const struct batch *batch)
 	       (operation->flags & (OPERATION_WRITES | OPERATION_READS_LATER)) != 0;
 }
 
-/* Finds the operation and decodes the payload of the next item. */
+/* Finds the operation and decodes the payload of the next item, or of one that is judged before. */
 static enum err batch_open_item(struct batch *batch)
 {
-	const struct kmip_request_entry *entry = &batch->request.entries[batch->done];
+	const struct kmip_request_entry *entry =
+		&batch->request.entries[batch->done + batch->undo.ahead];
 	struct kmip_item *item = ARENA_NEW(batch->arena, struct kmip_item);
 	struct codec codec;
 	void *payload;
@@ -198,7 +199,7 @@ void batch_drop(struct batch *batch)
 		item_free_memory(batch->item);
 }
 
-static void batch_close_item(struct batch *batch, enum err err)
+static void batch_finish_item(struct batch *batch, enum err err)
 {
 	struct kmip_item nobody = { 0 }; /* where there was no memory for one */
 	const struct kmip_request_item *request = &batch->request.entries[batch->done].item;
@@ -226,8 +227,34 @@ static void batch_close_item(struct batch *batch, enum err err)
 	item_free_memory(batch->item);
 	batch->item = NULL;
 	batch->done++;
+}
+
+static void batch_close_item(struct batch *batch, enum err err)
+{
+	batch_finish_item(batch, err);
 	if (batch->is_stopped)
 		undo_begin(batch);
+}
+
+/* An item was planned that is not to be done before all behind it were. When one would fail, none
+ * of them is done. */
+static void batch_looked(struct batch *batch, enum err err)
+{
+	struct kmip_item *item = batch->item;
+	size_t ahead = batch->undo.ahead;
+
+	if (err == ERR_OK) {
+		batch_drop(batch);
+		batch->item = NULL;
+		undo_looked(batch);
+		return;
+	}
+	batch->undo.ahead = 0;
+	batch->item = NULL;
+	for (size_t i = 0; i < ahead; i++)
+		batch_finish_item(batch, ERR_UNDONE);
+	batch->item = item;
+	batch_close_item(batch, err);
 }
 
 /* Something that belongs to an item which failed does not stay: nobody was told of it. */
@@ -298,7 +325,9 @@ enum batch_step batch_run(struct batch *batch)
 			err = batch_plan(batch);
 		if (err == ERR_AGAIN)
 			return batch->item->compute != NULL ? BATCH_COMPUTE : BATCH_FETCH;
-		if (err != ERR_OK || batch->item->effect == KMIP_EFFECT_NONE)
+		if (undo_looks_ahead(batch))
+			batch_looked(batch, err);
+		else if (err != ERR_OK || batch->item->effect == KMIP_EFFECT_NONE)
 			batch_close_item(batch, err);
 		else if (batch_may_effect(batch))
 			return BATCH_EFFECT;

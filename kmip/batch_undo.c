@@ -60,40 +60,128 @@ static bool attribute_of(struct slice *name, uint32_t operation, const void *req
 	}
 }
 
+/* NULL: it fails by itself, and does nothing. */
+static enum err entry_request(
+	void **out, struct batch *batch, const struct kmip_request_entry *entry)
+{
+	const struct operation *operation =
+		operation_find(entry->item.operation.value, batch->request.version);
+	struct codec codec = { .arena = batch->arena, .version = batch->request.version };
+	enum err err;
+
+	*out = NULL;
+	if (operation == NULL || entry->err != ERR_OK)
+		return ERR_OK;
+	if (batch->request.is_newer)
+		codec.flags |= CODEC_SKIP_UNKNOWN;
+	err = kmip_payload_decode(out, &codec, operation->request, entry->item.payload);
+	return err == ERR_NOMEM ? err : ERR_OK;
+}
+
 static enum err entry_judge(struct batch *batch, const struct kmip_request_entry *entry)
 {
 	uint32_t code = entry->item.operation.value;
 	const struct operation *operation = operation_find(code, batch->request.version);
-	struct codec codec = { .arena = batch->arena, .version = batch->request.version };
 	struct slice name;
 	void *request;
 	enum err err;
 
-	/* One that fails by itself does nothing. */
-	if (operation == NULL || entry->err != ERR_OK)
-		return ERR_OK;
-	if ((operation->flags & OPERATION_WRITES) == 0)
+	TRY(entry_request(&request, batch, entry));
+	if (request == NULL || (operation->flags & OPERATION_WRITES) == 0)
 		return ERR_OK;
 	if ((operation->flags & OPERATION_UNDONE) == 0)
 		return ERR_FEATURE;
-	if (batch->request.is_newer)
-		codec.flags |= CODEC_SKIP_UNKNOWN;
-	err = kmip_payload_decode(&request, &codec, operation->request, entry->item.payload);
-	if (err != ERR_OK)
-		return err == ERR_NOMEM ? err : ERR_OK;
-	return !attribute_of(&name, code, request) || is_free(name) ? ERR_OK : ERR_FEATURE;
+	if (attribute_of(&name, code, request) && !is_free(name))
+		return ERR_FEATURE;
+out:
+	return err;
+}
+
+/* The object of an item that changes it in one step, for good. */
+static bool final_object(struct slice *out, uint32_t operation, const void *request)
+{
+	const struct kmip_activate_request *activate = request;
+	const struct kmip_revoke_request *revoke = request;
+	const struct kmip_destroy_request *destroy = request;
+
+	switch (operation) {
+	case KMIP_OPERATION_ACTIVATE:
+		*out = activate->unique_identifier;
+		return true;
+	case KMIP_OPERATION_REVOKE:
+		*out = revoke->unique_identifier;
+		return true;
+	case KMIP_OPERATION_DESTROY:
+		*out = destroy->unique_identifier;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* None may depend on what another one does: each names an object of its own. */
+static enum err final_judge(struct batch *batch)
+{
+	const struct kmip_request_entry *entries = batch->request.entries;
+	size_t count = batch->request.count - batch->undo.final, known = 0;
+	struct uid uids[UNDO_FINAL_MAX];
+	struct slice text;
+	void *request;
+	enum err err = count > UNDO_FINAL_MAX ? ERR_FEATURE : ERR_OK;
+
+	TRY(err);
+	for (size_t i = batch->undo.final; i < batch->request.count; i++) {
+		TRY(entry_request(&request, batch, &entries[i]));
+		if (request == NULL)
+			continue;
+		if (!final_object(&text, entries[i].item.operation.value, request) ||
+			text.data == NULL)
+			TRY(ERR_FEATURE);
+		if (uid_parse(&uids[known], text) != ERR_OK)
+			continue;
+		for (size_t j = 0; j < known; j++)
+			TRY(uid_equal(&uids[j], &uids[known]) ? ERR_FEATURE : ERR_OK);
+		known++;
+	}
+out:
+	return err;
 }
 
 enum err undo_judge(struct batch *batch)
 {
+	struct undo *undo = &batch->undo;
+	size_t last = batch->request.count - 1;
 	enum err err = ERR_OK;
 
 	/* Behind the last item nothing can fail. */
-	for (size_t i = 0; i + 1 < batch->request.count; i++)
-		TRY(entry_judge(batch, &batch->request.entries[i]));
-	batch->undo.on = true;
-out:
+	while (undo->final < last && err == ERR_OK) {
+		err = entry_judge(batch, &batch->request.entries[undo->final]);
+		undo->final += err == ERR_OK ? 1 : 0;
+	}
+	if (err == ERR_FEATURE)
+		err = final_judge(batch);
+	undo->on = err == ERR_OK;
 	return err;
+}
+
+/* ---- judging what cannot be taken back ---- */
+
+bool undo_looks_ahead(const struct batch *batch)
+{
+	const struct undo *undo = &batch->undo;
+
+	return undo->on && !undo->is_judged && batch->done == undo->final &&
+	       undo->final + 1 < batch->request.count;
+}
+
+void undo_looked(struct batch *batch)
+{
+	struct undo *undo = &batch->undo;
+
+	undo->ahead++;
+	undo->is_judged = undo->final + undo->ahead == batch->request.count;
+	if (undo->is_judged)
+		undo->ahead = 0;
 }
 
 /* ---- noting ---- */
@@ -102,7 +190,7 @@ enum err undo_prepare(struct batch *batch)
 {
 	struct undo *undo = &batch->undo;
 
-	if (!undo->on || undo->is_running || batch->done + 1 == batch->request.count)
+	if (!undo->on || undo->is_running || batch->done >= undo->final)
 		return ERR_OK;
 	undo->next = ARENA_NEW(batch->arena, struct undo_step);
 	if (undo->next == NULL)
@@ -251,7 +339,7 @@ static void undo_settle(struct batch *batch)
 {
 	size_t failed = batch->done - 1;
 
-	for (size_t i = 0; i < failed; i++) {
+	for (size_t i = 0; i < failed && i < batch->undo.final; i++) {
 		bool holds = false;
 
 		for (struct undo_step *step = batch->undo.steps; step; step = step->before)

@@ -208,6 +208,127 @@ Test(batch_undo, meanwhile)
 	served_stop(served);
 }
 
+/* Two keys that are active. */
+static void two_keys(struct served *served, struct slice uids[2])
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct kmip_response *response = undo(served, (struct ask[]){ create_ask() }, 1);
+
+		assert_success(&response->items[0]);
+		uids[i] = PAYLOAD(served, &response->items[0], create)->unique_identifier;
+	}
+}
+
+static uint32_t state_of(struct served *served, struct slice uid)
+{
+	return served_value(served, uid, "State").u32;
+}
+
+static const struct kmip_revocation_reason superseded = {
+	.code = { true, KMIP_REVOCATION_REASON_CODE_SUPERSEDED }
+};
+#define REVOKE_ASK(uid) \
+	ASK(REVOKE, revoke, .unique_identifier = (uid), \
+		.revocation_reason = (struct kmip_revocation_reason *) &superseded)
+#define DESTROY_ASK(uid) ASK(DESTROY, destroy, .unique_identifier = (uid))
+
+/* What AX-M-1 ends with: nothing of it can be taken back, and nothing of it fails. */
+Test(batch_undo, final)
+{
+	struct served *served = start();
+	struct kmip_response *response;
+	struct slice uids[2];
+
+	two_keys(served, uids);
+	response = undo(served, (struct ask[]){ REVOKE_ASK(uids[0]), REVOKE_ASK(uids[1]) }, 2);
+	cr_assert_eq(response->count, 2);
+	assert_success(&response->items[0]);
+	assert_success(&response->items[1]);
+	cr_assert_eq(state_of(served, uids[0]), KMIP_STATE_DEACTIVATED);
+	cr_assert_eq(state_of(served, uids[1]), KMIP_STATE_DEACTIVATED);
+	response = undo(served,
+		(struct ask[]){ create_ask(), DESTROY_ASK(uids[0]), DESTROY_ASK(uids[1]) }, 3);
+	cr_assert_eq(response->count, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_success(&response->items[i]);
+	cr_assert_eq(located(served), 1);
+	served_stop(served);
+}
+
+/* One of them would fail: none is done, though it comes before. */
+Test(batch_undo, final_judged_before)
+{
+	struct served *served = start();
+	struct kmip_response *response;
+	struct slice uids[2];
+
+	two_keys(served, uids);
+	response = undo(served,
+		(struct ask[]){ create_ask(), REVOKE_ASK(uids[0]), REVOKE_ASK(uids[1]),
+			DESTROY_ASK(SLICE_LITERAL("none")) },
+		4);
+	cr_assert_eq(response->count, 4);
+	for (size_t i = 0; i < 3; i++)
+		assert_undone(&response->items[i]);
+	assert_reason(&response->items[3], ITEM_NOT_FOUND);
+	cr_assert_eq(state_of(served, uids[0]), KMIP_STATE_ACTIVE);
+	cr_assert_eq(state_of(served, uids[1]), KMIP_STATE_ACTIVE);
+	cr_assert_eq(located(served), 2);
+	served_stop(served);
+}
+
+/* The key manager goes away in between: what is done holds and is answered so, what comes before is
+ * taken back. */
+Test(batch_undo, final_holds)
+{
+	struct served *served = start();
+	struct kmip_attribute added = text_of("x-New", "new");
+	struct kmip_response *response;
+	struct slice uids[2];
+
+	two_keys(served, uids);
+	assert_success(&undo(served, (struct ask[]){ REVOKE_ASK(uids[0]) }, 1)->items[0]);
+	fake_service_fault(&served->store->service,
+		(struct fake_fault){ .call = FAKE_DELETE, .repeat = 1, .err = ERR_UNAVAILABLE });
+	response = undo(served,
+		(struct ask[]){ ASK(ADD_ATTRIBUTE, add_attribute, .unique_identifier = uids[1],
+					.attribute = &added),
+			REVOKE_ASK(uids[1]), DESTROY_ASK(uids[0]) },
+		3);
+	cr_assert_eq(response->count, 3);
+	assert_undone(&response->items[0]);
+	assert_success(&response->items[1]);
+	cr_assert_neq(response->items[2].status.value, KMIP_RESULT_STATUS_SUCCESS);
+	cr_assert_eq(state_of(served, uids[1]), KMIP_STATE_DEACTIVATED);
+	cr_assert_eq(state_of(served, uids[0]), KMIP_STATE_DEACTIVATED);
+	cr_assert_eq(served_value(served, uids[1], "x-New").type, KMIP_TYPE_ANY);
+	served_stop(served);
+}
+
+/* One that depends on another one cannot be judged before: the same object, or that of the ID
+ * Placeholder; nor can what comes behind be taken back. */
+Test(batch_undo, final_refused)
+{
+	struct served *served = start();
+	struct slice uids[2];
+
+	two_keys(served, uids);
+	const struct ask batches[][2] = {
+		{ REVOKE_ASK(uids[0]), DESTROY_ASK(uids[0]) },
+		{ REVOKE_ASK(uids[0]), ASK(DESTROY, destroy) },
+		{ REVOKE_ASK(uids[0]), ASK(GET, get, .unique_identifier = uids[1]) },
+	};
+
+	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
+		struct kmip_response *response = undo(served, batches[i], 2);
+
+		cr_assert_eq(response->count, 1);
+		assert_reason(&response->items[0], FEATURE_NOT_SUPPORTED);
+		cr_assert_eq(state_of(served, uids[0]), KMIP_STATE_ACTIVE);
+	}
+	served_stop(served);
+}
+
 /* Refused as a whole: what cannot be taken back, even if it is never reached; as the last item it
  * is done, or it fails and the others are undone. */
 Test(batch_undo, refused)
