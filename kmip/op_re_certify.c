@@ -33,6 +33,7 @@ static enum err find_key(struct kmip_item *item, struct renewal *renewal)
 		renewal->key = NULL;
 		return ERR_OK;
 	}
+	TRY(object_attributes_is_archived(renewal->key) ? ERR_ARCHIVED : ERR_OK);
 	renewal->has_link = linking_index(&renewal->link_index, item, renewal->key,
 		KMIP_LINK_TYPE_CERTIFICATE_LINK, &renewal->old->uid);
 out:
@@ -116,6 +117,7 @@ static enum err take_back(struct kmip_item *item)
 	TRY(linking_move(
 		item, &renewal->key->uid, &link, renewal->has_link ? &renewal->old->uid : NULL));
 	item->durable = false; /* so that it needs nobody */
+	item->archived_too = true;
 out:
 	return err;
 }

@@ -39,6 +39,7 @@ static enum err find_pair(struct kmip_item *item, struct re_keying *re_keying)
 	if (re_keying->old_public->dead ||
 		re_keying->old_public->type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
 		TRY(ERR_DENIED);
+	TRY(object_attributes_is_archived(re_keying->old_public) ? ERR_ARCHIVED : ERR_OK);
 out:
 	return err;
 }

@@ -240,6 +240,7 @@ enum err replacing_undo(struct kmip_item *item, const struct object *old, uint32
 	item->change.edit_count = count;
 	item->target = (struct kmip_placeholder){ .has = true, .uid = old->uid };
 	item->check = undo_check;
+	item->archived_too = true;
 	item->effect = KMIP_EFFECT_CHANGE;
 out:
 	return err;

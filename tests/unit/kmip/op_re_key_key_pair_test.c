@@ -197,6 +197,10 @@ Test(op_re_key_key_pair, refusals)
 	assert_reason(RE_KEY_PAIR(.private_key_unique_identifier = old.private_key,
 			      .private_template = &given),
 		INVALID_FIELD);
+	assert_success(ONE(&served, ARCHIVE, archive, .unique_identifier = old.public_key));
+	assert_reason(
+		RE_KEY_PAIR(.private_key_unique_identifier = old.private_key), OBJECT_ARCHIVED);
+	assert_success(ONE(&served, RECOVER, recover, .unique_identifier = old.public_key));
 	served.version = KMIP_1_0;
 	assert_reason(RE_KEY_PAIR(.offset = KMIP_UINT(1)), OPERATION_NOT_SUPPORTED);
 	served.version = KMIP_1_4;
