@@ -115,13 +115,10 @@ enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const stru
 	TRY(judge_object(object, giving->wrapping != NULL));
 	TRY(stored_read(item, object, out));
 	block = kmip_object_key_block(out);
-	/* What came wrapped is given out wrapped: nobody here can open it. */
 	if (giving->key_wrap_type.value == KMIP_KEY_WRAP_TYPE_NOT_WRAPPED && block != NULL &&
 		block->wrapping_data != NULL)
-		TRY(ERR_FEATURE);
+		TRY(wrapping_remove(item, block));
 	TRY(convert_as_asked(item, object, block, giving));
-	if (block != NULL && block->value == NULL && block->wrapped_value.data == NULL)
-		TRY(ERR_KEY_ABSENT);
 	if (giving->wrapping != NULL) {
 		struct wrapping wrapping = { .specification = giving->wrapping, .object = object };
 

@@ -182,6 +182,35 @@ out:
 	return err;
 }
 
+enum err making_secret(
+	struct kmip_item *item, const struct making_secret *kind, struct slice material)
+{
+	struct parts {
+		struct kmip_secret_data data;
+		struct kmip_key_block block;
+		struct kmip_key_value value;
+	} *parts = ARENA_NEW(item->arena, struct parts);
+	struct kmip_object object = { 0 };
+
+	if (parts == NULL)
+		return ERR_NOMEM;
+	parts->value.material = material;
+	parts->block.format = KMIP_UINT(kind->format);
+	parts->block.value = &parts->value;
+	parts->data.type = KMIP_UINT(kind->type);
+	parts->data.key_block = &parts->block;
+	object.secret_data = &parts->data;
+	return stored_write(item, &object);
+}
+
+/* 3.47: of what a client registers nobody but the client knows when it was made. */
+enum err making_date_of(struct attribute_edits *edits)
+{
+	struct kmip_value now = kmip_value_date(edits->now);
+
+	return attribute_rules_set(edits, KMIP_ATTRIBUTE_ORIGINAL_CREATION_DATE, &now);
+}
+
 enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edits)
 {
 	struct kmip_rng_parameters generator = making_generator();
@@ -190,6 +219,7 @@ enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edi
 
 	TRY(kmip_value_write(&value, item->arena, &kmip_rng_parameters_table, &generator));
 	TRY(attribute_rules_set(edits, KMIP_ATTRIBUTE_RANDOM_NUMBER_GENERATOR, &value));
+	TRY(making_date_of(edits));
 out:
 	return err;
 }

@@ -30,8 +30,16 @@ MUST_USE enum err making_symmetric_key(struct kmip_item *item, struct algorithm_
 /* The value of the attribute Digest (3.17): SHA-256; key_format 0: none. */
 MUST_USE enum err making_digest(
 	struct kmip_value *out, struct arena *arena, struct slice digested, uint32_t key_format);
-/* The attribute Random Number Generator of what the server makes. */
+/* Secret Data of those bytes into item->create. */
+struct making_secret {
+	uint32_t type, format; /* Secret Data Type, Key Format Type */
+};
+MUST_USE enum err making_secret(
+	struct kmip_item *item, const struct making_secret *kind, struct slice material);
+/* The attributes Random Number Generator and Original Creation Date of what the server makes. */
 MUST_USE enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edits);
+/* The latter alone, of what is computed and not drawn. */
+MUST_USE enum err making_date_of(struct attribute_edits *edits);
 /*
  * Adds what the server sets (algorithm and length of edits->key, Digest over `digested`) and states
  * the effect. item->create has type, format and material by then. ERR_FIELD: the Name is taken;

@@ -109,13 +109,6 @@ static bool compute_last_change(const struct object_attributes *list, struct kmi
 	return compute_date(list->object->last_change, out);
 }
 
-static bool compute_original(const struct object_attributes *list, struct kmip_value *out)
-{
-	if (stored_date(list->object, KMIP_ATTRIBUTE_ORIGINAL_CREATION_DATE) != 0)
-		return false;
-	return compute_date(list->object->dates[OBJECT_DATE_INITIAL], out);
-}
-
 /* Defaults of 3.48 to 3.51 for what was never set. */
 static bool compute_default(
 	const struct object_attributes *list, enum kmip_attribute_id id, struct kmip_value *out)
@@ -189,7 +182,6 @@ static compute *const computed[KMIP_ATTRIBUTE_COUNT] = {
 	[KMIP_ATTRIBUTE_COMPROMISE_DATE] = compute_compromise,
 	[KMIP_ATTRIBUTE_COMPROMISE_OCCURRENCE_DATE] = compute_occurrence,
 	[KMIP_ATTRIBUTE_LAST_CHANGE_DATE] = compute_last_change,
-	[KMIP_ATTRIBUTE_ORIGINAL_CREATION_DATE] = compute_original,
 	[KMIP_ATTRIBUTE_LEASE_TIME] = compute_lease,
 	[KMIP_ATTRIBUTE_FRESH] = compute_fresh,
 	[KMIP_ATTRIBUTE_SENSITIVE] = compute_sensitive,

@@ -262,30 +262,14 @@ out:
 	return err;
 }
 
-static enum err write_secret(struct kmip_item *item, struct slice material)
+/* The first bytes of what was derived are the key: *key. */
+static enum err write_derived(struct kmip_item *item, struct attribute_edits *edits,
+	const struct derivation *derivation, struct slice *key)
 {
-	struct parts {
-		struct kmip_secret_data data;
-		struct kmip_key_block block;
-		struct kmip_key_value value;
-	} *parts = ARENA_NEW(item->arena, struct parts);
-	struct kmip_object object = { 0 };
-
-	if (parts == NULL)
-		return ERR_NOMEM;
-	parts->value.material = material;
-	parts->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_RAW);
-	parts->block.value = &parts->value;
-	parts->data.type = KMIP_UINT(KMIP_SECRET_DATA_TYPE_SEED);
-	parts->data.key_block = &parts->block;
-	object.secret_data = &parts->data;
-	return stored_write(item, &object);
-}
-
-/* The first bytes of what was derived are the key. */
-static enum err write_derived(
-	struct kmip_item *item, struct attribute_edits *edits, struct slice derived, size_t len)
-{
+	static const struct making_secret seed = { KMIP_SECRET_DATA_TYPE_SEED,
+		KMIP_KEY_FORMAT_TYPE_RAW };
+	struct slice derived = buf_slice(&derivation->out);
+	size_t len = derivation->len;
 	uint8_t *material = arena_alloc(item->arena, len);
 
 	if (material == NULL)
@@ -293,12 +277,13 @@ static enum err write_derived(
 	if (derived.len < len)
 		return ERR_CRYPTO;
 	bytes_copy(material, derived.data, len);
+	*key = slice_of(material, len);
 	if (edits->object_type == KMIP_OBJECT_TYPE_SECRET_DATA)
-		return write_secret(item, slice_of(material, len));
+		return making_secret(item, &seed, *key);
 	algorithm_finish_key(&edits->key, material, len);
 	item->create.type = edits->object_type;
 	item->create.format = KMIP_KEY_FORMAT_TYPE_RAW;
-	item->create.material = slice_of(material, len);
+	item->create.material = *key;
 	return ERR_OK;
 }
 
@@ -318,6 +303,7 @@ enum err op_derive_key_plan(struct kmip_item *item)
 	const struct kmip_derive_key_request *request = item->request;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
 	struct derivation derivation = { .parameters = request->parameters };
+	struct slice key;
 	struct uid *base = ARENA_NEW(item->arena, struct uid);
 	enum err err = base == NULL ? ERR_NOMEM : ERR_OK;
 
@@ -327,11 +313,12 @@ enum err op_derive_key_plan(struct kmip_item *item)
 	TRY(judge_length(&edits, &derivation.len));
 	TRY(find_sources(item, &derivation));
 	TRY(derive(item, &derivation, request->method.value));
-	TRY(write_derived(item, &edits, buf_slice(&derivation.out), derivation.len));
+	TRY(write_derived(item, &edits, &derivation, &key));
 	*base = derivation.sources[0].object->uid;
 	item->plan_result = base;
+	TRY(making_date_of(&edits));
 	TRY(linking_set(&edits, KMIP_LINK_TYPE_DERIVATION_BASE_OBJECT_LINK, base));
-	TRY(making_effect(item, &edits, item->create.material));
+	TRY(making_effect(item, &edits, key));
 out:
 	buf_free(&derivation.out);
 	return err;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Get (KMIP 1.4, section 4.11). Served in every state that still has material: State tells clients
- * what they may do with it. The Key Value holds the material and no attributes.
+ * what they may do with it. The Key Value holds the material and no attributes; it is left out
+ * where it was when the object was registered.
  */
 #include "kmip/giving.h"
 #include "kmip/operations.h"

@@ -121,12 +121,9 @@ static enum err read_object(
 	const struct kmip_import_request *request = item->request;
 	struct attribute_edits *edits = &plan->importing.edits;
 	struct slice digest = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_DIGEST)->name);
-	struct registering registering = { .object = &plan->object,
-		.is_value_left_out = registering_leaves_value_out(
-			request->attributes.items, request->attributes.count) };
 	enum err err;
 
-	TRY(registering_read(item, &registering, digested));
+	TRY(registering_read(item, &plan->object, digested));
 	TRY(importing_attributes(
 		&plan->importing, request->attributes.items, request->attributes.count));
 	forget_identifier(edits);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Register (KMIP 1.4, section 4.3): every kind of object, also wrapped, and from 1.3 on without its
+ * Register (KMIP 1.4, section 4.3): every kind of object, also wrapped, and from 1.2 on without its
  * value. What a wrapped key holds nobody can vouch for: it is kept as it came.
  */
 #include "kmip/making.h"
@@ -21,15 +21,12 @@ enum err op_register_plan(struct kmip_item *item)
 	const struct kmip_register_request *request = item->request;
 	const struct kmip_template_attribute *given = request->template_attribute;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
-	struct registering registering = { .object = &request->object,
-		.is_value_left_out = registering_leaves_value_out(
-			given->attributes.items, given->attributes.count) };
 	struct slice digested = SLICE_EMPTY;
 	enum err err;
 
 	edits.registers = true;
 	TRY(judge_object(request, item->version));
-	TRY(registering_read(item, &registering, &digested));
+	TRY(registering_read(item, &request->object, &digested));
 	TRY(making_attributes(item, &edits, given));
 	if (request->object.template != NULL)
 		TRY(making_template_names(&edits, request->object.template));

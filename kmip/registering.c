@@ -47,21 +47,23 @@ out:
 	return err;
 }
 
-bool registering_leaves_value_out(const struct kmip_attribute *attributes, size_t count)
+static bool has_no_value(const struct kmip_key_block *block)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (slice_equal_text(attributes[i].name, "Key Value Present") &&
-			attributes[i].value.type == KMIP_TYPE_BOOLEAN)
-			return !attributes[i].value.boolean;
-	}
-	return false;
+	return block->value == NULL && block->wrapping_data == NULL &&
+	       block->wrapped_value.data == NULL;
+}
+
+/* 2.1.3, 3.45: from 1.2 on the value of these may be elsewhere. */
+static bool may_have_no_value(const struct kmip_item *item, uint32_t type)
+{
+	const struct kmip_attribute_row *row = kmip_attribute_row(KMIP_ATTRIBUTE_KEY_VALUE_PRESENT);
+
+	return kmip_attribute_exists(row, item->version) && (row->applies_to & KMIP_TO(type)) != 0;
 }
 
 static enum err read_block(struct kmip_item *item, const struct kmip_key_block *block,
-	const struct registering *registering, struct slice *digested)
+	uint32_t type, struct slice *digested)
 {
-	uint32_t type = kmip_object_type(registering->object);
-
 	/* 9.1.3.2.2: only points of curves are compressed. */
 	if (block->compression.has && type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
 		return ERR_KEY_COMPRESSION;
@@ -77,8 +79,7 @@ static enum err read_block(struct kmip_item *item, const struct kmip_key_block *
 		return ERR_KEY_FORMAT;
 	if (block->value != NULL)
 		return digest_key_value(item, block->value, digested);
-	return registering->is_value_left_out && block->wrapped_value.data == NULL ? ERR_OK
-										   : ERR_FIELD;
+	return has_no_value(block) && may_have_no_value(item, type) ? ERR_OK : ERR_FIELD;
 }
 
 /* Algorithm and length may stand in the Key Block, among the attributes, or in both, equal. */
@@ -132,9 +133,8 @@ static struct slice value_of(const struct kmip_object *object)
 }
 
 enum err registering_read(
-	struct kmip_item *item, const struct registering *registering, struct slice *digested)
+	struct kmip_item *item, const struct kmip_object *object, struct slice *digested)
 {
-	const struct kmip_object *object = registering->object;
 	const struct kmip_key_block *block = kmip_object_key_block(object);
 	enum err err;
 
@@ -143,11 +143,22 @@ enum err registering_read(
 		if (digested->len == 0 && object->template == NULL)
 			return ERR_FIELD;
 	} else {
-		TRY(read_block(item, block, registering, digested));
+		TRY(read_block(item, block, kmip_object_type(object), digested));
 	}
 	TRY(stored_write(item, object));
 out:
 	return err;
+}
+
+/* 3.45: the server says so. */
+static enum err say_value_is_absent(struct attribute_edits *edits)
+{
+	struct kmip_value no = kmip_value_boolean(false);
+	struct kmip_value said;
+
+	if (attribute_rules_get(edits, KMIP_ATTRIBUTE_KEY_VALUE_PRESENT, &said))
+		return ERR_OK;
+	return attribute_rules_set(edits, KMIP_ATTRIBUTE_KEY_VALUE_PRESENT, &no);
 }
 
 enum err registering_describe(
@@ -164,6 +175,8 @@ enum err registering_describe(
 	if (block->value != NULL)
 		TRY(attribute_rules_make(
 			edits, block->value->attributes.items, block->value->attributes.count));
+	if (has_no_value(block))
+		TRY(say_value_is_absent(edits));
 	TRY(judge_key(item, edits, block));
 out:
 	return err;

@@ -33,6 +33,7 @@ MADE = {plain(name) for name in (
 FREE_LENGTHS = {"certificatevalue", "certificateserialnumber", "serialnumber"}  # each authority has its own
 CORRELATIONS = {plain(name) for name in ("CorrelationValue", "AsynchronousCorrelationValue")}
 NAMED = {"macdata": "$MAC_DATA", "signaturedata": "$SIGNATURE_DATA"}
+DRAWN = {"data": "$DATA_0", "ivcounternonce": "$IV_COUNTER_NONCE"}  # the same, where the server drew an IV
 COMPUTED = {"data", "macdata", "signaturedata", "authenticatedencryptiontag", "ivcounternonce"}
 # Attributes that are free unless the client fixed them.
 DATES = {plain(name) for name in (
@@ -267,6 +268,8 @@ class Session:
             return
         if tag in NAMED:  # a later request names it so
             self.bound[NAMED[tag]] = str(shown)
+        if tag in DRAWN and self.is_drawn(want):
+            self.bound.setdefault(DRAWN[tag], str(shown))
         expected = self.value(want, kind, attribute)
         if isinstance(got.value, str) and expected == " ".join(got.value.split()):
             return

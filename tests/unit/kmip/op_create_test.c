@@ -200,3 +200,53 @@ Test(op_create, too_much)
 	assert_reason(served_create(&served, more, 2), INVALID_FIELD);
 	served_stop(&served);
 }
+
+static const struct kmip_response_item *create_secret(
+	struct served *served, const struct kmip_attribute *attributes, size_t count)
+{
+	struct kmip_template_attribute template = {
+		.attributes = { (struct kmip_attribute *) attributes, count }
+	};
+
+	return ONE(served, CREATE, create, .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SECRET_DATA),
+		.template_attribute = &template);
+}
+
+/* Secrets of 1.4: as many random bytes as were asked for, each time others; nothing of older
+ * versions, of no length, of part of a byte, or of an algorithm. */
+Test(op_create, secrets)
+{
+	static const int32_t wrong[] = { 0, -8, 7, 1 << 24 };
+	struct served served = { 0 };
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Length", kmip_value_integer(80)),
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
+	};
+	struct slice materials[2];
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	for (size_t i = 0; i < 2; i++) {
+		struct slice uid = PAYLOAD(&served, create_secret(&served, attributes, 1), create)
+					   ->unique_identifier;
+		const struct kmip_secret_data *secret =
+			PAYLOAD(&served, served_get(&served, uid), get)->object.secret_data;
+
+		cr_assert_eq(secret->type.value, KMIP_SECRET_DATA_TYPE_PASSWORD);
+		materials[i] = secret->key_block->value->material;
+		cr_assert_eq(materials[i].len, 10);
+		assert_digest(&served, uid, materials[i]);
+	}
+	cr_assert_not(slice_equal(materials[0], materials[1]));
+	assert_reason(create_secret(&served, attributes, 0), INVALID_FIELD);
+	assert_reason(create_secret(&served, attributes, 2), INVALID_FIELD);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		attributes[0].value.integer = wrong[i];
+		assert_reason(create_secret(&served, attributes, 1), INVALID_FIELD);
+	}
+	attributes[0].value.integer = 80;
+	served.version = KMIP_1_3;
+	assert_reason(create_secret(&served, attributes, 1), INVALID_FIELD);
+	served_stop(&served);
+}

@@ -169,3 +169,34 @@ Test(op_derive_key, refusals)
 		ITEM_NOT_FOUND);
 	served_stop(&served);
 }
+
+/* A secret, and the Digest is its bytes'. */
+Test(op_derive_key, secret)
+{
+	struct served served = { 0 };
+	struct kmip_cryptographic_parameters sha = { .hashing_algorithm = KMIP_UINT(
+							     KMIP_HASHING_ALGORITHM_SHA_256) };
+	struct kmip_derivation_parameters parameters = { .cryptographic_parameters = &sha };
+	struct kmip_attribute length =
+		attribute_of("Cryptographic Length", kmip_value_integer(128));
+	struct kmip_template_attribute template = { .attributes = { &length, 1 } };
+	struct slice base, uid, material;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	base = base_of(
+		&served, KMIP_OBJECT_TYPE_SYMMETRIC_KEY, hex(served.arena, raw), 12 | DERIVE);
+	uid = PAYLOAD(&served,
+		ONE(&served, DERIVE_KEY, derive_key,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SECRET_DATA),
+			.unique_identifiers = { &base, 1 },
+			.method = KMIP_UINT(KMIP_DERIVATION_METHOD_HASH), .parameters = &parameters,
+			.template_attribute = &template),
+		derive_key)
+		      ->unique_identifier;
+	material = PAYLOAD(&served, served_get(&served, uid), get)
+			   ->object.secret_data->key_block->value->material;
+	assert_bytes(material, hex(served.arena, "a8faed6abbf35c12a4b26e40f6feb19d"));
+	assert_digest(&served, uid, material);
+	served_stop(&served);
+}

@@ -268,3 +268,88 @@ Test(op_get, compressed_points)
 	cr_assert_eq(point_head(&served, prime, (struct kmip_uint){ 0 }), 4);
 	served_stop(&served);
 }
+
+/* What the wrapped test was given, registered again. */
+static struct slice register_wrapped(struct served *served, const struct kmip_key_block *wrapped)
+{
+	struct kmip_key_block block = *wrapped;
+	struct kmip_symmetric_key key = { &block };
+	struct kmip_attribute mask =
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(12));
+	struct kmip_template_attribute template = { .attributes = { &mask, 1 } };
+
+	return PAYLOAD(served,
+		ONE(served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			.template_attribute = &template, .object = { .symmetric_key = &key }),
+		register)
+		->unique_identifier;
+}
+
+static const struct kmip_response_item *get_unwrapped(struct served *served, struct slice uid)
+{
+	return ONE(served, GET, get, .unique_identifier = uid,
+		.key_wrap_type = KMIP_UINT(KMIP_KEY_WRAP_TYPE_NOT_WRAPPED));
+}
+
+/* What was registered wrapped is given out as it came, or, where the key is here and may unwrap,
+ * opened; in both encodings. */
+Test(op_get, unwrapped)
+{
+	enum {
+		WRAP = KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY,
+		UNWRAP = KMIP_CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY
+	};
+	struct served served = { 0 };
+	struct kmip_cryptographic_parameters mode = { .block_cipher_mode = KMIP_UINT(
+							      KMIP_BLOCK_CIPHER_MODE_NISTKEYWRAP) };
+	struct kmip_key_information information = { .cryptographic_parameters = &mode };
+	struct kmip_key_wrapping_specification wrapping = { .wrapping_method = KMIP_UINT(
+								    KMIP_WRAPPING_METHOD_ENCRYPT),
+		.encryption_key = &information };
+	static const uint32_t encodings[] = { KMIP_ENCODING_OPTION_NO_ENCODING,
+		KMIP_ENCODING_OPTION_TTLV_ENCODING };
+	struct kmip_key_wrapping_data data;
+	struct slice plain, uid, kek, wrong, wraps_only;
+	struct kmip_key_block block;
+	struct slice bytes;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	kek = registered(&served, "000102030405060708090a0b0c0d0e0f", WRAP | UNWRAP);
+	wrong = registered(&served, "010102030405060708090a0b0c0d0e0f", UNWRAP);
+	wraps_only = registered(&served, "000102030405060708090a0b0c0d0e0f", WRAP);
+	bytes = hex(served.arena, "00112233445566778899aabbccddeeff");
+	plain = registered(&served, "00112233445566778899aabbccddeeff", 12);
+	for (size_t i = 0; i < 2; i++) {
+		wrapping.encoding_option = KMIP_UINT(encodings[i]);
+		information.unique_identifier = kek;
+		block = *PAYLOAD(&served,
+			ONE(&served, GET, get, .unique_identifier = plain, .wrapping = &wrapping),
+			get)
+				 ->object.symmetric_key->key_block;
+		uid = register_wrapped(&served, &block);
+		cr_assert_not_null(PAYLOAD(&served, served_get(&served, uid), get)
+					   ->object.symmetric_key->key_block->wrapping_data);
+		const struct kmip_key_block *opened =
+			PAYLOAD(&served, get_unwrapped(&served, uid), get)
+				->object.symmetric_key->key_block;
+		assert_bytes(opened->value->material, bytes);
+		cr_assert_null(opened->wrapping_data);
+		/* Not the key, not its use, not there. */
+		data = *block.wrapping_data;
+		data.encryption_key = &information;
+		block.wrapping_data = &data;
+		information.unique_identifier = wrong;
+		uid = register_wrapped(&served, &block);
+		assert_reason(get_unwrapped(&served, uid), CRYPTOGRAPHIC_FAILURE);
+		information.unique_identifier = wraps_only;
+		uid = register_wrapped(&served, &block);
+		assert_reason(get_unwrapped(&served, uid), PERMISSION_DENIED);
+		information.unique_identifier =
+			SLICE_LITERAL("11111111-2222-4333-8444-555555555555");
+		uid = register_wrapped(&served, &block);
+		assert_reason(get_unwrapped(&served, uid), ITEM_NOT_FOUND);
+	}
+	served_stop(&served);
+}

@@ -129,6 +129,52 @@ Test(op_register, algorithm_and_length)
 	served_stop(&served);
 }
 
+static size_t count_of(struct served *served, struct slice uid, const char *name)
+{
+	struct slice asked = slice_text(name);
+
+	return PAYLOAD(served,
+		ONE(served, GET_ATTRIBUTES, get_attributes, .unique_identifier = uid,
+			.attribute_names = { &asked, 1 }),
+		get_attributes)
+		->attributes.count;
+}
+
+/* A key whose value is elsewhere (3.45, 3.46): the server says so; it is given out without, and
+ * used for nothing. When it was made nobody told (3.47). */
+Test(op_register, without_its_value)
+{
+	struct served served = { 0 };
+	struct kmip_attribute present =
+		attribute_of("Key Value Present", kmip_value_boolean(false));
+	struct kmip_cryptographic_parameters ecb = { .block_cipher_mode = KMIP_UINT(
+							     KMIP_BLOCK_CIPHER_MODE_ECB) };
+	struct kmip_attribute mask =
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(12));
+	struct key *key;
+	struct slice uid;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	key = key_new(&served);
+	key->block.value = NULL;
+	key->template.attributes.items = &mask;
+	key->template.attributes.count = 1;
+	uid = PAYLOAD(&served, key_register(&served, key), register)->unique_identifier;
+	cr_assert_null(block_of(&served, uid)->value);
+	cr_assert_eq(served_value(&served, uid, "Key Value Present").boolean, false);
+	cr_assert_eq(count_of(&served, uid, "Original Creation Date"), 0);
+	cr_assert_eq(count_of(&served, uid, "Digest"), 0);
+	assert_success(served_activate(&served, uid));
+	assert_reason(ONE(&served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &ecb,
+			      .data = slice_of(secret, sizeof(secret))),
+		KEY_VALUE_NOT_PRESENT);
+	/* Nobody else may say it. */
+	key->template.attributes.items = &present;
+	assert_reason(key_register(&served, key), INVALID_FIELD);
+	served_stop(&served);
+}
+
 /* What we do not take. */
 Test(op_register, refusals)
 {
@@ -139,9 +185,9 @@ Test(op_register, refusals)
 	struct key *key;
 
 	served_start(&served, false);
-	served.version = KMIP_1_2;
+	served.version = KMIP_1_1;
 	key = key_new(&served);
-	key->block.value = NULL; /* 1.3 lets it be left out, and then it has to say so */
+	key->block.value = NULL; /* 1.2 lets it be left out */
 	assert_reason(key_register(&served, key), INVALID_FIELD);
 	key = key_new(&served);
 	key->block.format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_PKCS_1);

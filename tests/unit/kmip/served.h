@@ -288,6 +288,19 @@ static inline struct kmip_value served_value(
 	cr_assert(slice_equal_text(response->attributes.items[0].name, name));
 	return response->attributes.items[0].value;
 }
+/* Its Digest is that of these bytes. */
+static inline void assert_digest(struct served *served, struct slice uid, struct slice bytes)
+{
+	struct codec codec = { .arena = served->arena, .version = KMIP_1_4 };
+	struct kmip_value value = served_value(served, uid, "Digest");
+	uint8_t hash[CRYPT_SHA256_LEN];
+	struct kmip_digest digest;
+
+	cr_assert_eq(kmip_value_read(&digest, &codec, &kmip_digest_table, &value), ERR_OK);
+	cr_assert_eq(crypt_sha256(hash, bytes), ERR_OK);
+	assert_bytes(digest.value, slice_of(hash, sizeof(hash)));
+}
+
 static inline uint32_t served_state(struct served *served, struct slice uid)
 {
 	return served_value(served, uid, "State").u32;
