@@ -11,6 +11,8 @@ endif()
 # Over the real store, whose key manager is the harness's.
 if(TARGET fake_keymanager)
 	foreach(name
+			random_requests
+			random_states
 			serve
 			batch
 			batch_undo
