@@ -65,8 +65,9 @@ enum err pkey_generate(struct pkey **out, const struct pkey_wish *wish)
 {
 	unsigned bits = wish->bits;
 	bool is_rsa = slice_equal_text(slice_text(wish->algorithm), "RSA");
-	bool has_domain = slice_equal_text(slice_text(wish->algorithm), "DSA") ||
-			  slice_equal_text(slice_text(wish->algorithm), "DH");
+	bool has_domain =
+		slice_equal_text(slice_text(wish->algorithm), "DSA") ||
+		(slice_equal_text(slice_text(wish->algorithm), "DH") && wish->curve == NULL);
 	OSSL_PARAM params[] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
 	EVP_PKEY *domain = NULL, *key = NULL;
 	EVP_PKEY_CTX *context = NULL;

@@ -22,8 +22,9 @@ enum pkey_form { PKEY_TYPE_SPECIFIC, PKEY_PKCS8, PKEY_PUBLIC_KEY_INFO };
 
 /*
  * Makes a key: "RSA" with bits; "EC", "X25519" and their like with a curve's name; "DSA" and "DH"
- * with bits. Takes from milliseconds to many seconds: not for a loop (offload.h). ERR_FEATURE: no
- * such algorithm or curve; ERR_FIELD: not one of its lengths.
+ * with bits, DH also with a group's name ("ffdhe2048"), which is much faster. Takes from
+ * milliseconds to many seconds: not for a loop (offload.h). ERR_FEATURE: no such algorithm or
+ * curve; ERR_FIELD: not one of its lengths.
  */
 struct pkey_wish {
 	const char *algorithm, *curve;

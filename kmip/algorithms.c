@@ -29,6 +29,13 @@ static const struct algorithm_row rows[] = {
 	ALGORITHM(HMAC_SHA256, 112, 1024, 8, 256, false),
 	ALGORITHM(HMAC_SHA384, 112, 1024, 8, 384, false),
 	ALGORITHM(HMAC_SHA512, 112, 1024, 8, 512, false),
+	ALGORITHM(HMAC_MD5, 112, 1024, 8, 128, false),
+	ALGORITHM(HMAC_SHA3_224, 112, 1152, 8, 224, false),
+	ALGORITHM(HMAC_SHA3_256, 112, 1152, 8, 256, false),
+	ALGORITHM(HMAC_SHA3_384, 112, 1152, 8, 384, false),
+	ALGORITHM(HMAC_SHA3_512, 112, 1152, 8, 512, false),
+	/* As long as what it will be used for, which nobody else can know. */
+	ALGORITHM(ONE_TIME_PAD, 8, 32768, 8, 0, false),
 };
 #undef ALGORITHM
 

@@ -61,12 +61,6 @@ static bool compute_object_type(const struct object_attributes *list, struct kmi
 	return true;
 }
 
-static bool compute_state(const struct object_attributes *list, struct kmip_value *out)
-{
-	*out = kmip_value_enum((uint32_t) object_attributes_state(list->object, list->now));
-	return true;
-}
-
 static bool compute_date(int64_t date, struct kmip_value *out)
 {
 	*out = kmip_value_date(date);
@@ -142,6 +136,13 @@ static bool compute_never_extractable(const struct object_attributes *list, stru
 bool object_attributes_apply(const struct object *object, enum kmip_attribute_id id)
 {
 	return (kmip_attribute_row(id)->applies_to & KMIP_TO(object->type)) != 0;
+}
+
+/* 3.22: of cryptographic objects; opaque ones and templates have none. */
+static bool compute_state(const struct object_attributes *list, struct kmip_value *out)
+{
+	*out = kmip_value_enum((uint32_t) object_attributes_state(list->object, list->now));
+	return is_of(list, KMIP_ATTRIBUTE_STATE);
 }
 
 static bool compute_lease(const struct object_attributes *list, struct kmip_value *out)

@@ -53,6 +53,25 @@ out:
 	return err;
 }
 
+/* RFC 7919: SP 800-56A wants groups that everybody knows. */
+static enum err wish_group(struct pkey_wish *wish)
+{
+	wish->algorithm = "DH";
+	switch (wish->bits) {
+	case 2048:
+		wish->curve = "ffdhe2048";
+		return ERR_OK;
+	case 3072:
+		wish->curve = "ffdhe3072";
+		return ERR_OK;
+	case 4096:
+		wish->curve = "ffdhe4096";
+		return ERR_OK;
+	default:
+		return ERR_FIELD;
+	}
+}
+
 static enum err wish_of(
 	struct kmip_item *item, struct pkey_wish *wish, const struct attribute_edits *edits)
 {
@@ -64,6 +83,9 @@ static enum err wish_of(
 	case KMIP_CRYPTOGRAPHIC_ALGORITHM_DSA:
 		wish->algorithm = "DSA";
 		return wish->bits == 2048 || wish->bits == 3072 ? ERR_OK : ERR_FIELD;
+	case KMIP_CRYPTOGRAPHIC_ALGORITHM_DH:
+		return wish_group(wish);
+	case KMIP_CRYPTOGRAPHIC_ALGORITHM_ECMQV:
 	case KMIP_CRYPTOGRAPHIC_ALGORITHM_EC:
 	case KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA:
 	case KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDH:

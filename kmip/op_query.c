@@ -6,6 +6,7 @@
  */
 #include "kmip/making.h"
 #include "kmip/operations.h"
+#include "kmip/policing.h"
 #include "kmip/ttlv_write.h"
 
 enum { SERVER_INFORMATION_LEN_MAX = 1024 };
@@ -99,7 +100,23 @@ static enum err answer_rngs(struct kmip_item *item, struct kmip_query_response *
 	return ERR_OK;
 }
 
-/* What the version has no name for is not claimed to it. */
+/* The mandatory cases of the others make keys that a policy may forbid: 3DES, RSA of 1024 bits. */
+static bool needs_algorithms(uint32_t profile)
+{
+	switch (profile) {
+	case KMIP_PROFILE_NAME_OPAQUE_MANAGED_OBJECT_STORE_SERVER_KMIP_V1_0:
+	case KMIP_PROFILE_NAME_OPAQUE_MANAGED_OBJECT_STORE_SERVER_KMIP_V1_1:
+	case KMIP_PROFILE_NAME_OPAQUE_MANAGED_OBJECT_STORE_SERVER_KMIP_V1_3:
+	case KMIP_PROFILE_NAME_OPAQUE_MANAGED_OBJECT_STORE_SERVER_KMIP_V1_4:
+	case KMIP_PROFILE_NAME_RNG_CRYPTOGRAPHIC_SERVER_KMIP_V1_3:
+	case KMIP_PROFILE_NAME_RNG_CRYPTOGRAPHIC_SERVER_KMIP_V1_4:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* What the version has no name for is not claimed to it, nor what the policy may stop. */
 static enum err answer_profiles(struct kmip_item *item, struct kmip_query_response *response)
 {
 	static const uint32_t profiles[] = {
@@ -115,6 +132,8 @@ static enum err answer_profiles(struct kmip_item *item, struct kmip_query_respon
 		return ERR_NOMEM;
 	response->profiles.items = claimed;
 	for (size_t i = 0; i < PROFILES; i++) {
+		if (needs_algorithms(profiles[i]) && !policing_is_open(item))
+			continue;
 		if (kmip_enum_is_known(KMIP_SET_PROFILE_NAME, profiles[i], item->version))
 			claimed[response->profiles.count++].name = KMIP_UINT(profiles[i]);
 	}

@@ -20,6 +20,11 @@ static const struct policy *policy_of(const struct kmip_item *item)
 	return NULL;
 }
 
+bool policing_is_open(const struct kmip_item *item)
+{
+	return policy_of(item) == NULL;
+}
+
 static enum err refuse(struct kmip_item *item, const struct policy *policy, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -110,7 +115,7 @@ enum err policing_wish(struct kmip_item *item, uint32_t said, const struct pkey_
 	enum err err;
 
 	TRY(policing_key(item, &key));
-	if (wish->curve != NULL)
+	if (wish->curve != NULL && is_of_curves(said))
 		TRY(judge_curve(item, wish->curve));
 out:
 	return err;

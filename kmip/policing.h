@@ -22,6 +22,8 @@ MUST_USE enum err policing_wish(
 MUST_USE enum err policing_block(struct kmip_item *item, uint32_t object_type, uint32_t said,
 	const struct kmip_key_block *block);
 
+/* True when the policy forbids nothing. */
+bool policing_is_open(const struct kmip_item *item);
 /* A hash by its name in base/digest.h, as such; NULL: none. */
 MUST_USE enum err policing_hash(struct kmip_item *item, const char *hash);
 /* An HMAC with that hash under a key of so many bytes. */

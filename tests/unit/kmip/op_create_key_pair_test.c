@@ -41,7 +41,13 @@ Test(op_create_key_pair, makes_two)
 			KMIP_KEY_FORMAT_TYPE_PKCS_1 },
 		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA, 256, KMIP_KEY_FORMAT_TYPE_PKCS_8,
 			KMIP_KEY_FORMAT_TYPE_X_509 },
+		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_ECMQV, 384, KMIP_KEY_FORMAT_TYPE_PKCS_8,
+			KMIP_KEY_FORMAT_TYPE_X_509 },
+		{ KMIP_CRYPTOGRAPHIC_ALGORITHM_DH, 2048, KMIP_KEY_FORMAT_TYPE_PKCS_8,
+			KMIP_KEY_FORMAT_TYPE_X_509 },
 	};
+	static const char *const names[][2] = { { "a", "b" }, { "c", "d" }, { "e", "f" },
+		{ "g", "h" } };
 	struct kmip_attribute common[2], private_own[2], public_own[2];
 	struct kmip_template_attribute shared, private_key, public_key;
 	struct served served = { 0 };
@@ -53,8 +59,8 @@ Test(op_create_key_pair, makes_two)
 		const struct kmip_key_block *block;
 
 		shared = both(common, rows[i].algorithm, rows[i].length);
-		private_key = one(private_own, &served, i == 0 ? "a" : "c", 1);
-		public_key = one(public_own, &served, i == 0 ? "b" : "d", 2);
+		private_key = one(private_own, &served, names[i][0], 1);
+		public_key = one(public_own, &served, names[i][1], 2);
 		made = PAYLOAD(&served,
 			ONE(&served, CREATE_KEY_PAIR, create_key_pair, .common = &shared,
 				.private_template = &private_key, .public_template = &public_key),

@@ -365,6 +365,39 @@ Test(op_policy, deriving, .init = start, .fini = stop)
 	assert_refused(derive(uid, KMIP_HASHING_ALGORITHM_SHA_256, ALGORITHM(3DES), 168), "3DES");
 }
 
+static size_t count_profiles(void)
+{
+	uint32_t function = KMIP_QUERY_FUNCTION_PROFILES;
+
+	return PAYLOAD(&served, ONE(&served, QUERY, query, .functions = { &function, 1 }), query)
+		->profiles.count;
+}
+
+/* Query does not claim what the policy stops. */
+Test(op_policy, profiles, .init = start, .fini = stop)
+{
+	size_t all = count_profiles();
+
+	set_policy("all");
+	cr_assert_eq(count_profiles(), all);
+	set_policy("fips");
+	cr_assert_lt(count_profiles(), all);
+	cr_assert_gt(count_profiles(), 0);
+}
+
+/* A group of DH is no curve. */
+Test(op_policy, groups, .init = start, .fini = stop)
+{
+	struct kmip_response_item item;
+
+	set_policy("fips");
+	item = pair(ALGORITHM(DH), 2048, 0);
+	assert_success(&item);
+	set_policy("fips -DH");
+	item = pair(ALGORITHM(DH), 2048, 0);
+	assert_refused(&item, "DH");
+}
+
 /* The reason of the versions: 1.x has no better one. */
 Test(op_policy, reasons, .init = start, .fini = stop)
 {

@@ -236,6 +236,7 @@ Test(op_register, other_objects)
 	got = PAYLOAD(&served, served_get(&served, uid), get);
 	cr_assert_eq(got->object_type.value, KMIP_OBJECT_TYPE_OPAQUE_OBJECT);
 	cr_assert_eq(got->object.opaque_object->type.value, 0x80000001);
+	cr_assert_eq(count_of(&served, uid, "State"), 0);
 	assert_bytes(got->object.opaque_object->value, opaque.value);
 
 	key = key_new(&served);
