@@ -142,7 +142,7 @@ bool object_attributes_apply(const struct object *object, enum kmip_attribute_id
 static bool compute_state(const struct object_attributes *list, struct kmip_value *out)
 {
 	*out = kmip_value_enum((uint32_t) object_attributes_state(list->object, list->now));
-	return is_of(list, KMIP_ATTRIBUTE_STATE);
+	return object_attributes_apply(list->object, KMIP_ATTRIBUTE_STATE);
 }
 
 static bool compute_lease(const struct object_attributes *list, struct kmip_value *out)

@@ -132,8 +132,9 @@ enum kmip_implicit { /* bits: the operations that set the attribute by themselve
 	KMIP_BY_DELETE = 1 << 15,
 	KMIP_BY_USAGE = 1 << 16
 };
-/* Bit of an object type (enum kmip_object_type) in a set of object types. */
-#define KMIP_TO(object_type) (1u << (object_type))
+/* Bit of an object type (enum kmip_object_type) in a set of object types; a client may name any
+ * number. */
+#define KMIP_TO(object_type) ((object_type) < 32 ? 1u << ((object_type) &31) : 0)
 enum kmip_applies {
 	KMIP_TO_CERTIFICATE = KMIP_TO(KMIP_OBJECT_TYPE_CERTIFICATE),
 	KMIP_TO_SYMMETRIC_KEY = KMIP_TO(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),

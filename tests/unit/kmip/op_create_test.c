@@ -251,6 +251,12 @@ Test(op_create, secrets)
 		assert_reason(create_secret(&served, attributes, 1), INVALID_FIELD);
 	}
 	attributes[0].value.integer = 80;
+	/* A number that no object type has, nor any set of them room for. */
+	assert_reason(
+		ONE(&served, CREATE, create, .object_type = KMIP_UINT(173),
+			.template_attribute = &(
+				struct kmip_template_attribute){ .attributes = { attributes, 1 } }),
+		INVALID_FIELD);
 	served.version = KMIP_1_3;
 	assert_reason(create_secret(&served, attributes, 1), INVALID_FIELD);
 	served_stop(&served);
