@@ -36,9 +36,9 @@ def own_jobs(tables):
 
 def published_jobs():
     files = list(published.case_files())
-    for name, path in files:
+    for (name, path), (next_name, _) in zip(files, files[1:] + [("", None)]):
         before, given = published.set_up_of(path, files), published.given_for(path, files)
-        yield Job(name, Session, lambda path=path: published.parse(path), keeps=bool(published.FOLLOWED.search(name)),
+        yield Job(name, Session, lambda path=path: published.parse(path), keeps=published.is_followed(name, next_name),
                   before=(lambda given=given: given) if given is not None else
                   before and (lambda before=before: published.parse(before)))
 

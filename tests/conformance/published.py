@@ -9,8 +9,9 @@ from vectors import NOT_OASIS, parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
-# What these cases make is what the next one looks for.
+# What these cases make is what the next one looks for, where that was published.
 FOLLOWED = re.compile(r"(SASED|TL)[-_]M[-_]2")
+FOLLOWS = re.compile(r"(SASED|TL)[-_]M[-_]3")
 # What a case finds, made by another published one that does nothing else.
 SET_UPS = ((re.compile(r"TC-CREG-[23]-"), "TC-CREG-1-13.xml"),
            (re.compile(r"TC-OTP-([125]|CLEANUP-1)-"), "TC-OTP-SETUP-1-13.xml"),
@@ -31,6 +32,10 @@ def case_files():
         for path in sorted((root / version).rglob("*.xml")):
             if path.parent.name not in NOT_OASIS:
                 yield str(path.relative_to(root)), path
+
+
+def is_followed(name, next_name):
+    return bool(FOLLOWED.search(name) and FOLLOWS.search(next_name))
 
 
 def set_up_of(path, files):

@@ -296,7 +296,7 @@ static void expect_slice(struct served *served, const struct question *question,
 	count = max >= 0 && count > (size_t) max ? (size_t) max : count;
 	found = PAYLOAD(served, served_one(served, ask), locate);
 	cr_assert_eq(found->unique_identifiers.count, count);
-	cr_assert_eq(found->located_items.value, definition->count);
+	cr_assert_eq((size_t) found->located_items.value, definition->count);
 	for (size_t i = 0; i < count; i++) {
 		char text[UUID_TEXT_LEN + 1];
 
