@@ -12,7 +12,7 @@
 #include "served.h"
 
 enum {
-	REQUESTS = 2000,
+	REQUESTS = 1000,
 	POOL = 24, /* objects that later requests name */
 	PAYLOAD_LEN_MAX = 1 << 16,
 	REPEATS_MAX = 3,
