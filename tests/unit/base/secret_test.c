@@ -87,7 +87,7 @@ static void fill_and_reset(struct arena *arena, size_t max)
 	uint8_t *pieces[PIECES];
 
 	for (uint8_t round = 1; round <= 4; round++) {
-		size_t count = PIECES / round;
+		size_t count = (size_t) PIECES / round;
 
 		for (size_t i = 0; i < count; i++) {
 			size_t len = i == count / 2 ? LONG : PIECE;
