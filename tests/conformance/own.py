@@ -189,7 +189,7 @@ class Writer:
         return self.leaf(parent, tag, self.reader.kinds[plain(tag)], value)
 
     def attribute(self, parent, name, value):
-        name, _, index = name.partition("#")
+        name, index = re.fullmatch(r"(.*?)(?:#(\d+))?", name).groups()
         element = ET.SubElement(parent, "Attribute")
         ET.SubElement(element, "AttributeName", type="TextString", value=name)
         if index:
