@@ -33,8 +33,7 @@ static enum err read_certificates(
 	return ERR_OK;
 }
 
-/* As OpenSSL wants it. */
-static enum err text_of(char *out, size_t out_size, struct slice bytes)
+enum err pkcs12_text(char *out, size_t out_size, struct slice bytes)
 {
 	for (size_t i = 0; i < bytes.len; i++) {
 		if (bytes.data[i] == 0)
@@ -71,8 +70,8 @@ enum err pkcs12_write(struct buf *out, const struct pkcs12_content *content, str
 	enum err err = others == NULL ? ERR_NOMEM : ERR_OK;
 
 	TRY(err);
-	TRY(password.len == 0 ? ERR_FIELD : text_of(text, sizeof(text), password));
-	TRY(text_of(name, sizeof(name), content->friendly_name));
+	TRY(password.len == 0 ? ERR_FIELD : pkcs12_text(text, sizeof(text), password));
+	TRY(pkcs12_text(name, sizeof(name), content->friendly_name));
 	TRY(read_certificates(&own, others, content));
 	if (own != NULL && X509_check_private_key(own, content->key->key) != 1)
 		TRY(ERR_INVALID);

@@ -14,5 +14,7 @@ struct pkey {
 enum err pkey_wrap(struct pkey **out, EVP_PKEY *key);
 /* Clears what OpenSSL noted of a failure. */
 enum err pkey_failed(enum err err);
+/* A password or name as OpenSSL wants it; ERR_FIELD: too long, or with a zero byte. */
+enum err pkcs12_text(char *out, size_t out_size, struct slice bytes);
 
 #endif

@@ -16,6 +16,7 @@
 #include "kmip/operations.h"
 #include "kmip/registering.h"
 #include "kmip/unique_name.h"
+#include "kmip/unpacking.h"
 #include "kmip/wrapping.h"
 
 /* Ours, the server's. */
@@ -23,7 +24,7 @@
 
 struct import_plan {
 	struct importing importing;
-	struct kmip_object object;
+	struct unpacking unpacking; /* with the object, once it is opened */
 	const struct object *existing; /* NULL: none */
 	bool raises; /* a state above Pre-Active, which must outlast the caches */
 };
@@ -86,8 +87,8 @@ static enum err judge_request(struct kmip_item *item, struct import_plan *plan)
 						  request->key_wrap_type.value, item->version))
 		return ERR_FIELD;
 	plan->importing.edits = making_edits(item, type);
-	plan->object = request->object;
-	block = kmip_object_key_block(&plan->object);
+	plan->unpacking.object = request->object;
+	block = kmip_object_key_block(&plan->unpacking.object);
 	if (block == NULL || block->wrapping_data == NULL ||
 		request->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_NOT_WRAPPED)
 		return ERR_OK;
@@ -123,12 +124,13 @@ static enum err read_object(
 	struct slice digest = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_DIGEST)->name);
 	enum err err;
 
-	TRY(registering_read(item, &plan->object, digested));
 	TRY(importing_attributes(
 		&plan->importing, request->attributes.items, request->attributes.count));
+	TRY(unpacking_open(item, edits, &plan->unpacking));
+	TRY(registering_read(item, &plan->unpacking.object, digested));
 	forget_identifier(edits);
 	TRY(note_identifier(item, edits));
-	TRY(registering_describe(item, edits, &plan->object));
+	TRY(registering_describe(item, edits, &plan->unpacking.object));
 	if (attribute_rules_has(edits, digest))
 		*digested = SLICE_EMPTY;
 out:
@@ -153,6 +155,7 @@ enum err op_import_plan(struct kmip_item *item)
 	TRY(importing_state(item, &plan->importing));
 	plan->raises = change->activate || change->deactivate || change->compromise;
 	item->create.unclaimed = plan->raises || plan->existing != NULL;
+	TRY(unpacking_first(item, &plan->unpacking));
 	item->plan_result = plan;
 out:
 	return err;
@@ -164,6 +167,14 @@ static enum err made_check(void *ctx, const struct object *object)
 {
 	(void) ctx;
 	return object->dead ? ERR_STATE : ERR_OK;
+}
+
+/* Behind the certificates that came with it. */
+static struct kmip_placeholder made_object(const struct kmip_item *item)
+{
+	const struct import_plan *plan = item->plan_result;
+
+	return (struct kmip_placeholder){ .has = true, .uid = item->made[plan->unpacking.count] };
 }
 
 /* Flags and dates once more, this time in the key manager; and it is the client's now. */
@@ -179,7 +190,7 @@ static void claim(struct kmip_item *item)
 	item->change = change;
 	item->durable = raises;
 	item->archived_too = true;
-	item->target = (struct kmip_placeholder){ .has = true, .uid = item->made[0] };
+	item->target = made_object(item);
 	item->check = made_check;
 	item->effect = KMIP_EFFECT_CHANGE;
 }
@@ -198,16 +209,19 @@ enum err op_import_finish(struct kmip_item *item)
 {
 	const struct import_plan *plan = item->plan_result;
 	struct kmip_import_response *response = item->response;
+	size_t steps = item->steps - plan->unpacking.count; /* that the object itself takes */
 
-	if (item->steps == 1 && (plan->raises || plan->existing != NULL)) {
+	if (item->steps <= plan->unpacking.count)
+		return unpacking_next(item, &plan->unpacking);
+	if (steps == 1 && (plan->raises || plan->existing != NULL)) {
 		claim(item);
 		return ERR_OK;
 	}
-	if (item->steps == 2 && plan->existing != NULL) {
+	if (steps == 2 && plan->existing != NULL) {
 		destroy_existing(item, plan->existing);
 		return ERR_OK;
 	}
-	item->subject = (struct kmip_placeholder){ .has = true, .uid = item->made[0] };
+	item->subject = made_object(item);
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);
 }

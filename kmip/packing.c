@@ -6,23 +6,15 @@
 #include "kmip/object_attributes.h"
 #include "kmip/stored.h"
 
-enum { CERTIFICATES_MAX = 6 }; /* with key and password, as many as one item may fetch */
-
 /* ---- the password ---- */
 
-static enum err read_password(
-	struct kmip_item *item, const struct object *object, struct slice *out)
+enum err packing_password(struct kmip_item *item, const struct uid *uid, struct slice *out)
 {
 	struct object *secret;
 	struct kmip_object stored;
 	const struct kmip_key_block *block;
-	struct uid uid;
-	enum err err;
+	enum err err = item_read(item, uid, &secret);
 
-	if (linking_count(item, object, KMIP_LINK_TYPE_PKCS_12_PASSWORD_LINK) != 1 ||
-		!linking_find(&uid, item, object, KMIP_LINK_TYPE_PKCS_12_PASSWORD_LINK))
-		return ERR_FIELD;
-	err = item_read(item, &uid, &secret);
 	TRY(err == ERR_NOT_FOUND || err == ERR_DESTROYED ? ERR_DENIED : err);
 	if (secret->dead || secret->type != KMIP_OBJECT_TYPE_SECRET_DATA)
 		TRY(ERR_DENIED);
@@ -40,10 +32,21 @@ out:
 	return err;
 }
 
+static enum err read_password(
+	struct kmip_item *item, const struct object *object, struct slice *out)
+{
+	struct uid uid;
+
+	if (linking_count(item, object, KMIP_LINK_TYPE_PKCS_12_PASSWORD_LINK) != 1 ||
+		!linking_find(&uid, item, object, KMIP_LINK_TYPE_PKCS_12_PASSWORD_LINK))
+		return ERR_FIELD;
+	return packing_password(item, &uid, out);
+}
+
 /* ---- the certificates ---- */
 
 struct chain {
-	struct slice ders[CERTIFICATES_MAX];
+	struct slice ders[PKCS12_CERTIFICATES_MAX];
 	size_t count;
 };
 
@@ -75,7 +78,7 @@ static enum err read_chain(struct kmip_item *item, const struct object *object, 
 {
 	enum err err = ERR_OK;
 
-	while (object != NULL && chain->count < CERTIFICATES_MAX)
+	while (object != NULL && chain->count < PKCS12_CERTIFICATES_MAX)
 		TRY(follow(item, chain, &object));
 out:
 	return err;

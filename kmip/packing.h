@@ -14,5 +14,9 @@
  */
 MUST_USE enum err packing_write(
 	struct kmip_item *item, const struct object *object, struct kmip_key_block *block);
+/* The password that a PKCS #12 Password Link leads to; ERR_DENIED, ERR_STATE as above;
+ * ERR_ARCHIVED. ERR_AGAIN is to be handed on. */
+MUST_USE enum err packing_password(
+	struct kmip_item *item, const struct uid *uid, struct slice *out);
 
 #endif

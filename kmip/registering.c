@@ -16,6 +16,8 @@ static bool is_form_of(uint32_t type, uint32_t format)
 		return format == KMIP_KEY_FORMAT_TYPE_RAW ||
 		       format == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
 	case KMIP_OBJECT_TYPE_PUBLIC_KEY:
+		return format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY &&
+		       format != KMIP_KEY_FORMAT_TYPE_PKCS_12;
 	case KMIP_OBJECT_TYPE_PRIVATE_KEY:
 		return format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
 	default:
