@@ -89,14 +89,23 @@ out:
 
 /* ---- bags ---- */
 
-static enum err note_name(struct reading *reading, PKCS12_SAFEBAG *bag)
+/* By hand: PKCS12_get_friendlyname of some releases takes any type, and any length, for right. */
+static enum err note_name(struct reading *reading, const PKCS12_SAFEBAG *bag)
 {
-	char *name = PKCS12_get_friendlyname(bag);
-	enum err err = ERR_OK;
+	const ASN1_TYPE *name = PKCS12_SAFEBAG_get0_attr(bag, NID_friendlyName);
+	unsigned char *text = NULL;
+	enum err err;
+	int len;
 
-	if (name != NULL)
-		err = buf_append(&reading->found->friendly_name, slice_text(name));
-	OPENSSL_free(name);
+	if (name == NULL)
+		return ERR_OK;
+	if (name->type != V_ASN1_BMPSTRING)
+		return ERR_INVALID;
+	len = ASN1_STRING_to_UTF8(&text, name->value.bmpstring);
+	TRY(len < 0 ? ERR_INVALID : ERR_OK);
+	TRY(buf_append(&reading->found->friendly_name, slice_of(text, (size_t) len)));
+out:
+	OPENSSL_free(text);
 	return err;
 }
 
@@ -165,7 +174,8 @@ static enum err unpack(struct reading *reading, STACK_OF(PKCS12_SAFEBAG) * *out,
 
 	if (PKCS7_type_is_data(content) && content->d.data != NULL) {
 		*out = PKCS12_unpack_p7data(content);
-	} else if (PKCS7_type_is_encrypted(content) && content->d.encrypted != NULL) {
+	} else if (PKCS7_type_is_encrypted(content) && content->d.encrypted != NULL &&
+		   content->d.encrypted->enc_data->enc_data != NULL) {
 		TRY(judge_algorithm(reading, content->d.encrypted->enc_data->algorithm));
 		*out = PKCS12_unpack_p7encdata(content, reading->password, reading->password_len);
 	} else {
