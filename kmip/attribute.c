@@ -30,8 +30,9 @@ out:
 }
 
 static enum err structure_check(
-	struct codec *codec, const struct kmip_struct *table, const struct kmip_value *value)
+	const struct codec *codec, const struct kmip_struct *table, const struct kmip_value *value)
 {
+	struct codec strict = *codec;
 	void *object;
 
 	if (table == NULL)
@@ -39,8 +40,9 @@ static enum err structure_check(
 	object = arena_alloc(codec->arena, table->size);
 	if (object == NULL)
 		return ERR_NOMEM;
-	enum err err = kmip_value_read(object, codec, table, value);
-	return err == ERR_MESSAGE ? ERR_FIELD : err;
+	strict.flags |= CODEC_KNOWN_VALUES;
+	enum err err = kmip_value_read(object, &strict, table, value);
+	return err == ERR_OK || err == ERR_NOMEM ? err : ERR_FIELD;
 }
 
 static enum err value_check(
@@ -71,12 +73,33 @@ enum err kmip_attribute_check(const struct kmip_attribute_row **out, struct code
 	return value_check(codec, row, &attribute->value);
 }
 
+/* False when the structure would be malformed without what the version does not have. */
+static bool structure_is_visible(
+	const struct kmip_struct *table, struct slice children, enum kmip_version version)
+{
+	struct ttlv_reader reader = ttlv_reader_of(children);
+	struct ttlv_item item;
+
+	while (!ttlv_is_end(&reader) && ttlv_next(&item, &reader) == ERR_OK)
+		for (size_t i = 0; i < table->count; i++) {
+			const struct kmip_field *field = &table->fields[i];
+
+			if (field->tag == item.tag && field->type == KMIP_TYPE_ENUMERATION &&
+				item.type == field->type && field->presence == KMIP_REQUIRED &&
+				!kmip_enum_is_known(field->set, ttlv_u32(&item), version))
+				return false;
+		}
+	return true;
+}
+
 bool kmip_attribute_is_visible(const struct kmip_attribute *attribute, enum kmip_version version)
 {
 	const struct kmip_attribute_row *row = kmip_attribute_find(attribute->name);
 
 	if (row == NULL || !kmip_attribute_exists(row, version))
 		return false;
+	if (attribute->value.type == KMIP_TYPE_STRUCTURE && row->structure != NULL)
+		return structure_is_visible(row->structure, attribute->value.children, version);
 	if (attribute->value.type != KMIP_TYPE_ENUMERATION)
 		return true;
 	return kmip_enum_is_known(row->set, attribute->value.u32, version);

@@ -12,13 +12,13 @@
 /*
  * The row of an attribute that a client sent, after checking that the version has it and that the
  * value has the right type and, for structures, the right fields. ERR_FIELD otherwise, and for an
- * enumeration value that the version does not have. codec gives arena, version and flags
- * (CODEC_PARTIAL for Locate).
+ * enumeration value that the version does not have, also within a structure. codec gives arena,
+ * version and flags (CODEC_PARTIAL for Locate).
  */
 MUST_USE enum err kmip_attribute_check(const struct kmip_attribute_row **out, struct codec *codec,
 	const struct kmip_attribute *attribute);
 /* True when a client of that version may see the attribute: it has the attribute and, for an
- * enumeration, the value. Encoding does this by itself. */
+ * enumeration, the value; for a structure those that it must have. Encoding does this by itself. */
 bool kmip_attribute_is_visible(const struct kmip_attribute *attribute, enum kmip_version version);
 
 /* Stored form: one item with tag Attribute Value, in the arena; NULL data is never returned with

@@ -112,7 +112,6 @@ static enum err batch_open_item(struct batch *batch)
 	const struct kmip_request_entry *entry =
 		&batch->request.entries[batch->done + batch->undo.ahead];
 	struct kmip_item *item = ARENA_NEW(batch->arena, struct kmip_item);
-	struct codec codec;
 	void *payload;
 	enum err err;
 
@@ -135,10 +134,8 @@ static enum err batch_open_item(struct batch *batch)
 		return entry->err;
 	if (batch->operation == NULL)
 		return ERR_OPERATION;
-	codec = item_codec(item);
-	if (batch->request.is_newer)
-		codec.flags |= CODEC_SKIP_UNKNOWN;
-	err = kmip_payload_decode(&payload, &codec, batch->operation->request, entry->item.payload);
+	err = kmip_request_payload(&payload, &batch->request, batch->arena,
+		batch->operation->request, entry->item.payload);
 	if (err == ERR_OK)
 		item->request = payload;
 	return err;

@@ -66,15 +66,13 @@ static enum err entry_request(
 {
 	const struct operation *operation =
 		operation_find(entry->item.operation.value, batch->request.version);
-	struct codec codec = { .arena = batch->arena, .version = batch->request.version };
 	enum err err;
 
 	*out = NULL;
 	if (operation == NULL || entry->err != ERR_OK)
 		return ERR_OK;
-	if (batch->request.is_newer)
-		codec.flags |= CODEC_SKIP_UNKNOWN;
-	err = kmip_payload_decode(out, &codec, operation->request, entry->item.payload);
+	err = kmip_request_payload(
+		out, &batch->request, batch->arena, operation->request, entry->item.payload);
 	return err == ERR_NOMEM ? err : ERR_OK;
 }
 

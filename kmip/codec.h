@@ -71,7 +71,10 @@ enum {
 	CODEC_PARTIAL = 1 << 1,
 	/* No look into structures that stay encoded: for message.c, which wants the operation and
 	 * the id of an item whose payload is broken. */
-	CODEC_SHALLOW = 1 << 2
+	CODEC_SHALLOW = 1 << 2,
+	/* Enumeration values that the version does not have are refused: for what a client sends.
+	 * What is stored, and what another server answers, may be of any version. */
+	CODEC_KNOWN_VALUES = 1 << 3
 };
 
 struct codec {
@@ -88,8 +91,9 @@ struct codec {
  * ERR_MESSAGE: malformed TTLV, too deep or too many items, a required field is missing, a single
  * field comes twice, fields are out of order, a field has the wrong wire type. ERR_FIELD: a field
  * that the structure does not have in this version, when the version is KMIP_NEWEST (in others it
- * is skipped), or a value longer than its row allows. ERR_NOMEM. Enumeration values that nobody
- * knows are decoded as numbers.
+ * is skipped), or a value longer than its row allows. ERR_NOMEM. Enumeration values that the
+ * version does not have are decoded as numbers; with CODEC_KNOWN_VALUES they are ERR_FIELD,
+ * ERR_KEY_FORMAT or ERR_KEY_COMPRESSION, except functions of Query.
  */
 MUST_USE enum err codec_decode(
 	struct codec *codec, void *out, const struct kmip_struct *table, struct slice children);

@@ -124,13 +124,42 @@ static enum err child_take(const struct filling *filling, const struct kmip_fiel
 	return children_decode(filling->codec, child, field->child, item->value);
 }
 
+/* What a client is told of a value that its version does not have. Clients ask Query for functions
+ * of any version, which is judged there. */
+static enum err unknown_value(uint32_t tag)
+{
+	switch (tag) {
+	case KMIP_TAG_KEY_FORMAT_TYPE:
+		return ERR_KEY_FORMAT;
+	case KMIP_TAG_KEY_COMPRESSION_TYPE:
+		return ERR_KEY_COMPRESSION;
+	case KMIP_TAG_QUERY_FUNCTION:
+		return ERR_OK;
+	default:
+		return ERR_FIELD;
+	}
+}
+
+static enum err value_judge(
+	const struct codec *codec, const struct kmip_field *field, const struct ttlv_item *item)
+{
+	if (field->len_max != 0 && item->value.len > field->len_max)
+		return ERR_FIELD;
+	if (field->type != KMIP_TYPE_ENUMERATION || (codec->flags & CODEC_KNOWN_VALUES) == 0)
+		return ERR_OK;
+	return kmip_enum_is_known(field->set, ttlv_u32(item), codec->version)
+		       ? ERR_OK
+		       : unknown_value(field->tag);
+}
+
 static enum err field_take(
 	const struct filling *filling, const struct kmip_field *field, const struct ttlv_item *item)
 {
 	void *member = filling->object + field->offset;
+	enum err err = value_judge(filling->codec, field, item);
 
-	if (field->len_max != 0 && item->value.len > field->len_max)
-		return ERR_FIELD;
+	if (err != ERR_OK)
+		return err;
 	if (field->is_repeated)
 		return repeated_take(filling, field, item, member);
 	if (field->child != NULL)

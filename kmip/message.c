@@ -277,6 +277,18 @@ enum err kmip_payload_decode(
 	return codec_decode(codec, object, table, payload);
 }
 
+enum err kmip_request_payload(void **out, const struct kmip_request *request, struct arena *arena,
+	const struct kmip_struct *table, struct slice payload)
+{
+	struct codec codec = {
+		.arena = arena, .version = request->version, .flags = CODEC_KNOWN_VALUES
+	};
+
+	if (request->is_newer)
+		codec.flags |= CODEC_SKIP_UNKNOWN;
+	return kmip_payload_decode(out, &codec, table, payload);
+}
+
 enum err kmip_payload_encode(struct slice *out, struct codec *codec,
 	const struct kmip_struct *table, const void *payload)
 {

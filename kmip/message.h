@@ -82,6 +82,9 @@ const char *kmip_operation_name(uint32_t operation);
  * &kmip_get_request_table. Errors as codec_decode. */
 MUST_USE enum err kmip_payload_decode(
 	void **out, struct codec *codec, const struct kmip_struct *table, struct slice payload);
+/* The same for an item of a request, in the request's version, whose values it must have. */
+MUST_USE enum err kmip_request_payload(void **out, const struct kmip_request *request,
+	struct arena *arena, const struct kmip_struct *table, struct slice payload);
 /* Encoded children in the arena, for the `payload` of an item; never NULL data with ERR_OK.
  * ERR_LIMIT beyond KMIP_RESPONSE_LEN_MAX. */
 MUST_USE enum err kmip_payload_encode(struct slice *out, struct codec *codec,

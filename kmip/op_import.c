@@ -83,9 +83,6 @@ static enum err judge_request(struct kmip_item *item, struct import_plan *plan)
 	if (!kmip_enum_is_known(KMIP_SET_OBJECT_TYPE, type, item->version) ||
 		(request->object_type.has && request->object_type.value != type))
 		return ERR_FIELD;
-	if (request->key_wrap_type.has && !kmip_enum_is_known(KMIP_SET_KEY_WRAP_TYPE,
-						  request->key_wrap_type.value, item->version))
-		return ERR_FIELD;
 	plan->importing.edits = making_edits(item, type);
 	plan->unpacking.object = request->object;
 	block = kmip_object_key_block(&plan->unpacking.object);

@@ -193,12 +193,7 @@ static enum err judge_request(const struct kmip_item *item)
 	if (!is_data && request->object_type.value != KMIP_OBJECT_TYPE_SYMMETRIC_KEY &&
 		request->object_type.value != KMIP_OBJECT_TYPE_PRIVATE_KEY)
 		return ERR_FIELD;
-	if (request->secret_data_type.has != is_data)
-		return ERR_FIELD;
-	if (is_data && !kmip_enum_is_known(KMIP_SET_SECRET_DATA_TYPE,
-			       request->secret_data_type.value, item->version))
-		return ERR_FIELD;
-	return ERR_OK;
+	return request->secret_data_type.has == is_data ? ERR_OK : ERR_FIELD;
 }
 
 enum err op_join_split_key_plan(struct kmip_item *item)

@@ -9,15 +9,6 @@
 #include "kmip/registering.h"
 #include "kmip/unpacking.h"
 
-static enum err judge_object(const struct kmip_register_request *request, enum kmip_version version)
-{
-	uint32_t type = request->object_type.value;
-
-	if (!kmip_enum_is_known(KMIP_SET_OBJECT_TYPE, type, version))
-		return ERR_FIELD;
-	return kmip_object_type(&request->object) == type ? ERR_OK : ERR_FIELD;
-}
-
 enum err op_register_plan(struct kmip_item *item)
 {
 	const struct kmip_register_request *request = item->request;
@@ -30,7 +21,8 @@ enum err op_register_plan(struct kmip_item *item)
 	TRY(err);
 	edits.registers = true;
 	unpacking->object = request->object;
-	TRY(judge_object(request, item->version));
+	if (kmip_object_type(&request->object) != request->object_type.value)
+		TRY(ERR_FIELD);
 	TRY(making_attributes(item, &edits, given));
 	TRY(unpacking_open(item, &edits, unpacking));
 	TRY(registering_read(item, &unpacking->object, &digested));

@@ -37,9 +37,6 @@ static enum err judge_request(const struct kmip_item *item)
 {
 	const struct kmip_revoke_request *request = item->request;
 
-	if (!kmip_enum_is_known(KMIP_SET_REVOCATION_REASON_CODE,
-		    request->revocation_reason->code.value, item->version))
-		return ERR_FIELD;
 	if (request->compromise_occurrence_date.has && !is_compromise(request))
 		return ERR_FIELD;
 	return ERR_OK;

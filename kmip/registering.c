@@ -69,8 +69,6 @@ static enum err read_block(struct kmip_item *item, const struct kmip_key_block *
 	/* 9.1.3.2.2: only points of curves are compressed. */
 	if (block->compression.has && type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
 		return ERR_KEY_COMPRESSION;
-	if (!kmip_enum_is_known(KMIP_SET_KEY_FORMAT_TYPE, block->format.value, item->version))
-		return ERR_KEY_FORMAT;
 	if (block->wrapping_data != NULL) {
 		*digested = block->wrapped_value;
 		if (block->value != NULL)

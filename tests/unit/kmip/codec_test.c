@@ -58,6 +58,45 @@ Test(codec, unknown_fields_depend_on_the_version)
 	arena_free(arena);
 }
 
+static enum err known_decode(struct arena *arena, enum kmip_version version,
+	const struct kmip_struct *table, const char *payload)
+{
+	struct codec codec = { .arena = arena, .version = version, .flags = CODEC_KNOWN_VALUES };
+
+	return codec_decode(&codec, arena_alloc(arena, table->size), table, hex(arena, payload));
+}
+
+/* Enumeration values that the version does not have are refused in what a client sends, and read in
+ * what is stored, which may be of any version. */
+Test(codec, unknown_values_depend_on_the_version)
+{
+	static const char pkcs_12[] = "42004205 00000004 0000001600000000";
+	static const char stranger[] = "42004205 00000004 0000777700000000";
+	static const char vendor[] = "42004205 00000004 8000000100000000";
+	static const char compression[] = "42004105 00000004 0000777700000000";
+	static const char link[] =
+		"42004B05 00000004 0000010C00000000 42004C07 00000001 3100000000000000";
+	static const char functions[] = "42007405 00000004 0000000100000000"
+					"42007405 00000004 0000000C00000000";
+	const struct kmip_struct *get = &kmip_get_request_table;
+	struct arena *arena = test_arena();
+	struct codec stored = { .arena = arena, .version = KMIP_1_0 };
+	struct kmip_link read;
+
+	cr_assert_eq(known_decode(arena, KMIP_1_4, get, pkcs_12), ERR_OK);
+	cr_assert_eq(known_decode(arena, KMIP_1_3, get, pkcs_12), ERR_KEY_FORMAT);
+	cr_assert_eq(known_decode(arena, KMIP_1_4, get, stranger), ERR_KEY_FORMAT);
+	cr_assert_eq(known_decode(arena, KMIP_1_0, get, vendor), ERR_OK);
+	cr_assert_eq(known_decode(arena, KMIP_1_4, get, compression), ERR_KEY_COMPRESSION);
+	cr_assert_eq(known_decode(arena, KMIP_1_3, &kmip_link_table, link), ERR_FIELD);
+	cr_assert_eq(known_decode(arena, KMIP_1_4, &kmip_link_table, link), ERR_OK);
+	cr_assert_eq(codec_decode(&stored, &read, &kmip_link_table, hex(arena, link)), ERR_OK);
+	cr_assert_eq(read.type.value, KMIP_LINK_TYPE_PKCS_12_CERTIFICATE_LINK);
+	/* Query judges functions by itself. */
+	cr_assert_eq(known_decode(arena, KMIP_1_0, &kmip_query_request_table, functions), ERR_OK);
+	arena_free(arena);
+}
+
 /* A payload too deep or with too large a text is refused. */
 Test(codec, limits)
 {
@@ -151,15 +190,57 @@ Test(codec, attributes_are_gated_inside)
 	arena_free(arena);
 }
 
+/* An attribute that would be malformed without a value that the version does not have is left out;
+ * one that only loses a part of itself is not. */
+Test(codec, attributes_of_later_values_are_left_out)
+{
+	struct arena *arena = test_arena();
+	struct kmip_link links[] = { { .type = KMIP_UINT(KMIP_LINK_TYPE_PKCS_12_PASSWORD_LINK),
+					     .identifier = SLICE_LITERAL("1") },
+		{ .type = KMIP_UINT(KMIP_LINK_TYPE_PARENT_LINK), .identifier = SLICE_LITERAL("1") },
+		{ .type = KMIP_UINT(KMIP_VENDOR_VALUE), .identifier = SLICE_LITERAL("1") } };
+	struct kmip_cryptographic_parameters parameters = { .block_cipher_mode = KMIP_UINT(
+								    KMIP_BLOCK_CIPHER_MODE_AEAD),
+		.padding_method = KMIP_UINT(KMIP_PADDING_METHOD_NONE) };
+	struct kmip_attribute link = { .name = SLICE_LITERAL("Link") };
+	struct kmip_attribute cipher = { .name = SLICE_LITERAL("Cryptographic Parameters") };
+	static const enum kmip_version since[] = { KMIP_1_4, KMIP_1_2, KMIP_1_0 };
+
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_eq(
+			kmip_value_write(&link.value, arena, &kmip_link_table, &links[i]), ERR_OK);
+		for (int minor = 0; minor <= 4; minor++) {
+			enum kmip_version version = (enum kmip_version) KMIP_VERSION(1, minor);
+
+			cr_expect_eq(kmip_attribute_is_visible(&link, version), version >= since[i],
+				"%zu in 1.%d", i, minor);
+		}
+	}
+	cr_assert_eq(kmip_value_write(&cipher.value, arena, &kmip_cryptographic_parameters_table,
+			     &parameters),
+		ERR_OK);
+	cr_assert(kmip_attribute_is_visible(&cipher, KMIP_1_0));
+	arena_free(arena);
+}
+
 /* The value of a known attribute has its type, its structure, and only values of its version. */
 Test(codec, attribute_check)
 {
 	struct arena *arena = test_arena();
 	struct kmip_name name = { .value = SLICE_LITERAL("vm"), .type = KMIP_UINT(1) };
-	struct kmip_value name_value;
+	struct kmip_link link = { .type = KMIP_UINT(KMIP_LINK_TYPE_PARENT_LINK),
+		.identifier = SLICE_LITERAL("1") };
+	struct kmip_value name_value, link_value, parameters_value, digest_value;
 	const struct kmip_attribute_row *row;
 
 	cr_assert_eq(kmip_value_write(&name_value, arena, &kmip_name_table, &name), ERR_OK);
+	cr_assert_eq(kmip_value_write(&link_value, arena, &kmip_link_table, &link), ERR_OK);
+	parameters_value = (struct kmip_value){ .type = KMIP_TYPE_STRUCTURE,
+		.children = hex(arena, "42001105 00000004 0000001200000000") };
+	digest_value = (struct kmip_value){ .type = KMIP_TYPE_STRUCTURE,
+		.children = hex(arena, "42003805 00000004 0000000600000000"
+				       "42003508 00000008 3132333435363738"
+				       "42004205 00000004 0000777700000000") };
 	const struct {
 		const char *name;
 		struct kmip_value value;
@@ -169,6 +250,12 @@ Test(codec, attribute_check)
 		{ "Name", name_value, KMIP_1_0, ERR_OK },
 		{ "Name", kmip_value_text(SLICE_LITERAL("vm")), KMIP_1_0, ERR_FIELD },
 		{ "Link", name_value, KMIP_1_4, ERR_FIELD },
+		{ "Link", link_value, KMIP_1_1, ERR_FIELD },
+		{ "Link", link_value, KMIP_1_2, ERR_OK },
+		{ "Cryptographic Parameters", parameters_value, KMIP_1_3, ERR_FIELD },
+		{ "Cryptographic Parameters", parameters_value, KMIP_1_4, ERR_OK },
+		{ "Digest", digest_value, KMIP_1_0, ERR_OK },
+		{ "Digest", digest_value, KMIP_1_1, ERR_FIELD },
 		{ "name", name_value, KMIP_1_4, ERR_FIELD },
 		{ "Custom Attribute", name_value, KMIP_1_4, ERR_FIELD },
 		{ "Cryptographic Algorithm", kmip_value_enum(3), KMIP_1_0, ERR_OK },

@@ -81,3 +81,53 @@ Test(op_get_attributes, list)
 		ITEM_NOT_FOUND);
 	served_stop(&served);
 }
+
+static size_t links_seen(struct served *served, struct slice uid, enum kmip_version version)
+{
+	struct slice name = SLICE_LITERAL("Link");
+	const struct kmip_get_attributes_response *got;
+	const struct kmip_get_attribute_list_response *list;
+	size_t listed = 0;
+
+	served->version = version;
+	got = PAYLOAD(served, ask_names(served, uid, &name, 1), get_attributes);
+	list = PAYLOAD(served,
+		ONE(served, GET_ATTRIBUTE_LIST, get_attribute_list, .unique_identifier = uid),
+		get_attribute_list);
+	for (size_t i = 0; i < list->attribute_names.count; i++)
+		listed += slice_equal(list->attribute_names.items[i], name);
+	cr_assert_eq(listed, got->attributes.count > 0 ? 1 : 0);
+	return got->attributes.count;
+}
+
+/* A link of a type that the client's version does not have can neither be made nor seen; others
+ * are. */
+Test(op_get_attributes, links_of_later_versions)
+{
+	static const uint32_t types[] = { KMIP_LINK_TYPE_PKCS_12_PASSWORD_LINK,
+		KMIP_LINK_TYPE_PARENT_LINK, KMIP_LINK_TYPE_REPLACEMENT_OBJECT_LINK };
+	static const enum kmip_version since[] = { KMIP_1_4, KMIP_1_2, KMIP_1_0 };
+	struct served served = { 0 };
+	struct slice uid;
+
+	served_start(&served, false);
+	uid = served_key(&served);
+	for (size_t i = 0; i < 3; i++) {
+		struct kmip_link link = { .type = KMIP_UINT(types[i]), .identifier = uid };
+		struct kmip_value value;
+
+		cr_assert_eq(
+			kmip_value_write(&value, served.arena, &kmip_link_table, &link), ERR_OK);
+		if (since[i] > KMIP_1_0) {
+			served.version = (enum kmip_version)(since[i] - 1);
+			assert_reason(served_add(&served, uid, attribute_of("Link", value)),
+				INVALID_FIELD);
+		}
+		served.version = since[i];
+		assert_success(served_add(&served, uid, attribute_of("Link", value)));
+	}
+	cr_assert_eq(links_seen(&served, uid, KMIP_1_4), 3);
+	cr_assert_eq(links_seen(&served, uid, KMIP_1_3), 2);
+	cr_assert_eq(links_seen(&served, uid, KMIP_1_1), 1);
+	served_stop(&served);
+}
