@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/attribute_rules.h"
+#include "base/text.h"
 #include "kmip/ttlv_read.h"
 
 static struct object_attributes edits_view(const struct attribute_edits *edits)
@@ -50,17 +51,24 @@ out:
 /* Rules of single attributes: what their value brings along, or has to look like. */
 typedef enum err adjust(struct attribute_edits *edits, struct kmip_value *value);
 
-/* 3.36: we have no namespace in which we could make up the data. */
+/* 3.36: data that is left out is the server's to make, in a namespace of its own. */
 static enum err adjust_application(struct attribute_edits *edits, struct kmip_value *value)
 {
 	struct codec codec = { .arena = edits->arena, .version = edits->version };
 	struct kmip_application_specific_information information;
+	char data[UUID_TEXT_LEN + 1];
 	enum err err;
 
 	TRY(kmip_value_read(
 		&information, &codec, &kmip_application_specific_information_table, value));
-	if (information.data.data == NULL)
-		err = ERR_NAMESPACE;
+	if (information.data.data != NULL)
+		return ERR_OK;
+	if (!slice_equal_text(information.namespace, ATTRIBUTE_NAMESPACE))
+		TRY(ERR_NAMESPACE);
+	text_uuid(data);
+	information.data = slice_text(data);
+	TRY(kmip_value_write(
+		value, edits->arena, &kmip_application_specific_information_table, &information));
 out:
 	return err;
 }

@@ -16,6 +16,10 @@ enum {
 	ATTRIBUTE_CUSTOM_INSTANCES_MAX = 255
 };
 
+/* The namespace for which the server makes up Application Data that is left out (3.36): a UUID,
+ * another one each time. */
+#define ATTRIBUTE_NAMESPACE "kmip-pair"
+
 /* Edits under construction. Embedded by the caller: set arena, version, now, object_type and,
  * unless it is being made, object. */
 struct attribute_edits {

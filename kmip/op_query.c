@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Query (KMIP 1.4, section 4.25). Says what is there and nothing more. There are no vendor
- * extensions and no validations, attestation is never asked for, and application namespaces are the
- * clients' own: the functions for these are answered with nothing.
+ * extensions and no validations, and attestation is never asked for: the functions for these are
+ * answered with nothing.
  */
+#include "kmip/attribute_rules.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/policing.h"
@@ -174,6 +175,19 @@ static enum err answer_registration(struct kmip_item *item, struct kmip_query_re
 	return ERR_OK;
 }
 
+/* Those in which the server makes data; clients bring any others that they like. */
+static enum err answer_namespaces(struct kmip_item *item, struct kmip_query_response *response)
+{
+	struct slice *namespace = ARENA_NEW(item->arena, struct slice);
+
+	if (namespace == NULL)
+		return ERR_NOMEM;
+	*namespace = SLICE_LITERAL(ATTRIBUTE_NAMESPACE);
+	response->application_namespaces.items = namespace;
+	response->application_namespaces.count = 1;
+	return ERR_OK;
+}
+
 static const struct {
 	enum kmip_query_function function;
 	enum err (*answer)(struct kmip_item *item, struct kmip_query_response *response);
@@ -181,6 +195,7 @@ static const struct {
 	{ KMIP_QUERY_FUNCTION_OPERATIONS, answer_operations },
 	{ KMIP_QUERY_FUNCTION_OBJECTS, answer_objects },
 	{ KMIP_QUERY_FUNCTION_SERVER_INFORMATION, answer_server },
+	{ KMIP_QUERY_FUNCTION_APPLICATION_NAMESPACES, answer_namespaces },
 	{ KMIP_QUERY_FUNCTION_RNGS, answer_rngs },
 	{ KMIP_QUERY_FUNCTION_PROFILES, answer_profiles },
 	{ KMIP_QUERY_FUNCTION_CAPABILITIES, answer_capabilities },

@@ -123,6 +123,53 @@ Test(attribute_rules, dates_become_events)
 	arena_free(arena);
 }
 
+/* 3.36: the data of an edit, read back. */
+static struct slice application_data(struct arena *arena, const struct object_edit *edit)
+{
+	struct codec codec = { .arena = arena, .version = KMIP_NEWEST };
+	struct kmip_application_specific_information information;
+	struct kmip_value value;
+
+	cr_assert_eq(kmip_value_decode(&value, edit->value), ERR_OK);
+	cr_assert_eq(kmip_value_read(&information, &codec,
+			     &kmip_application_specific_information_table, &value),
+		ERR_OK);
+	return information.data;
+}
+
+/* In our namespace data that is left out is made, another one each time; data that is given stays.
+ */
+Test(attribute_rules, application_data)
+{
+	struct arena *arena = test_arena();
+	struct kmip_application_specific_information information = { .namespace = slice_text(
+									     "kmip-pair") };
+	struct kmip_attribute attribute = { .name = slice_text(
+						    "Application Specific Information") };
+	struct attribute_edits edits = edits_of(arena, object_of(arena, NULL, 0));
+	struct slice first, second;
+
+	cr_assert_eq(kmip_value_write(&attribute.value, arena,
+			     &kmip_application_specific_information_table, &information),
+		ERR_OK);
+	cr_assert_eq(attribute_rules_add(&edits, &attribute), ERR_OK);
+	edits.object = object_of(arena, NULL, 0);
+	cr_assert_eq(attribute_rules_add(&edits, &attribute), ERR_OK);
+	cr_assert_eq(edits.count, 2);
+	first = application_data(arena, &edits.items[0]);
+	second = application_data(arena, &edits.items[1]);
+	cr_assert_eq(first.len, 36);
+	cr_assert_eq(second.len, 36);
+	cr_assert_not(slice_equal(first, second));
+	information.data = slice_text("given");
+	cr_assert_eq(kmip_value_write(&attribute.value, arena,
+			     &kmip_application_specific_information_table, &information),
+		ERR_OK);
+	cr_assert_eq(attribute_rules_add(&edits, &attribute), ERR_OK);
+	cr_assert(slice_equal_text(application_data(arena, &edits.items[2]), "given"));
+	arena_free(arena);
+}
+
 /* Namespaces without data are not ours to fill; what is not for symmetric keys is refused. */
 Test(attribute_rules, single_attributes)
 {
