@@ -5,6 +5,7 @@ clear line and to the best service that is still safe, and nothing that was ackn
 import errno
 import os
 import random
+import re
 import shutil
 import unittest
 
@@ -225,7 +226,7 @@ class Damaged(DiskCase):
     def write_another_format(self):
         with open(self.data_file, "r+b") as file:
             data = file.read()
-            written = data.replace(b"format\0\0\0\1", b"format\0\0\0\x63")
+            written = re.sub(rb"(?s)format\0\0\0.", b"format\0\0\0\x63", data)
             self.assertNotEqual(written, data)
             file.seek(0)
             file.write(written)
