@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a walk keeps in its fact (keystore/README.md has the bytes), for its own next life. */
+/* What a walk keeps in its fact (keystore/FORMATS.md has the bytes), for its own next life. */
 #ifndef KEYSTORE_WALK_MEMORY_H
 #define KEYSTORE_WALK_MEMORY_H
 
