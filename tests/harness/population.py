@@ -82,31 +82,43 @@ class Population:
 
     def _make(self, connection, piece):
         number, sort = piece
-        template = [wire.attribute("Cryptographic Algorithm", wire.enum(VALUE, 3)),
-                    wire.attribute("Cryptographic Usage Mask", wire.integer(VALUE, 12)),
-                    wire.attribute("Cryptographic Length", wire.integer(VALUE, 256)),
-                    wire.attribute("Name", _name(f"key {number}"))]
-        create = wire.batch_item(wire.CREATE, wire.enum(wire.OBJECT_TYPE, 2),
-                                 wire.structure(wire.TEMPLATE_ATTRIBUTE, *template))
         steps = [GET, *self.sorts[sort]]
-        answer = connection.ask(wire.request(create, *(wire.batch_item(*step) for step in steps)))
-        assert answer.items[0].ok and answer.items[1].ok, answer.items
+        answer = self._created(connection, number, steps)
         uid = answer.items[0].uid
         done = sum(item.ok for item in answer.items[1:])
-        self._go_on(connection, uid, steps[done:])
+        made = answer.items[1] if done > 0 else self._patient(connection, uid, GET)
+        self.materials[uid] = made.material
+        for step in steps[max(done, 1):]:
+            item = self._patient(connection, uid, step)
+            assert item.ok or step[0] in (wire.REVOKE, wire.DESTROY), item
         self.uids[uid] = sort
-        self.materials[uid] = answer.items[1].material
 
     @staticmethod
-    def _go_on(connection, uid, steps):
+    def _created(connection, number, steps):
+        """Of a Create that failed in a hurry the key may come to be all the same, with its name, known to nobody."""
+        deadline = time.monotonic() + PATIENCE_S
+        for attempt in itertools.count():
+            template = [wire.attribute("Cryptographic Algorithm", wire.enum(VALUE, 3)),
+                        wire.attribute("Cryptographic Usage Mask", wire.integer(VALUE, 12)),
+                        wire.attribute("Cryptographic Length", wire.integer(VALUE, 256)),
+                        wire.attribute("Name", _name(f"key {number}, attempt {attempt}"))]
+            create = wire.batch_item(wire.CREATE, wire.enum(wire.OBJECT_TYPE, 2),
+                                     wire.structure(wire.TEMPLATE_ATTRIBUTE, *template))
+            answer = connection.ask(wire.request(create, *(wire.batch_item(*step) for step in steps)))
+            created = answer.items[0]
+            if created.ok:
+                return answer
+            assert created.reason == wire.GENERAL_FAILURE and time.monotonic() < deadline, created
+
+    @staticmethod
+    def _patient(connection, uid, step):
         """What failed in a hurry (General Failure) is asked for again, as clients do; it may have been done."""
         deadline = time.monotonic() + PATIENCE_S
-        while steps:
-            operation, *payload = steps[0]
+        operation, *payload = step
+        while True:
             item = connection.ask(wire.request(wire.batch_item(operation, wire.text(wire.UID, uid), *payload))).one
             if item.ok or item.reason != wire.GENERAL_FAILURE:
-                assert item.ok or operation in (wire.REVOKE, wire.DESTROY), item
-                steps = steps[1:]
+                return item
             assert time.monotonic() < deadline, item
 
     def tell(self, node, uids=None):

@@ -19,6 +19,11 @@ def held(node):
     return node.status()["keys_in_memory"]
 
 
+def wait_ledger_read(node):
+    """The registration's ledger record is unwrapped by the other node when a poll shows it."""
+    wait_until(lambda: node.status()["instances"][0]["ledger_records"], f"{node.name} has read the ledger record")
+
+
 class KeepWarm(FreshPairCase):
     # A pass each ten seconds; a key stays for 40 s at least.
     options = {"top": {"keep-warm": "all", "keep-warm-rate": 100, "outage-grace": 80}}
@@ -72,6 +77,7 @@ class KeepWarm(FreshPairCase):
             node.ctl("reload")
         dict(self.on_a.encrypt_vm(f"vm{i}") for i in range(KEYS))
         self.pair.wait_same()
+        wait_ledger_read(self.pair.b)
         before = self.pair.manager.calls().get(UNWRAP, 0)
         self.assertEqual(held(self.pair.b), 0)
         self.pair.b.options["keep-warm"] = "all"
@@ -91,8 +97,7 @@ class SingleFlight(PairCase):
         """Many connections ask B at one time for a key that it has not unwrapped: the key manager is asked once."""
         uid, material = self.on_a.encrypt_vm("vm")
         self.pair.wait_same()
-        # The registration's ledger record is unwrapped by B when a poll shows it.
-        wait_until(lambda: self.pair.b.status()["instances"][0]["ledger_records"], "B has read the ledger record")
+        wait_ledger_read(self.pair.b)
         self.pair.manager.fault(path="/api/v2/keys/[^/]*/actions/unwrap", method="POST", kind="delay", delay_ms=1000,
                                 count=1)
         before = self.pair.manager.calls().get(UNWRAP, 0)
