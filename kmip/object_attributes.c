@@ -138,11 +138,13 @@ bool object_attributes_apply(const struct object *object, enum kmip_attribute_id
 	return (kmip_attribute_row(id)->applies_to & KMIP_TO(object->type)) != 0;
 }
 
-/* 3.22: of cryptographic objects; opaque ones and templates have none. */
+/* 3.22: of cryptographic objects; opaque ones and templates have none. Of one whose end came before
+ * it was read here the type is not known: that it is destroyed is told. */
 static bool compute_state(const struct object_attributes *list, struct kmip_value *out)
 {
 	*out = kmip_value_enum((uint32_t) object_attributes_state(list->object, list->now));
-	return object_attributes_apply(list->object, KMIP_ATTRIBUTE_STATE);
+	return list->object->type == 0 ||
+	       object_attributes_apply(list->object, KMIP_ATTRIBUTE_STATE);
 }
 
 static bool compute_lease(const struct object_attributes *list, struct kmip_value *out)

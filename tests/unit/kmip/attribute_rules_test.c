@@ -123,6 +123,27 @@ Test(attribute_rules, dates_become_events)
 	arena_free(arena);
 }
 
+/* Destroyed before this node read it: of which type it was is not known, but that it is destroyed.
+ * An opaque object has no State. */
+Test(attribute_rules, state_without_type)
+{
+	struct arena *arena = test_arena();
+	struct object *object = object_of(arena, NULL, 0);
+	struct object_attributes view = {
+		.object = object, .arena = arena, .version = KMIP_NEWEST, .now = NOW
+	};
+	struct kmip_value value;
+
+	object->type = 0;
+	object->has_material = false;
+	object->dead = true;
+	cr_assert(object_attributes_value(&view, KMIP_ATTRIBUTE_STATE, &value));
+	cr_assert_eq(value.u32, KMIP_STATE_DESTROYED);
+	object->type = KMIP_OBJECT_TYPE_OPAQUE_OBJECT;
+	cr_assert_not(object_attributes_value(&view, KMIP_ATTRIBUTE_STATE, &value));
+	arena_free(arena);
+}
+
 /* 3.36: the data of an edit, read back. */
 static struct slice application_data(struct arena *arena, const struct object_edit *edit)
 {
