@@ -59,8 +59,11 @@ class Runner:
             for job in chain:
                 session = self.run_one(job, session)
             self.clean()
-            if not any(job.different and node.log_lines(STALLED, mark) for job in chain for node, mark in marks.items()):
+            again = [job for job in chain if job.different]
+            if not again or not any(node.log_lines(STALLED, mark) for node, mark in marks.items()):
                 return
+            for job in again:
+                print(f"again    {job.name}: a node stalled, and {job.different}", flush=True)
 
     def run_one(self, job, before):
         """The session, which looks for what the one before it made."""
