@@ -26,7 +26,7 @@ struct create {
 	struct object_change change;
 	struct object object; /* as it will be recorded */
 	struct envelope envelope;
-	int64_t version_date; /* of the root key's version that wrapped it; 0: not known */
+	int64_t version_label; /* of the root key's version that wrapped it; 0: not known */
 	struct slice payload;
 	struct wrapping wrapping;
 	bool unclaimed;
@@ -120,8 +120,8 @@ static void create_on_wrapped(void *ctx, const struct keymanager_wrapped *result
 
 	TRY(flow_error(result->err));
 	KILL_POINT(create->flow.keystore, create_wrapped);
-	create->version_date =
-		instance_version_date(create->flow.instance, KEYMANAGER_CRK, result->key_version);
+	create->version_label =
+		instance_version_label(create->flow.instance, KEYMANAGER_CRK, result->key_version);
 	TRY(create_pack(create, result->ciphertext));
 	TRY(flow_commit(&create->flow, create_write_intent, create_on_intent));
 out:
@@ -230,7 +230,7 @@ static enum err create_complete(struct create *create, const struct uid *id)
 	fresh.unclaimed = create->unclaimed;
 	fresh.last_change = create->object.last_change;
 	bytes_copy(fresh.dates, create->object.dates, sizeof(fresh.dates));
-	fresh.wrapped.version_date = create->version_date;
+	fresh.wrapped.version_label = create->version_label;
 	create->object = fresh;
 out:
 	return err;

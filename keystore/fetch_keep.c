@@ -22,10 +22,10 @@ static void work_renew_wrapped(struct fetch_work *work, struct object *object)
 
 	if (work->rewrapped.len > 0)
 		renewed.ciphertext = work->rewrapped;
-	if (work->unreadable && renewed.version_date < work->cached->wrapped.version_date)
-		renewed.version_date = work->cached->wrapped.version_date;
-	if (renewed.version_date < work->version_date)
-		renewed.version_date = work->version_date;
+	if (work->unreadable && renewed.version_label < work->cached->wrapped.version_label)
+		renewed.version_label = work->cached->wrapped.version_label;
+	if (renewed.version_label < work->version_label)
+		renewed.version_label = work->version_label;
 	renewed.written = flow_stamp(&work->flow);
 	object_renew_wrapped(object, &renewed);
 }
@@ -35,7 +35,7 @@ static void work_set_wrapped(struct fetch_work *work, struct object *object)
 	if (work->rewrapped.len > 0 || work->unreadable)
 		work_renew_wrapped(work, object);
 	else if (work->opened == &work->fresh.wrapped)
-		object->wrapped.version_date = work->version_date;
+		object->wrapped.version_label = work->version_label;
 }
 
 static enum err work_leave_destroy(struct fetch_work *work, struct cache_write *write)

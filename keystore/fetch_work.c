@@ -352,8 +352,8 @@ static void work_on_unwrapped(void *ctx, const struct keymanager_unwrapped *resu
 	}
 	instance_note_good(work->flow.instance, false);
 	work->opened = work_wrapped(work);
-	work->version_date =
-		instance_version_date(work->flow.instance, result->crk, result->key_version);
+	work->version_label =
+		instance_version_label(work->flow.instance, result->crk, result->key_version);
 	err = work_open(work, result);
 	work->unwrapped = err == ERR_OK;
 	if (err == ERR_CORRUPT)

@@ -44,7 +44,7 @@ struct fetch_work {
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
 	const struct object_wrapped *opened; /* the form that was unwrapped; NULL: none */
 	struct slice rewrapped; /* after a rotation of the root key (design D14) */
-	int64_t version_date; /* of the root key's version that wraps it now; 0: not known */
+	int64_t version_label; /* of the root key's version that wraps it now; 0: not known */
 	bool unreadable; /* the cached form did not open: what did takes its place */
 	struct object tombstone;
 	struct slice found; /* the material */

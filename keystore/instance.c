@@ -198,14 +198,14 @@ bool instance_root_is_usable(const struct instance *instance, enum keymanager_cr
 	       instance->crks[crk].state != KEYMANAGER_ROOT_DELETED;
 }
 
-int64_t instance_version_date(
+int64_t instance_version_label(
 	struct instance *instance, enum keymanager_crk crk, struct slice key_version)
 {
-	int64_t date = root_versions_date(&instance->crks[crk].versions, key_version);
+	int64_t label = root_versions_label(&instance->crks[crk].versions, key_version);
 
-	if (date == 0 && key_version.len > 0 && instance->background != NULL)
+	if (label == 0 && key_version.len > 0 && instance->background != NULL)
 		background_look_at_root(instance->background, crk);
-	return date;
+	return label;
 }
 
 bool instance_knows_newest(const struct instance *instance)
@@ -215,18 +215,18 @@ bool instance_knows_newest(const struct instance *instance)
 
 /* Which of two root keys wrapped it is not known: it is of the newest version of one of them, or
  * later than what we know of. */
-bool instance_wraps_newest(const struct instance *instance, int64_t version_date)
+bool instance_wraps_newest(const struct instance *instance, int64_t version_label)
 {
 	int64_t latest = 0;
 
 	for (enum keymanager_crk crk = 0; crk < KEYMANAGER_CRK_COUNT; crk++) {
 		int64_t newest = root_versions_newest(&instance->crks[crk].versions);
 
-		if (newest != 0 && version_date == newest)
+		if (newest != 0 && version_label == newest)
 			return true;
 		latest = newest > latest ? newest : latest;
 	}
-	return version_date >= latest;
+	return version_label >= latest;
 }
 
 void instance_on_root(struct instance *instance, bool is_rotated)

@@ -80,13 +80,13 @@ int64_t instance_ledger_since(const struct instance *instance);
 uint64_t instance_missing(const struct instance *instance);
 /* Not known to be disabled or deleted. */
 bool instance_root_is_usable(const struct instance *instance, enum keymanager_crk crk);
-/* When the version of the root key with that id was made, as the label of what it wraps; 0: not
- * known yet, and the key manager is asked. */
-int64_t instance_version_date(
+/* The label (root_versions.h) of what the version of the root key with that id wraps; 0: not known
+ * yet, and the key manager is asked. */
+int64_t instance_version_label(
 	struct instance *instance, enum keymanager_crk crk, struct slice key_version);
 /* Is a form with that label of the newest version of its root key? Not known to be older, where the
  * newest is not known. */
-bool instance_wraps_newest(const struct instance *instance, int64_t version_date);
+bool instance_wraps_newest(const struct instance *instance, int64_t version_label);
 bool instance_knows_newest(const struct instance *instance);
 /* After each look at a root key. */
 void instance_on_root(struct instance *instance, bool is_rotated);

@@ -67,7 +67,8 @@ void keystore_instance_status(
 		.root_key = options->root_key,
 		.key_ring = options->key_ring,
 		.root = instance->crks[KEYMANAGER_CRK].state,
-		.root_version = root_versions_newest(&instance->crks[KEYMANAGER_CRK].versions),
+		.root_version = root_versions_date(
+			root_versions_newest(&instance->crks[KEYMANAGER_CRK].versions)),
 		.other_root_key = options->other_root_key,
 		.other_root = instance->crks[KEYMANAGER_OTHER_CRK].state,
 		.listed = instance->listed,

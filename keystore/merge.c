@@ -88,7 +88,7 @@ static int death_compare(const struct object *a, const struct object *b)
 
 static int wrapped_compare(const struct object_wrapped *a, const struct object_wrapped *b)
 {
-	int order = (a->version_date > b->version_date) - (a->version_date < b->version_date);
+	int order = (a->version_label > b->version_label) - (a->version_label < b->version_label);
 
 	if (order == 0)
 		order = stamp_compare(a->written, b->written);

@@ -27,7 +27,7 @@ struct move {
 	char aad_hex[2 * ENVELOPE_NONCE_LEN + 1];
 	struct lookup lookup;
 	int64_t started;
-	int64_t version_date; /* of the root key's version that wrapped it; 0: not known */
+	int64_t version_label; /* of the root key's version that wrapped it; 0: not known */
 	bool is_gone; /* the old key, meanwhile */
 	bool is_older; /* the new key, than the one that the record points to */
 	enum err err; /* why it failed */
@@ -68,7 +68,7 @@ static enum err move_write_record(void *ctx, struct cache_write *write, struct a
 	TRY(cache_get_object(cache_write_read(write), arena, &move->uid, &now));
 	TRY(envelope_to_object(
 		&record.object, arena, &move->envelope, &move->fresh.id, move->payload));
-	record.object.wrapped.version_date = move->version_date;
+	record.object.wrapped.version_label = move->version_label;
 	record.object.moved = object_moved_at(move->fresh.created);
 	/* Whether it was claimed is not this record's to say. */
 	record.object.unclaimed = true;
@@ -338,8 +338,8 @@ static void move_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 
 	move->flow.call = NULL;
 	TRY(result->err);
-	move->version_date =
-		instance_version_date(move->flow.instance, KEYMANAGER_CRK, result->key_version);
+	move->version_label =
+		instance_version_label(move->flow.instance, KEYMANAGER_CRK, result->key_version);
 	TRY(move_pack(move, result->ciphertext));
 	KILL_POINT(move->flow.keystore, move_wrapped);
 	TRY(flow_commit(&move->flow, move_write_intent, move_on_intent));

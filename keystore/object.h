@@ -51,7 +51,7 @@ struct object_attribute {
 	bool deleted;
 };
 
-/* The current wrapped form of the material: a register ordered by CRK version date, then stamp
+/* The current wrapped form of the material: a register ordered by CRK version, then stamp
  * (design D6, D14). */
 struct object_wrapped {
 	struct slice ciphertext; /* what the key manager's unwrap takes; of the material, or of the
@@ -59,7 +59,7 @@ struct object_wrapped {
 	struct slice sealed; /* material too long to be wrapped at once: AES-256-GCM under the
 				one-time key; else empty */
 	uint8_t nonce[16]; /* the record nonce that is part of the AAD (design D9) */
-	int64_t version_date; /* of the CRK version, 0 when unknown */
+	int64_t version_label; /* of the CRK version (root_versions.h), 0 when unknown */
 	struct stamp written;
 };
 

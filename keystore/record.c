@@ -109,7 +109,7 @@ static enum err put_wrapped(struct buf *out, const struct object *object)
 	TRY(buf_append_bytes16(out, wrapped->ciphertext));
 	TRY(buf_append_bytes16(out, wrapped->sealed));
 	TRY(buf_append(out, slice_of(wrapped->nonce, sizeof(wrapped->nonce))));
-	TRY(buf_append_be64(out, (uint64_t) wrapped->version_date));
+	TRY(buf_append_be64(out, (uint64_t) wrapped->version_label));
 	TRY(put_stamp(out, wrapped->written));
 out:
 	return err;
@@ -247,11 +247,11 @@ static void get_wrapped(struct cursor *cursor, struct object *object)
 	wrapped->ciphertext = cursor_bytes16(cursor, OBJECT_CIPHERTEXT_LEN_MAX);
 	wrapped->sealed = cursor_bytes16(cursor, OBJECT_CIPHERTEXT_LEN_MAX);
 	get_fixed(cursor, wrapped->nonce, sizeof(wrapped->nonce));
-	wrapped->version_date = (int64_t) cursor_be64(cursor);
+	wrapped->version_label = (int64_t) cursor_be64(cursor);
 	wrapped->written = get_stamp(cursor);
 	kept = object->has_material && !object->dead && wrapped->ciphertext.len > 0;
 	empty = wrapped->ciphertext.len == 0 && wrapped->sealed.len == 0 &&
-		all_zero(wrapped->nonce, sizeof(wrapped->nonce)) && wrapped->version_date == 0 &&
+		all_zero(wrapped->nonce, sizeof(wrapped->nonce)) && wrapped->version_label == 0 &&
 		wrapped->written.time == 0 && wrapped->written.node == 0;
 	if (!kept && !empty)
 		cursor->bad = true;

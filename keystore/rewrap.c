@@ -333,5 +333,5 @@ bool keystore_is_older(const struct keystore *keystore, const struct object *obj
 	const struct instance *instance = keystore_instance_of(keystore, &object->instance);
 
 	return instance != NULL && object->wrapped.ciphertext.len > 0 &&
-	       !instance_wraps_newest(instance, object->wrapped.version_date);
+	       !instance_wraps_newest(instance, object->wrapped.version_label);
 }

@@ -21,7 +21,7 @@ bool rewrap_key_is_due(
 {
 	return !object->dead && !object_is_quarantined(object) &&
 	       object->wrapped.ciphertext.len > 0 &&
-	       !instance_wraps_newest(instance, object->wrapped.version_date) &&
+	       !instance_wraps_newest(instance, object->wrapped.version_label) &&
 	       !missing_is(read, &object->uid);
 }
 
@@ -66,7 +66,8 @@ static void key_on_committed(void *ctx, enum err err)
 static enum err key_take(struct rewrap_key *key, const struct keymanager_wrapped *result)
 {
 	struct object_wrapped *renewed = &key->renewed;
-	int64_t date = instance_version_date(key->flow.instance, result->crk, result->key_version);
+	int64_t label =
+		instance_version_label(key->flow.instance, result->crk, result->key_version);
 	enum err err;
 
 	*renewed = key->object->wrapped;
@@ -74,8 +75,8 @@ static enum err key_take(struct rewrap_key *key, const struct keymanager_wrapped
 	TRY(renewed->ciphertext.data == NULL ? ERR_NOMEM : ERR_OK);
 	TRY(renewed->ciphertext.len <= OBJECT_CIPHERTEXT_LEN_MAX ? ERR_OK : ERR_CORRUPT);
 	/* Of a version made since we asked: it counts as old until the next round. */
-	if (renewed->version_date < date)
-		renewed->version_date = date;
+	if (renewed->version_label < label)
+		renewed->version_label = label;
 	renewed->written = flow_stamp(&key->flow);
 out:
 	return err;

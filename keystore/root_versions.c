@@ -1,30 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/root_versions.h"
+#include "base/crypt.h"
 #include "base/text.h"
 
-int64_t root_versions_date(const struct root_versions *versions, struct slice id)
+enum { ID_BITS = 24, DATE_MAX_BITS = 38 };
+
+static int64_t label_of(struct slice id, int64_t date)
+{
+	return date << ID_BITS | (int64_t) (crypt_crc32c(id) & ((1u << ID_BITS) - 1));
+}
+
+int64_t root_versions_date(int64_t label)
+{
+	return label >> ID_BITS;
+}
+
+int64_t root_versions_label(const struct root_versions *versions, struct slice id)
 {
 	for (size_t i = 0; i < versions->count; i++) {
 		if (slice_equal_text(id, versions->known[i].id))
-			return versions->known[i].date;
+			return versions->known[i].label;
 	}
 	return 0;
 }
 
 int64_t root_versions_newest(const struct root_versions *versions)
 {
-	return versions->count == 0 ? 0 : versions->known[0].date;
+	return versions->count == 0 ? 0 : versions->known[0].label;
 }
 
 void root_versions_note(struct root_versions *versions, struct slice id, int64_t date)
 {
-	struct root_version version = { .date = date };
+	struct root_version version;
 	size_t place = 0;
 
-	if (id.len == 0 || date <= 0 || root_versions_date(versions, id) != 0 ||
+	if (id.len == 0 || date <= 0 || date >> DATE_MAX_BITS != 0 ||
+		root_versions_label(versions, id) != 0 ||
 		text_copy(version.id, sizeof(version.id), id) != ERR_OK)
 		return;
-	while (place < versions->count && versions->known[place].date > date)
+	version.label = label_of(id, date);
+	while (place < versions->count && versions->known[place].label > version.label)
 		place++;
 	if (place == ROOT_VERSIONS_MAX)
 		return;

@@ -32,7 +32,7 @@ static bool survey_wants(void *ctx, struct cache_read *read, const struct object
 
 	(void) read;
 	survey->counted += wrapped->ciphertext.len > 0 &&
-			   !instance_wraps_newest(survey->instance, wrapped->version_date);
+			   !instance_wraps_newest(survey->instance, wrapped->version_label);
 	return false;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "keystore/root_versions.h"
 #include "kmip/attribute.h"
 #include "kmip/print.h"
 #include "node/admin_call.h"
@@ -113,7 +114,7 @@ static bool is_missing(struct cache_read *read, const struct object *object)
 /* Of the root key, as far as the cached form's is known (design D14). */
 static void add_version(cJSON *json, const struct keystore *keystore, const struct object *object)
 {
-	add_date(json, "root_key_version", object->wrapped.version_date);
+	add_date(json, "root_key_version", root_versions_date(object->wrapped.version_label));
 	cJSON_AddBoolToObject(
 		json, "older_version", !object->dead && keystore_is_older(keystore, object));
 }

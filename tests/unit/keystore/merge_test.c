@@ -124,7 +124,7 @@ Test(merge, restored_key)
 {
 	struct record key = live_key(), dead = live_key(), restored = live_key(), out;
 
-	key.object.wrapped.version_date = 1000;
+	key.object.wrapped.version_label = 1000;
 	dead.object.dead = true;
 	dead.object.dead_epoch = 200;
 	restored.object.dead_epoch = 201;
@@ -161,9 +161,9 @@ Test(merge, newest_wrapped_form_wins)
 {
 	struct record a = live_key(), b = live_key(), out;
 
-	a.object.wrapped.version_date = 2;
+	a.object.wrapped.version_label = 2;
 	b.object.wrapped.ciphertext = slice_text("older version, later write");
-	b.object.wrapped.version_date = 1;
+	b.object.wrapped.version_label = 1;
 	b.object.wrapped.written.time = 99;
 	out = merge_once(&a, &b);
 	cr_assert(slice_equal_text(out.object.wrapped.ciphertext, "wrapped"));

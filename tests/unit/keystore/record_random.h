@@ -71,7 +71,7 @@ static inline void random_material(struct dice *dice, struct object *object)
 	object->wrapped.ciphertext = random_text(dice);
 	object->wrapped.sealed = dice_below(dice, 2) == 0 ? SLICE_EMPTY : random_text(dice);
 	object->wrapped.nonce[3] = (uint8_t) dice_below(dice, 2);
-	object->wrapped.version_date = dice_below(dice, 3);
+	object->wrapped.version_label = dice_below(dice, 3);
 	object->wrapped.written = random_stamp(dice);
 }
 

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include "base/clock.h"
+#include "keystore/root_versions.h"
 #include "tests/harness/store_world.h"
 
 enum { KEYS = 20, FAST = KEYSTORE_REWRAP_RATE_MAX };
@@ -87,19 +88,19 @@ static void run(void)
 	world_until(&world, is_over);
 }
 
-static int64_t label(const struct uid *uid)
+static int64_t version_date(const struct uid *uid)
 {
 	struct object object;
 
 	cr_assert(world_object(&world, uid, &object));
-	return object.wrapped.version_date;
+	return root_versions_date(object.wrapped.version_label);
 }
 
 static void expect_all_by(unsigned version)
 {
 	for (size_t i = 0; i < KEYS; i++) {
 		cr_assert_eq(world_wrapped_by(&world, &uids[i]), version, "key %zu", i);
-		cr_assert_eq(label(&uids[i]), instance_now().root_version);
+		cr_assert_eq(version_date(&uids[i]), instance_now().root_version);
 		kek_table_drop(world.table, &world.instances[0].id, &uids[i]);
 		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
 	}
@@ -375,4 +376,28 @@ Test(rewrap, is_counted)
 	cr_assert(world_object(&world, &uids[1], &object));
 	object.wrapped.ciphertext = material;
 	cr_assert_not(keystore_is_older(world.keystore, &object));
+}
+
+static bool is_other_root_known(struct world *in)
+{
+	(void) in;
+	return instance_now().other_root == KEYMANAGER_ROOT_ENABLED;
+}
+
+/* Shows that keys are brought to the newest version also where the other root key has one that was
+ * made in the same second as theirs. */
+Test(rewrap, tells_two_root_keys_of_one_second_apart)
+{
+	struct keystore_roots roots = { .instance = world.instances[0].id,
+		.root_key = "first-root",
+		.other_root_key = FAKE_SECOND_ROOT };
+	bool changed;
+
+	cr_assert_eq(keystore_set_roots(world.keystore, &roots, &changed, world.why), ERR_OK, "%s",
+		world.why);
+	world_until(&world, is_other_root_known);
+	world.service.root_version = 2;
+	run();
+	cr_assert_eq(status_now().rewrapped, KEYS);
+	expect_all_by(2);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a rotation of the root key does to the wrapped forms in the cache (design D6, D14). */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include "keystore/root_versions.h"
 #include "tests/harness/store_world.h"
@@ -63,12 +64,12 @@ static void rotate(void)
 	world.service.root_version++;
 }
 
-static int64_t label(const struct uid *uid)
+static int64_t version_date(const struct uid *uid)
 {
 	struct object object;
 
 	cr_assert(world_object(&world, uid, &object));
-	return object.wrapped.version_date;
+	return root_versions_date(object.wrapped.version_label);
 }
 
 /* Shows that a new key is labelled with the version that wrapped it. */
@@ -76,7 +77,7 @@ Test(rotation, labels_new_keys)
 {
 	struct uid uid = make_key(material);
 
-	cr_assert_eq(label(&uid), root_version());
+	cr_assert_eq(version_date(&uid), root_version());
 }
 
 /* Shows that a key that comes from the key manager is labelled too, and that one that comes in an
@@ -97,7 +98,7 @@ Test(rotation, labels_what_it_reads_through)
 	cr_assert_eq(world_get(&world, &old, material), ERR_OK);
 	cr_assert_eq(world_wrapped_by(&world, &young), 2);
 	cr_assert_eq(world_wrapped_by(&world, &old), 2);
-	cr_assert_eq(label(&young), root_version());
+	cr_assert_eq(version_date(&young), root_version());
 }
 
 /* Shows that an unwrap after a rotation leaves the new form in the cache: at once, also where the
@@ -106,17 +107,17 @@ Test(rotation, labels_what_it_reads_through)
 Test(rotation, keeps_the_rewrapped_form)
 {
 	struct uid first = make_key(material), second = make_key(material);
-	int64_t old = label(&first);
+	int64_t old = version_date(&first);
 
 	rotate();
 	forget_unwrapped();
 	cr_assert_eq(world_get(&world, &first, material), ERR_OK);
 	cr_assert_eq(world_wrapped_by(&world, &first), 2);
-	cr_assert_eq(label(&first), old);
+	cr_assert_eq(version_date(&first), old);
 	world_until(&world, is_rotation_known);
 	cr_assert_eq(world_get(&world, &second, material), ERR_OK);
 	cr_assert_eq(world_wrapped_by(&world, &second), 2);
-	cr_assert_eq(label(&second), root_version());
+	cr_assert_eq(version_date(&second), root_version());
 	forget_unwrapped();
 	cr_assert_eq(world_get(&world, &first, material), ERR_OK);
 	cr_assert_eq(world_get(&world, &second, material), ERR_OK);
@@ -150,7 +151,7 @@ Test(rotation, keeps_the_rewrapped_one_time_key)
 Test(rotation, never_labels_too_new)
 {
 	struct uid uid = make_key(material);
-	int64_t old = label(&uid);
+	int64_t old = version_date(&uid);
 
 	forget_unwrapped();
 	rotate();
@@ -161,7 +162,7 @@ Test(rotation, never_labels_too_new)
 	world_until(&world, is_rotation_known);
 	cr_assert_eq(root_version(), old + 2);
 	cr_assert_eq(world_wrapped_by(&world, &uid), 2);
-	cr_assert_leq(label(&uid), old + 1);
+	cr_assert_leq(version_date(&uid), old + 1);
 }
 
 static void on_merged(void *ctx, enum err err)
@@ -248,11 +249,34 @@ Test(rotation, remembers_versions)
 		root_versions_note(&versions, slice_text(id), 100 + i);
 		root_versions_note(&versions, slice_text(id), 7);
 	}
-	cr_assert_eq(root_versions_newest(&versions), 101 + ROOT_VERSIONS_MAX);
+	cr_assert_eq(root_versions_date(root_versions_newest(&versions)), 101 + ROOT_VERSIONS_MAX);
 	cr_assert_eq(
-		root_versions_date(&versions, slice_text("v-b")), 0, "the oldest is forgotten");
-	cr_assert_eq(root_versions_date(&versions, slice_text("v-c")), 102);
+		root_versions_label(&versions, slice_text("v-b")), 0, "the oldest is forgotten");
+	cr_assert_eq(root_versions_date(root_versions_label(&versions, slice_text("v-c"))), 102);
 	root_versions_note(&versions, slice_text("older"), 1);
-	cr_assert_eq(root_versions_date(&versions, slice_text("older")), 0);
+	cr_assert_eq(root_versions_label(&versions, slice_text("older")), 0);
+	root_versions_note(&versions, slice_text("no date"), INT64_MAX);
+	cr_assert_eq(root_versions_label(&versions, slice_text("no date")), 0);
 	cr_assert_eq(versions.count, ROOT_VERSIONS_MAX);
+}
+
+/* Shows that versions of one second are told apart by their ids, and that a later one is greater
+ * whatever its id is. */
+Test(rotation, labels_differ_within_a_second)
+{
+	struct root_versions one = { .count = 0 }, other = { .count = 0 };
+
+	root_versions_note(&one, slice_text("3a1c"), 100);
+	root_versions_note(&other, slice_text("9b77"), 100);
+	cr_assert_neq(root_versions_newest(&one), root_versions_newest(&other));
+	cr_assert_eq(root_versions_date(root_versions_newest(&one)), 100);
+	cr_assert_eq(root_versions_date(root_versions_newest(&other)), 100);
+	for (int i = 0; i < 1000; i++) {
+		char id[32];
+
+		snprintf(id, sizeof(id), "version-%d", i);
+		one.count = 0;
+		root_versions_note(&one, slice_text(id), 101);
+		cr_assert_gt(root_versions_newest(&one), root_versions_newest(&other));
+	}
 }
