@@ -158,7 +158,8 @@ enum err file_is_private(const char *path, bool *out)
 
 	if (stat(path, &found) != 0)
 		return err_of_errno();
-	*out = (found.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	mode_t of_others = found.st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+	*out = (found.st_mode & of_others) == 0;
 	return ERR_OK;
 }
 

@@ -16,6 +16,7 @@ enum { CONFIG_WHY_MAX = 600, CONFIG_FILE_LEN_MAX = 1048576, CONFIG_INSTANCES_MAX
 
 #define CONFIG_TEXT char *
 #define CONFIG_PATH char *
+#define CONFIG_SECRET char *
 #define CONFIG_ADDRESS char *
 #define CONFIG_KIND char *
 #define CONFIG_CHOICE char *

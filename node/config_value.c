@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "kmip/policy.h"
 #include "node/config_line.h"
@@ -74,6 +75,22 @@ static enum err set_path(
 	enum err err = set_text(judging, row, joined);
 	free(joined);
 	return err;
+}
+
+/* One that cannot be looked at is left to whoever reads it, and says why it cannot be read. */
+static enum err set_secret(
+	struct config_judging *judging, const struct config_row *row, const char *value)
+{
+	char *const *member = (char **) (void *) ((char *) judging->target + row->offset);
+	bool is_private = true;
+	enum err err = set_path(judging, row, value);
+	if (err != ERR_OK || file_is_private(*member, &is_private) != ERR_OK || is_private)
+		return err;
+	config_complain(judging, row,
+		"a file that nobody but its owner may read (chmod 600), or with root as its owner "
+		"its group (chmod 640)",
+		*member);
+	return ERR_CONFIG;
 }
 
 static enum err set_number(
@@ -174,6 +191,7 @@ typedef enum err config_setter(
 static config_setter *const setters[] = {
 	[CONFIG_TYPE_TEXT] = set_text,
 	[CONFIG_TYPE_PATH] = set_path,
+	[CONFIG_TYPE_SECRET] = set_secret,
 	[CONFIG_TYPE_ADDRESS] = set_address,
 	[CONFIG_TYPE_NUMBER] = set_number,
 	[CONFIG_TYPE_FLAG] = set_flag,

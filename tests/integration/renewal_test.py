@@ -21,7 +21,7 @@ def read(path):
 
 def write(path, *parts):
     """One PEM file out of several, replaced in one step as an administrator's tools do."""
-    with open(path + ".new", "w", encoding="ascii") as file:
+    with open(path + ".new", "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as file:
         for part in parts:
             file.write(read(part))
     os.replace(path + ".new", path)
