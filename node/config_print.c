@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/config_rows.h"
 
-static const char *type_expectation(const struct config_row *row)
+#include <stdio.h>
+
+enum { EXPECTATION_MAX = 64 };
+
+static const char *type_expectation(char number[EXPECTATION_MAX], const struct config_row *row)
 {
 	switch (row->type) {
 	case CONFIG_TYPE_PATH:
+	case CONFIG_TYPE_SECRET:
 		return "PATH";
 	case CONFIG_TYPE_ADDRESS:
 		return row->min == 0 ? "HOST:PORT|none" : "HOST:PORT";
 	case CONFIG_TYPE_NUMBER:
-		return "NUMBER";
+		(void) snprintf(number, EXPECTATION_MAX, "%u to %u", row->min, row->max);
+		return number;
 	case CONFIG_TYPE_FLAG:
 		return "true|false";
 	case CONFIG_TYPE_LEVEL:
@@ -41,8 +47,9 @@ static enum err print_example_row(
 	struct buf *out, const struct config_row *row, const char *indent, bool in_force)
 {
 	enum err err;
+	char number[EXPECTATION_MAX];
 	const char *value = row->value == NULL || row->value == config_required ? "" : row->value;
-	TRY(buf_printf(out, "%s# %s (%s%s)\n", indent, row->help, type_expectation(row),
+	TRY(buf_printf(out, "%s# %s (%s%s)\n", indent, row->help, type_expectation(number, row),
 		row->value == config_required ? ", required" : ""));
 	TRY(buf_printf(out, "%s%s%s:%s%s\n", indent,
 		in_force || row->value == config_required ? "" : "# ", row->key,
@@ -80,8 +87,9 @@ enum err config_manual(struct buf *out)
 			section->name == NULL ? "top of the file" : section->name, section->help));
 		for (size_t r = 0; r < section->row_count; r++) {
 			const struct config_row *row = &section->rows[r];
+			char number[EXPECTATION_MAX];
 			TRY(buf_printf(out, "  %-20s %s\n%23s%s, default: %s%s\n", row->key,
-				row->help, "", type_expectation(row),
+				row->help, "", type_expectation(number, row),
 				row->value == NULL ? "none" : row->value,
 				row->reloadable ? "; reloadable" : ""));
 		}

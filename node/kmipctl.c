@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kmipctl: the operator's tool. One question to the node's socket, the answer as a table or as
  * JSON. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +14,9 @@
 #include "node/kmipctl_peer.h"
 #include "node/kmipctl_print.h"
 #include "node/kmipctl_rewrap.h"
+#include "node/kmipctl_words.h"
 
 enum { CERTIFICATE_FILE_MAX = 65536 };
-
-struct command {
-	const char *words[2];
-	const char *argument; /* what the third word is; NULL: none */
-	const char *help;
-	int (*run)(const struct arguments *arguments, const char *argument);
-};
-
-static const char usage_head[] =
-	"usage: kmipctl [--socket PATH] [--json] COMMAND\n"
-	"\n"
-	"Asks a node of a kmip-pair through its socket (the admin-socket of its configuration).\n"
-	"The socket is taken from --socket, else from the environment variable KMIPCTL_SOCKET, "
-	"else /run/kmip-pair/kmipd.sock.\n"
-	"\n";
 
 static int run_status(const struct arguments *arguments, const char *argument)
 {
@@ -248,7 +233,7 @@ static const struct command commands[] = {
 		"                                      "
 		"[--instance INSTANCE] [--rate KEYS-A-SECOND]; goes on when kmipctl is ended",
 		run_rewrap },
-	{ { "rewrap", "status" }, NULL, "how that goes", run_rewrap_status },
+	{ { "rewrap", "status" }, NULL, "how that goes [--instance INSTANCE]", run_rewrap_status },
 	{ { "rewrap", "stop" }, NULL, "end it; what is done stays [--instance INSTANCE]",
 		run_rewrap_stop },
 	{ { "reload", NULL }, NULL, "read the configuration file again", run_reload },
@@ -263,100 +248,30 @@ static const struct command commands[] = {
 		"state that the peer is certainly off: do not wait for it: --yes", peer_run_fence },
 };
 
-static void print_usage(FILE *out)
-{
-	char words[64];
-	fprintf(out, "%s", usage_head);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		const struct command *command = &commands[i];
-		snprintf(words, sizeof(words), "%s%s%s %s", command->words[0],
-			command->words[1] == NULL ? "" : " ",
-			command->words[1] == NULL ? "" : command->words[1],
-			command->argument == NULL ? "" : command->argument);
-		fprintf(out, "  %-34s%s\n", words, command->help);
-	}
-	fprintf(out, "\n  --json     print JSON for programs instead of tables\n  --version  print "
-		     "the version\n");
-}
-
-static const struct command *find_command(const struct arguments *arguments, const char **argument)
-{
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		const struct command *command = &commands[i];
-		int words = command->words[1] == NULL ? 1 : 2;
-		if (arguments->word_count < words ||
-			strcmp(arguments->words[0], command->words[0]) != 0)
-			continue;
-		if (words == 2 && strcmp(arguments->words[1], command->words[1]) != 0)
-			continue;
-		if (arguments->word_count != words + (command->argument == NULL ? 0 : 1))
-			continue;
-		*argument = command->argument == NULL ? NULL : arguments->words[words];
-		return command;
-	}
-	return NULL;
-}
-
-static bool parse(struct arguments *arguments, int argc, char **argv)
-{
-	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-		{ "instance", required_argument, NULL, 'i' },
-		{ "name", required_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' },
-		{ "rate", required_argument, NULL, 'r' }, { "older", no_argument, NULL, 'o' },
-		{ "unclaimed", no_argument, NULL, 'u' }, { "missing", no_argument, NULL, 'm' },
-		{ "delete-old", no_argument, NULL, 'd' }, { "alone", no_argument, NULL, 'a' },
-		{ "stop", no_argument, NULL, 'S' }, { "yes", no_argument, NULL, 'y' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 } };
-	int option;
-	while ((option = getopt_long(argc, argv, "s:i:n:jh", options, NULL)) != -1) {
-		if (option == '?')
-			return false;
-		arguments->socket = option == 's' ? optarg : arguments->socket;
-		arguments->instance = option == 'i' ? optarg : arguments->instance;
-		arguments->name = option == 'n' ? optarg : arguments->name;
-		arguments->rate = option == 'r' ? optarg : arguments->rate;
-		arguments->older |= option == 'o';
-		arguments->delete_old |= option == 'd';
-		arguments->alone |= option == 'a';
-		arguments->stop |= option == 'S';
-		arguments->json |= option == 'j';
-		arguments->unclaimed |= option == 'u';
-		arguments->missing |= option == 'm';
-		arguments->yes |= option == 'y';
-		arguments->help |= option == 'h';
-		arguments->version |= option == 'v';
-	}
-	arguments->words = argv + optind;
-	arguments->word_count = argc - optind;
-	return true;
-}
+static const struct command_list all = { commands, sizeof(commands) / sizeof(commands[0]) };
 
 int main(int argc, char **argv)
 {
 	const char *environment = getenv("KMIPCTL_SOCKET");
-	const char *argument = NULL;
+	const struct command *command = NULL;
+	char why[WORDS_WHY_MAX];
 	struct arguments arguments = {
 		.socket = environment != NULL ? environment : "/run/kmip-pair/kmipd.sock"
 	};
-	if (!parse(&arguments, argc, argv)) {
-		print_usage(stderr);
-		return EXIT_USAGE;
-	}
-	if (arguments.help || arguments.version) {
-		if (arguments.version)
-			printf("kmipctl %s\n", PAIR_VERSION);
-		else
-			print_usage(stdout);
+	enum err err = words_read(&arguments, argc, argv, why);
+	if (err == ERR_OK && arguments.help) {
+		words_print_help(stdout, &all);
 		return 0;
 	}
-	const struct command *command = find_command(&arguments, &argument);
-	if (command == NULL) {
-		fprintf(stderr, "kmipctl: %s\n\n",
-			arguments.word_count == 0 ? "a command is needed"
-						  : "there is no such command");
-		print_usage(stderr);
+	if (err == ERR_OK && arguments.version) {
+		printf("kmipctl %s\n", PAIR_VERSION);
+		return 0;
+	}
+	if (err != ERR_OK || words_find(&command, &all, &arguments, why) != ERR_OK) {
+		fprintf(stderr, "kmipctl: %s\nkmipctl --help shows commands and options\n", why);
 		return EXIT_USAGE;
 	}
-	return secret_harden_process() ? command->run(&arguments, argument) : 1;
+	return secret_harden_process()
+		       ? command->run(&arguments, words_argument(&arguments, command))
+		       : 1;
 }

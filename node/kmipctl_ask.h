@@ -15,6 +15,7 @@ struct arguments {
 	const char *socket, *instance, *name, *rate;
 	bool json, unclaimed, missing, older, yes, help, version;
 	bool delete_old, alone, stop; /* of a migration */
+	unsigned given; /* bits of kmipctl_words.c's options */
 	char **words;
 	int word_count;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kmipd: one node of the pair. */
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,20 @@ static bool is_role(const char *name)
 	return strcmp(name, "worker") == 0 || strcmp(name, "verify") == 0;
 }
 
+/* A sentence on standard error, and where to read on. */
+__attribute__((format(printf, 1, 2))) static bool wrong(const char *format, ...)
+{
+	va_list values;
+
+	fputs("kmipd: ", stderr);
+	va_start(values, format);
+	(void) vfprintf(stderr, format, values);
+	va_end(values);
+	fputs("\nkmipd --help explains every option, kmipd --example prints a configuration\n",
+		stderr);
+	return false;
+}
+
 static bool parse(struct arguments *arguments, int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
@@ -52,9 +67,12 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		{ "version", no_argument, NULL, 'v' }, { "role", required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 } };
 	int option;
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+	/* A leading colon makes getopt leave the words to us. */
+	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
+		if (option == ':')
+			return wrong("%s needs a value", argv[optind - 1]);
 		if (option == '?' || (option == 'r' && !is_role(optarg)))
-			return false;
+			return wrong("\"%s\" is not an option", argv[optind - 1]);
 		arguments->config_path = option == 'c' ? optarg : arguments->config_path;
 		arguments->check |= option == 'k';
 		arguments->example |= option == 'e';
@@ -63,7 +81,7 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
 		arguments->version |= option == 'v';
 		arguments->role = option == 'r' ? optarg : arguments->role;
 	}
-	return optind == argc;
+	return optind == argc || wrong("\"%s\" is one word too many", argv[optind]);
 }
 
 static int print_text(const char *head, enum err (*print)(struct buf *out))
@@ -81,10 +99,8 @@ static int print_text(const char *head, enum err (*print)(struct buf *out))
 int main(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
-	if (!parse(&arguments, argc, argv)) {
-		fprintf(stderr, "%s", usage);
+	if (!parse(&arguments, argc, argv))
 		return EXIT_USAGE;
-	}
 	if (arguments.help)
 		return print_text(usage, config_manual);
 	if (arguments.example)
@@ -96,8 +112,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (arguments.config_path == NULL) {
-		fprintf(stderr, "kmipd: --config FILE is needed (kmipd --example prints one, "
-				"--help explains it)\n");
+		(void) wrong("--config FILE is needed");
 		return EXIT_USAGE;
 	}
 	if (!secret_harden_process() || crypt_start() != ERR_OK) {

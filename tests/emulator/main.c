@@ -125,7 +125,11 @@ static enum err main_run(const struct options *options)
 		.instance = options->instance,
 		.region = options->region,
 		.service = options->service };
-	TRY(world_new(&emulator.world, &world));
+	err = world_new(&emulator.world, &world);
+	if (err != ERR_OK)
+		fprintf(stderr, "key-protect-emulator: the folder %s cannot be used\n",
+			options->data);
+	TRY(err);
 	main_set_hosts(&emulator, options);
 	emulator.token_life_s = options->token_life_s;
 	emulator.world->knobs.token_life_s = options->token_life_s;
@@ -168,6 +172,10 @@ int main(int argc, char **argv)
 	if (options.help) {
 		fputs(options_help, stdout);
 		fputs(knobs_help, stdout);
+		return 0;
+	}
+	if (options.version) {
+		printf("key-protect-emulator %s\n", PAIR_VERSION);
 		return 0;
 	}
 	/* a client that goes away must not take the emulator with it */

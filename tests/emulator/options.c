@@ -2,6 +2,7 @@
 #include "tests/emulator/options.h"
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ const char options_help[] =
 	"keeps\n"
 	"                           keys in software and is never for production\n"
 	"  --help                   this text\n"
+	"  --version                the version\n"
 	"\n"
 	"Knobs of POST /_control/mode, with their defaults:\n";
 
@@ -51,7 +53,8 @@ enum {
 	OPT_TOKEN_LIFE,
 	OPT_LOG,
 	OPT_ALLOW_REMOTE,
-	OPT_HELP
+	OPT_HELP,
+	OPT_VERSION
 };
 
 static const struct option known[] = {
@@ -70,6 +73,7 @@ static const struct option known[] = {
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "allow-remote", no_argument, NULL, OPT_ALLOW_REMOTE },
 	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -163,6 +167,9 @@ static enum err parse_one(struct options *out, int option, const char *value)
 	case OPT_HELP:
 		out->help = true;
 		return ERR_OK;
+	case OPT_VERSION:
+		out->version = true;
+		return ERR_OK;
 	default:
 		return ERR_CONFIG;
 	}
@@ -185,24 +192,39 @@ static const char *judge(const struct options *options)
 	return NULL;
 }
 
+__attribute__((format(printf, 2, 3))) static enum err wrong(
+	char why[OPTIONS_WHY_MAX], const char *format, ...)
+{
+	va_list values;
+
+	va_start(values, format);
+	(void) vsnprintf(why, OPTIONS_WHY_MAX, format, values);
+	va_end(values);
+	return ERR_CONFIG;
+}
+
 enum err options_parse(struct options *out, int argc, char **argv, char why[OPTIONS_WHY_MAX])
 {
-	int option;
+	int option, index = 0;
 
 	*out = (struct options){ .host = "127.0.0.1",
 		.port = 8443,
 		.region = "us-south",
 		.token_life_s = TOKEN_LIFE_DEFAULT_S };
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (parse_one(out, option, optarg) == ERR_OK)
-			continue;
-		snprintf(why, OPTIONS_WHY_MAX, "wrong option or value: %s", argv[optind - 1]);
-		return ERR_CONFIG;
+	/* A leading colon makes getopt leave the words to us. */
+	while ((option = getopt_long(argc, argv, ":", known, &index)) != -1) {
+		if (option == ':')
+			return wrong(why, "%.100s needs a value", argv[optind - 1]);
+		if (option == '?')
+			return wrong(why, "\"%.100s\" is not an option", argv[optind - 1]);
+		if (parse_one(out, option, optarg) != ERR_OK)
+			return wrong(why, "\"%.100s\" cannot be the value of --%s", optarg,
+				known[index].name);
 	}
-	const char *objection = optind < argc ? "unexpected argument" : judge(out);
-	if (objection == NULL || out->help)
+	if (out->help || out->version)
 		return ERR_OK;
-	snprintf(why, OPTIONS_WHY_MAX, "%s", objection);
-	return ERR_CONFIG;
+	if (optind < argc)
+		return wrong(why, "\"%.100s\" is one word too many", argv[optind]);
+	const char *objection = judge(out);
+	return objection == NULL ? ERR_OK : wrong(why, "%s", objection);
 }

@@ -31,7 +31,7 @@ struct options {
 	const char *region;
 	const char *hosts[OPTIONS_HOSTS_MAX]; /* names that we answer to */
 	size_t host_count;
-	bool help;
+	bool help, version;
 };
 
 /* ERR_CONFIG with a sentence in why. */
