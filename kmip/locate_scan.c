@@ -7,7 +7,7 @@
 enum {
 	CHUNK = 64, /* objects read between two clearings of their memory */
 	CHUNK_LEN_MAX = 16 * 1024 * 1024,
-	KEPT_LEN_MAX = 16 * 1024 * 1024, /* uids, twice while they grow */
+	KEPT_LEN_MAX = 16 * 1024 * 1024, /* matches, twice while they grow */
 	KEPT_FIRST_CAP = 64,
 };
 
@@ -64,7 +64,7 @@ static enum err scan_match(struct scan *scan, const struct object *object, bool 
 	return *matches ? locate_filters_match(matches, wish->filters, &seen) : ERR_OK;
 }
 
-static enum err scan_keep(struct scan *scan, const struct uid *uid)
+static enum err scan_keep(struct scan *scan, const struct object *object)
 {
 	struct locate_found *found = &scan->found;
 
@@ -72,16 +72,17 @@ static enum err scan_keep(struct scan *scan, const struct uid *uid)
 		return ERR_TOO_LARGE;
 	if (found->kept == scan->cap) {
 		size_t cap = scan->cap == 0 ? KEPT_FIRST_CAP : 2 * scan->cap;
-		struct uid *uids = arena_array(scan->kept, cap, sizeof(*uids));
+		struct locate_match *matches = arena_array(scan->kept, cap, sizeof(*matches));
 
-		if (uids == NULL)
+		if (matches == NULL)
 			return ERR_NOMEM;
 		if (found->kept > 0)
-			bytes_copy(uids, found->uids, found->kept * sizeof(*uids));
-		found->uids = uids;
+			bytes_copy(matches, found->matches, found->kept * sizeof(*matches));
+		found->matches = matches;
 		scan->cap = cap;
 	}
-	found->uids[found->kept++] = *uid;
+	found->matches[found->kept++] = (struct locate_match){ .uid = object->uid,
+		.is_fresh = object_attributes_is_fresh(object) };
 	return ERR_OK;
 }
 
@@ -94,7 +95,7 @@ static enum err scan_take(struct scan *scan, const struct object *object)
 	if (!matches)
 		return ERR_OK;
 	if (scan->found.kept < scan->wish.wanted)
-		TRY(scan_keep(scan, &object->uid));
+		TRY(scan_keep(scan, object));
 	scan->found.matched++;
 out:
 	return err;

@@ -30,8 +30,13 @@ struct locate_wish {
 	bool counts; /* those beyond them */
 };
 
+struct locate_match {
+	struct uid uid;
+	bool is_fresh;
+};
+
 struct locate_found {
-	struct uid *uids;
+	struct locate_match *matches;
 	size_t kept, matched;
 	bool is_cut; /* ended before the last candidate: there may be more than `matched` */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Locate (KMIP 1.4, section 4.9): objects that have all the attributes asked for, newest first,
- * members of a group that are asked for as such oldest first, destroyed ones never. How they are
- * found is in locate_scan.
+ * members of a group that are asked for as such oldest first, and the default ones after those that
+ * are still fresh; destroyed ones never. How they are found is in locate_scan.
  */
 #include "kmip/locate_scan.h"
 #include "kmip/operations.h"
@@ -51,7 +51,7 @@ static enum err answer(struct kmip_item *item, const struct locate_found *found)
 	if (texts == NULL || response->unique_identifiers.items == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < count; i++, texts += UUID_TEXT_LEN + 1) {
-		uid_text(texts, &found->uids[first + i]);
+		uid_text(texts, &found->matches[first + i].uid);
 		response->unique_identifiers.items[i] = slice_of(texts, UUID_TEXT_LEN);
 	}
 	response->unique_identifiers.count = count;
@@ -61,19 +61,31 @@ static enum err answer(struct kmip_item *item, const struct locate_found *found)
 	/* The ID Placeholder takes a single answer; several, or none, empty it. */
 	item->placeholder.has = count == 1 && (found->matched == 1 || request->items_max.has);
 	if (item->placeholder.has)
-		item->placeholder.uid = found->uids[first];
+		item->placeholder.uid = found->matches[first].uid;
 	return ERR_OK;
 }
 
-/* Members of a group are drawn in the order in which they were made, as from a queue. */
-static void uids_reverse(struct uid *uids, size_t count)
+/*
+ * Members of a group are drawn in the order in which they were made, as from a queue: the default
+ * one is the oldest that nobody was given yet, else the oldest (4.9 leaves that to the server).
+ */
+static enum err order_members(struct kmip_item *item, const struct locate_found *found)
 {
-	for (size_t i = 0; i < count / 2; i++) {
-		struct uid last = uids[count - 1 - i];
+	struct locate_match *drawn =
+		arena_array(item->arena, found->kept, sizeof(struct locate_match));
+	size_t count = 0;
 
-		uids[count - 1 - i] = uids[i];
-		uids[i] = last;
+	if (drawn == NULL)
+		return ERR_NOMEM;
+	for (int served = 0; served <= 1; served++) {
+		for (size_t i = found->kept; i-- > 0;) {
+			if (found->matches[i].is_fresh == (served == 0))
+				drawn[count++] = found->matches[i];
+		}
 	}
+	for (size_t i = 0; i < count; i++)
+		found->matches[i] = drawn[i];
+	return ERR_OK;
 }
 
 enum err op_locate_plan(struct kmip_item *item)
@@ -96,7 +108,7 @@ enum err op_locate_plan(struct kmip_item *item)
 	wish.wanted = wish.needs_group ? SIZE_MAX : wanted_of(request);
 	TRY(locate_scan(&found, item, &wish));
 	if (wish.needs_group)
-		uids_reverse(found->uids, found->kept);
+		TRY(order_members(item, found));
 	TRY(answer(item, found));
 out:
 	return err;

@@ -179,7 +179,8 @@ static const struct kmip_locate_response *members(
 		locate);
 }
 
-/* Members of a group are drawn oldest first, each fresh one once. */
+/* Members of a group are drawn oldest first, each fresh one once; then the oldest is the default.
+ */
 Test(op_locate, group_is_a_queue)
 {
 	struct served served = { 0 };
@@ -193,7 +194,7 @@ Test(op_locate, group_is_a_queue)
 	served.version = KMIP_1_3;
 	for (int32_t i = 0; i < 3; i++) {
 		const struct kmip_locate_response *found =
-			members(&served, &group, KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_DEFAULT, i);
+			members(&served, &group, KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_DEFAULT, 0);
 
 		cr_assert_eq(found->unique_identifiers.count, 1);
 		cr_assert(slice_equal(found->unique_identifiers.items[0], keys[i]));
@@ -205,6 +206,13 @@ Test(op_locate, group_is_a_queue)
 	cr_assert_eq(members(&served, &group, KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_FRESH, 0)
 			     ->unique_identifiers.count,
 		0);
+	for (int32_t i = 0; i < 3; i++) {
+		const struct kmip_locate_response *found =
+			members(&served, &group, KMIP_OBJECT_GROUP_MEMBER_GROUP_MEMBER_DEFAULT, i);
+
+		cr_assert_eq(found->unique_identifiers.count, 1);
+		cr_assert(slice_equal(found->unique_identifiers.items[0], keys[i]));
+	}
 	served_stop(&served);
 }
 
