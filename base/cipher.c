@@ -10,7 +10,7 @@ struct cipher {
 	const EVP_CIPHER *algorithm;
 	struct cipher_facts facts;
 	int mode;
-	bool encrypt;
+	bool encrypt, is_fed;
 	size_t tag_len;
 };
 
@@ -130,6 +130,13 @@ out:
 	return err;
 }
 
+/* A second piece would begin again, under the same tweak or nonce. */
+static bool takes_one_piece(const struct cipher *cipher)
+{
+	return cipher->facts.is_wrap || cipher->mode == EVP_CIPH_CCM_MODE ||
+	       cipher->mode == EVP_CIPH_XTS_MODE;
+}
+
 enum err cipher_update(struct cipher *cipher, struct buf *out, struct slice piece)
 {
 	uint8_t *to;
@@ -138,8 +145,11 @@ enum err cipher_update(struct cipher *cipher, struct buf *out, struct slice piec
 
 	if (piece.len == 0)
 		return ERR_OK;
+	if (cipher->is_fed && takes_one_piece(cipher))
+		return ERR_FEATURE;
 	if (piece.len > INT_MAX - 2 * EVP_MAX_BLOCK_LENGTH)
 		return ERR_LIMIT;
+	cipher->is_fed = true;
 	/* Key wrapping adds up to two blocks, the other modes less than one. */
 	TRY(buf_reserve(out, piece.len + 2 * EVP_MAX_BLOCK_LENGTH, &to));
 	if (EVP_CipherUpdate(cipher->context, to, &len, piece.data, (int) piece.len) != 1) {
@@ -152,14 +162,28 @@ out:
 	return err;
 }
 
+/* CCM makes or judges the tag with the only piece: without one, with nothing. */
+static enum err finish_ccm(struct cipher *cipher)
+{
+	static const uint8_t nothing[1];
+	uint8_t none[EVP_MAX_BLOCK_LENGTH];
+	int len = 0;
+
+	if (cipher->is_fed || EVP_CipherUpdate(cipher->context, none, &len, nothing, 0) == 1)
+		return ERR_OK;
+	ERR_clear_error();
+	return ERR_CRYPTO;
+}
+
 enum err cipher_finish(struct cipher *cipher, struct buf *out)
 {
 	uint8_t *to;
 	int len = 0;
 	enum err err;
 
-	/* CCM judged the tag with the only piece. */
-	if (cipher->facts.is_wrap || cipher->mode == EVP_CIPH_CCM_MODE)
+	if (cipher->mode == EVP_CIPH_CCM_MODE)
+		return finish_ccm(cipher);
+	if (cipher->facts.is_wrap)
 		return ERR_OK;
 	TRY(buf_reserve(out, EVP_MAX_BLOCK_LENGTH, &to));
 	if (EVP_CipherFinal_ex(cipher->context, to, &len) != 1) {

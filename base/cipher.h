@@ -34,7 +34,8 @@ MUST_USE enum err cipher_facts(struct cipher_facts *out, const char *algorithm);
 /* ERR_FEATURE: no such cipher; ERR_FIELD: key or IV have the wrong length; ERR_CRYPTO: a tag length
  * that the mode does not have. */
 MUST_USE enum err cipher_new(struct cipher **out, const struct cipher_options *options);
-/* Appends what the piece yields. Key wrapping and XTS take all in one piece. */
+/* Appends what the piece yields. ERR_FEATURE: a second one for key wrapping, CCM or XTS, which take
+ * all in one; ERR_CRYPTO: not as long as was said, or it does not open. */
 MUST_USE enum err cipher_update(struct cipher *cipher, struct buf *out, struct slice piece);
 /* The end: padding is written or judged, a tag judged. ERR_FIELD: sealing something that is no
  * whole number of blocks without padding; ERR_CRYPTO: it does not open. */

@@ -101,6 +101,65 @@ Test(cipher, published)
 	buf_free(&out);
 }
 
+/* An AEAD judges the tag also where there is nothing but associated data. */
+Test(cipher, nothing_but_aad)
+{
+	static const char *const algorithms[] = { "AES-128-CCM", "AES-128-GCM" };
+	struct bytes key, iv;
+	struct cipher_options options = { .key = hex(&key, "2b7e151628aed2a6abf7158809cf4f3c"),
+		.iv = hex(&iv, "000102030405060708090a0b"),
+		.tag_len = 16 };
+	uint8_t tag[16];
+	struct buf out;
+
+	buf_init(&out, OUT_MAX);
+	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+		options.algorithm = algorithms[i];
+		options.aad = SLICE_LITERAL("header");
+		options.encrypt = true;
+		cr_assert_eq(run(&out, &options, SLICE_EMPTY, 1), ERR_OK, "%s", algorithms[i]);
+		cr_assert_eq(buf_slice(&out).len, sizeof(tag));
+		bytes_copy(tag, buf_slice(&out).data, sizeof(tag));
+		options.encrypt = false;
+		options.tag = slice_of(tag, sizeof(tag));
+		cr_assert_eq(run(&out, &options, SLICE_EMPTY, 1), ERR_OK);
+		options.aad = SLICE_LITERAL("HEADER");
+		cr_assert_eq(run(&out, &options, SLICE_EMPTY, 1), ERR_CRYPTO);
+		options.aad = SLICE_LITERAL("header");
+		tag[0] ^= 1;
+		cr_assert_eq(run(&out, &options, SLICE_EMPTY, 1), ERR_CRYPTO);
+	}
+	buf_free(&out);
+}
+
+/* A second piece would begin again under the same tweak, nonce or key. */
+Test(cipher, one_piece_only)
+{
+	struct bytes key, iv;
+	struct cipher_options options = { .algorithm = "AES-128-XTS",
+		.encrypt = true,
+		.key = hex(
+			&key, "2b7e151628aed2a6abf7158809cf4f3c000102030405060708090a0b0c0d0e0f"),
+		.iv = hex(&iv, "000102030405060708090a0b0c0d0e0f") };
+	struct slice in = SLICE_LITERAL("0123456789abcdef0123456789abcdef");
+	struct buf out;
+
+	buf_init(&out, OUT_MAX);
+	cr_assert_eq(run(&out, &options, in, in.len), ERR_OK);
+	cr_assert_eq(run(&out, &options, in, in.len / 2), ERR_FEATURE);
+	options.algorithm = "AES-256-WRAP";
+	options.iv = SLICE_EMPTY;
+	cr_assert_eq(run(&out, &options, in, in.len), ERR_OK);
+	cr_assert_eq(run(&out, &options, in, in.len / 2), ERR_FEATURE);
+	options.algorithm = "AES-256-CCM";
+	options.iv = slice_cut(slice_of(iv.data, iv.len), 0, 12);
+	options.tag_len = 16;
+	options.total_len = in.len;
+	cr_assert_eq(run(&out, &options, in, in.len), ERR_OK);
+	cr_assert_eq(run(&out, &options, in, in.len / 2), ERR_CRYPTO); /* not as long as said */
+	buf_free(&out);
+}
+
 /* Padding, wrong lengths, wrong tags lengths, ciphers that are not there. */
 Test(cipher, refusals)
 {
