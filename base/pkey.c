@@ -10,13 +10,18 @@ enum err pkey_failed(enum err err)
 
 enum err pkey_wrap(struct pkey **out, EVP_PKEY *key)
 {
-	*out = malloc(sizeof(**out));
-	if (*out == NULL) {
-		EVP_PKEY_free(key);
-		return ERR_NOMEM;
-	}
-	(*out)->key = key;
-	return ERR_OK;
+	struct pkey *pkey = NULL;
+	enum err err = pkey_judge(key);
+
+	TRY(err);
+	pkey = malloc(sizeof(*pkey));
+	TRY(pkey == NULL ? ERR_NOMEM : ERR_OK);
+	pkey->key = key;
+	key = NULL;
+	*out = pkey;
+out:
+	EVP_PKEY_free(key);
+	return err;
 }
 
 void pkey_free(struct pkey *key)
@@ -75,6 +80,8 @@ enum err pkey_generate(struct pkey **out, const struct pkey_wish *wish)
 
 	if (is_rsa && (bits < PKEY_RSA_BITS_MIN || bits > PKEY_RSA_BITS_MAX || bits % 8 != 0))
 		TRY(ERR_FIELD);
+	if (has_domain && bits > PKEY_DOMAIN_BITS_MAX)
+		TRY(ERR_FIELD);
 	if (is_rsa)
 		params[0] = OSSL_PARAM_construct_uint(OSSL_PKEY_PARAM_RSA_BITS, &bits);
 	else if (wish->curve != NULL)
@@ -116,6 +123,8 @@ enum err pkey_parse(struct pkey **out, enum pkey_form form, bool is_private, str
 	enum err err = context == NULL ? ERR_NOMEM : ERR_OK;
 
 	TRY(err);
+	if (form == PKEY_PKCS8)
+		TRY(pkey_judge_pkcs8(der));
 	/* Nothing may stand behind the key. */
 	if (OSSL_DECODER_from_data(context, &data, &len) != 1 || len != 0 || key == NULL) {
 		EVP_PKEY_free(key);

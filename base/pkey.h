@@ -13,6 +13,10 @@ struct pkey;
 enum {
 	PKEY_RSA_BITS_MIN = 1024, /* published cases use it; clients say what they want */
 	PKEY_RSA_BITS_MAX = 8192,
+	/* Of what is raised to a power as long: some 30 ms. RSA takes that long in all, by its
+	 * factors; without them, and of other kinds, keys are no longer than this. */
+	PKEY_POWER_BITS_MAX = 4096,
+	PKEY_DOMAIN_BITS_MAX = 3072, /* of domain parameters that are made: minutes, beyond */
 	PKEY_LEN_MAX = 16384, /* encoded */
 	PKEY_CURVE_LEN_MAX = 32,
 };
@@ -31,7 +35,7 @@ struct pkey_wish {
 	uint32_t bits;
 };
 MUST_USE enum err pkey_generate(struct pkey **out, const struct pkey_wish *wish);
-/* ERR_INVALID: not such a key. */
+/* ERR_INVALID: not such a key; ERR_FEATURE: longer than is used here. */
 MUST_USE enum err pkey_parse(
 	struct pkey **out, enum pkey_form form, bool is_private, struct slice der);
 /* ERR_FEATURE: this key has no such form. */
@@ -46,10 +50,10 @@ struct pkey_numbers {
 	struct slice n, e, d, p, q, dp, dq, qi; /* RSA; p and q also DSA's and DH's */
 	struct slice g, x, y; /* DSA, DH: generator, private, public; EC: x private, y the point */
 };
-/* From numbers; ERR_INVALID: they are no key. */
+/* From numbers; ERR_INVALID: they are no key; ERR_FEATURE as above, or not of such kinds. */
 MUST_USE enum err pkey_from_numbers(struct pkey **out, const struct pkey_numbers *numbers);
-/* The numbers live in `memory`, which is appended to and must not move afterwards: it has room for
- * PKEY_LEN_MAX. */
+/* The numbers live in `memory`, which is empty before, has room for PKEY_LEN_MAX and must not
+ * change afterwards. ERR_LIMIT: they are longer. */
 MUST_USE enum err pkey_numbers(
 	struct pkey_numbers *out, const struct pkey *key, bool is_private, struct buf *memory);
 

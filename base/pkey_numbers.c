@@ -68,6 +68,13 @@ static struct slice *member_of(struct pkey_numbers *numbers, const struct number
 
 /* ---- numbers of a key ---- */
 
+/* Out of the room that was reserved for all, so that nothing moves while the parts are read. */
+static enum err make_room(struct buf *memory, size_t len, uint8_t **to)
+{
+	return buf_slice(memory).len + len > PKEY_LEN_MAX ? ERR_LIMIT
+							  : buf_reserve(memory, len, to);
+}
+
 static enum err read_number(
 	struct slice *out, const struct pkey *key, const char *name, struct buf *memory)
 {
@@ -81,7 +88,7 @@ static enum err read_number(
 		return pkey_failed(ERR_OK);
 	}
 	len = BN_num_bytes(number);
-	TRY(buf_reserve(memory, (size_t) len, &to));
+	TRY(make_room(memory, (size_t) len, &to));
 	BN_bn2bin(number, to);
 	buf_commit(memory, (size_t) len);
 	*out = slice_of(to, (size_t) len);
@@ -136,7 +143,7 @@ static enum err read_point(struct pkey_numbers *out, const struct pkey *key, str
 	if (X509_PUBKEY_set(&info, key->key) != 1 ||
 		X509_PUBKEY_get0_param(NULL, &point, &len, NULL, info) != 1)
 		goto out;
-	TRY(buf_reserve(memory, (size_t) len, &to));
+	TRY(make_room(memory, (size_t) len, &to));
 	bytes_copy(to, point, (size_t) len);
 	buf_commit(memory, (size_t) len);
 	out->y = slice_of(to, (size_t) len);
@@ -156,7 +163,7 @@ enum err pkey_numbers(
 	if (kind == NULL)
 		return ERR_FEATURE;
 	out->algorithm = kind->algorithm;
-	/* Room for all at once, so that nothing moves while the parts are read. */
+	ASSERT(buf_slice(memory).len == 0);
 	TRY(buf_reserve(memory, PKEY_LEN_MAX, &whole));
 	for (size_t i = 0; i < kind->count; i++) {
 		const struct number_row *row = &kind->rows[i];

@@ -115,7 +115,8 @@ static enum err take_key(
 {
 	if (info == NULL || reading->key != NULL)
 		return ERR_INVALID;
-	if (i2d_PKCS8_PRIV_KEY_INFO(info, NULL) > PKCS12_KEY_LEN_MAX)
+	if (i2d_PKCS8_PRIV_KEY_INFO(info, NULL) > PKCS12_KEY_LEN_MAX ||
+		pkey_judge_info(info) != ERR_OK)
 		return ERR_LIMIT;
 	reading->key = EVP_PKCS82PKEY(info);
 	return reading->key == NULL ? ERR_INVALID : note_name(reading, bag);
@@ -282,7 +283,8 @@ static enum err read(struct reading *reading, struct slice der)
 	TRY(write_certificates(reading));
 	key = reading->key;
 	reading->key = NULL; /* it moves */
-	TRY(pkey_wrap(&reading->found->key, key));
+	err = pkey_wrap(&reading->found->key, key);
+	TRY(err == ERR_FEATURE ? ERR_LIMIT : err);
 out:
 	PKCS12_free(packed);
 	return err;

@@ -10,8 +10,13 @@ struct pkey {
 	EVP_PKEY *key;
 };
 
-/* The key moves in, or is freed. */
+/* The key moves in, or is freed. ERR_FEATURE as pkey_judge. */
 enum err pkey_wrap(struct pkey **out, EVP_PKEY *key);
+/* ERR_FEATURE: longer than is used here (PKEY_RSA_BITS_MAX, PKEY_POWER_BITS_MAX). */
+enum err pkey_judge(const EVP_PKEY *key);
+/* The same before a private key is read, of those whose public part is computed then. */
+enum err pkey_judge_info(const PKCS8_PRIV_KEY_INFO *info);
+enum err pkey_judge_pkcs8(struct slice der);
 /* Clears what OpenSSL noted of a failure. */
 enum err pkey_failed(enum err err);
 /* A password or name as OpenSSL wants it; ERR_FIELD: too long, or with a zero byte. */

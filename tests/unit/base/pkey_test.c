@@ -154,6 +154,118 @@ Test(pkey, curves)
 	pkey_free(other);
 }
 
+/* The numbers of a key that nobody has to have made: what counts is how long they are. */
+static struct slice long_number(size_t bits)
+{
+	static uint8_t ones[PKEY_LEN_MAX];
+
+	for (size_t i = 0; i < sizeof(ones); i++)
+		ones[i] = 0xff;
+	return slice_of(ones, bits / 8);
+}
+
+static void put_der(struct buf *to, uint8_t tag, struct slice content)
+{
+	cr_assert_eq(buf_append_u8(to, tag), ERR_OK);
+	cr_assert_eq(buf_append_u8(to, 0x82), ERR_OK);
+	cr_assert_eq(buf_append_be16(to, (uint16_t) content.len), ERR_OK);
+	cr_assert_eq(buf_append(to, content), ERR_OK);
+}
+
+static void put_number(struct buf *to, size_t bits)
+{
+	struct buf number;
+
+	buf_init(&number, OUT_MAX);
+	cr_assert_eq(buf_append_u8(&number, 0), ERR_OK);
+	cr_assert_eq(buf_append(&number, long_number(bits)), ERR_OK);
+	put_der(to, 0x02, buf_slice(&number));
+	buf_free(&number);
+}
+
+/* A DSA key as PKCS #8, whose public part OpenSSL computes when it reads it. */
+static void put_dsa(struct buf *to, size_t modulus_bits, size_t private_bits)
+{
+	static const uint8_t version[] = { 2, 1, 0 }, dsa[] = { 6, 7, 42, 134, 72, 206, 56, 4, 1 };
+	struct buf numbers, algorithm, key, all;
+
+	buf_init(&numbers, OUT_MAX);
+	buf_init(&algorithm, OUT_MAX);
+	buf_init(&key, OUT_MAX);
+	buf_init(&all, OUT_MAX);
+	put_number(&numbers, modulus_bits);
+	put_number(&numbers, 256);
+	put_number(&numbers, 2048);
+	cr_assert_eq(buf_append(&algorithm, slice_of(dsa, sizeof(dsa))), ERR_OK);
+	put_der(&algorithm, 0x30, buf_slice(&numbers));
+	put_number(&key, private_bits);
+	cr_assert_eq(buf_append(&all, slice_of(version, sizeof(version))), ERR_OK);
+	put_der(&all, 0x30, buf_slice(&algorithm));
+	put_der(&all, 0x04, buf_slice(&key));
+	put_der(to, 0x30, buf_slice(&all));
+	buf_free(&numbers);
+	buf_free(&algorithm);
+	buf_free(&key);
+	buf_free(&all);
+}
+
+/* A key that would hold a loop for longer than some 0.1 s is refused: its modulus, its factors, its
+ * exponents, and without reading it where reading computes. */
+Test(pkey, too_long)
+{
+	static const struct {
+		size_t n, e, d, p; /* q, dp, dq and qi are as long as p */
+		enum err err;
+	} rows[] = {
+		{ 8192, 32, 8192, 4096, ERR_OK },
+		{ 8192, 32, 0, 0, ERR_OK },
+		{ 4096, 32, 4096, 0, ERR_OK },
+		{ 8200, 32, 0, 0, ERR_FEATURE },
+		{ 4104, 32, 4104, 0, ERR_FEATURE },
+		{ 2048, 32, 16384, 0, ERR_FEATURE },
+		{ 4096, 4096, 0, 0, ERR_FEATURE },
+		{ 2048, 32, 2048, 4104, ERR_FEATURE },
+	};
+	static const struct {
+		size_t modulus, private;
+		bool is_refused;
+	} domains[] = { { 3072, 256, false }, { 4104, 256, true }, { 2048, 4200, true },
+		{ 20000, 20000, true } };
+	struct pkey_numbers dsa = { .algorithm = "DSA" };
+	struct pkey_wish wish = { .algorithm = "DSA", .bits = 3080 };
+	struct pkey *key = NULL;
+	struct buf der;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct slice factor = long_number(rows[i].p);
+		struct pkey_numbers numbers = { .algorithm = "RSA",
+			.n = long_number(rows[i].n),
+			.e = long_number(rows[i].e),
+			.d = long_number(rows[i].d),
+			.p = factor,
+			.q = factor,
+			.dp = factor,
+			.dq = factor,
+			.qi = factor };
+
+		key = NULL;
+		cr_assert_eq(pkey_from_numbers(&key, &numbers), rows[i].err, "row %zu", i);
+		pkey_free(key);
+	}
+	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+		buf_init(&der, OUT_MAX);
+		put_dsa(&der, domains[i].modulus, domains[i].private);
+		key = NULL;
+		cr_assert_eq(pkey_parse(&key, PKEY_PKCS8, true, buf_slice(&der)) == ERR_FEATURE,
+			domains[i].is_refused, "row %zu", i);
+		pkey_free(key);
+		buf_free(&der);
+	}
+	dsa.p = dsa.q = dsa.g = dsa.y = long_number(4104);
+	cr_assert_eq(pkey_from_numbers(&key, &dsa), ERR_FEATURE);
+	cr_assert_eq(pkey_generate(&key, &wish), ERR_FIELD);
+}
+
 Test(pkey, refusals)
 {
 	struct pkey_wish wish = { .algorithm = "RSA", .bits = 512 };
