@@ -49,11 +49,11 @@ out:
 
 static bool same_splitting(const struct object *a, const struct object *b)
 {
-	struct kmip_value left, right;
-	bool has_left = splitting_noted(a, SPLITTING_NAME, &left);
-	bool has_right = splitting_noted(b, SPLITTING_NAME, &right);
+	struct slice left, right;
+	bool has_left = splitting_noted_name(a, &left);
+	bool has_right = splitting_noted_name(b, &right);
 
-	return has_left == has_right && (!has_left || slice_equal(left.bytes, right.bytes));
+	return has_left == has_right && slice_equal(left, right);
 }
 
 static bool same_numbers(const struct kmip_split_key *a, const struct kmip_split_key *b)
@@ -99,11 +99,10 @@ out:
 static size_t secret_len(const struct parts *parts, const struct attribute_edits *edits)
 {
 	struct algorithm_key key = edits->key;
-	struct kmip_value noted;
-	size_t len;
+	size_t len = splitting_noted_length(parts->objects[0]);
 
-	if (splitting_noted(parts->objects[0], SPLITTING_LENGTH, &noted) && noted.integer > 0)
-		return (size_t) noted.integer;
+	if (len > 0)
+		return len;
 	if (key.length_bits > 0 && algorithm_plan_key(&key, &len) == ERR_OK)
 		return len;
 	return parts->how.prime.len > 1 ? parts->how.prime.len - 1 : 0;

@@ -52,11 +52,31 @@ enum err splitting_note(
 		slice_text(name), value);
 }
 
-bool splitting_noted(const struct object *object, const char *name, struct kmip_value *out)
+/* What was imported may have such a name, and any type. */
+static bool noted(
+	const struct object *object, const char *name, enum kmip_type type, struct kmip_value *out)
 {
-	const struct object_attribute *noted = object_attribute_find(object, slice_text(name), 0);
+	const struct object_attribute *found = object_attribute_find(object, slice_text(name), 0);
 
-	return noted != NULL && kmip_value_decode(out, noted->value) == ERR_OK;
+	return found != NULL && kmip_value_decode(out, found->value) == ERR_OK && out->type == type;
+}
+
+bool splitting_noted_name(const struct object *object, struct slice *out)
+{
+	struct kmip_value value;
+	bool is_noted = noted(object, SPLITTING_NAME, KMIP_TYPE_TEXT_STRING, &value);
+
+	*out = is_noted ? value.bytes : SLICE_EMPTY;
+	return is_noted;
+}
+
+size_t splitting_noted_length(const struct object *object)
+{
+	struct kmip_value value;
+
+	if (!noted(object, SPLITTING_LENGTH, KMIP_TYPE_INTEGER, &value) || value.integer < 0)
+		return 0;
+	return (size_t) value.integer;
 }
 
 /* Sensitive and Extractable exist since 1.4, but hold for every client. */

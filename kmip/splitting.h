@@ -20,7 +20,9 @@ MUST_USE enum err splitting_method(struct sharing *out, const struct kmip_split_
 /* The server's own attribute. */
 MUST_USE enum err splitting_note(
 	struct attribute_edits *edits, const char *name, const struct kmip_value *value);
-bool splitting_noted(const struct object *object, const char *name, struct kmip_value *out);
+/* What was noted; false, empty and 0: nothing. */
+bool splitting_noted_name(const struct object *object, struct slice *out);
+size_t splitting_noted_length(const struct object *object);
 /*
  * What is made out of a secret is no less secret: Sensitive and not Extractable are handed on, and
  * Cryptographic Algorithm, Length and Usage Mask where nothing else is said. ERR_FIELD: the client

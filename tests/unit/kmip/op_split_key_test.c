@@ -292,6 +292,40 @@ Test(op_split_key, sets_that_give_nothing)
 	served_stop(&served);
 }
 
+/* Imported parts with the server's own notes, of a type that these never have. */
+Test(op_split_key, forged_notes)
+{
+	static const char *const names[] = { "y-Split Key", "y-Split Key Bytes" };
+	struct served served = { 0 };
+	struct kmip_attribute notes[] = {
+		attribute_of(names[0], kmip_value_integer(7)),
+		attribute_of(names[1], kmip_value_text(SLICE_LITERAL("long"))),
+	};
+	struct kmip_key_value value = { .material = SLICE_LITERAL("0123456789abcdef") };
+	struct kmip_key_block block = { .format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_RAW),
+		.value = &value,
+		.cryptographic_algorithm = KMIP_UINT(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES),
+		.cryptographic_length_bits = KMIP_INT(128) };
+	struct kmip_split_key part = { .parts = KMIP_INT(2),
+		.threshold = KMIP_INT(2),
+		.method = KMIP_UINT(KMIP_SPLIT_KEY_METHOD_XOR),
+		.key_block = &block };
+	struct kmip_object object = { .split_key = &part };
+	struct slice parts[2], named[] = { SLICE_LITERAL("one"), SLICE_LITERAL("two") };
+
+	start(&served);
+	for (size_t i = 0; i < 2; i++) {
+		part.part_identifier = KMIP_INT((int32_t) i + 1);
+		parts[i] = PAYLOAD(&served,
+			ONE(&served, IMPORT, import, .unique_identifier = named[i],
+				.attributes = { notes, 2 }, .object = object),
+			import)
+				   ->unique_identifier;
+	}
+	assert_success(join_key(&served, parts, 2));
+	served_stop(&served);
+}
+
 /* Parts that are not to be had: archived, destroyed, another instance's. */
 Test(op_split_key, parts_that_are_away)
 {
