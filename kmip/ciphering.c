@@ -68,6 +68,9 @@ static enum err draw_iv(
 		return ERR_OK;
 	if (!ciphering->encrypt)
 		return ERR_MESSAGE;
+	/* Shorter ones, drawn, would repeat (SP 800-38D, 8.2.2). */
+	if (facts->has_any_iv_len && len < AEAD_IV_LEN)
+		return ERR_FIELD;
 	iv = arena_alloc(item->arena, len);
 	if (iv == NULL)
 		return ERR_NOMEM;
@@ -106,6 +109,9 @@ static enum err judge_tag(const struct ciphering *ciphering, struct cipher_optio
 		return ERR_TAG_LENGTH;
 	if (ciphering->encrypt)
 		return ERR_OK;
+	/* One that was cut short would be easier to guess than the client wants. */
+	if (ciphering->use->parameters.tag_length_bytes.has && ciphering->tag.len != len)
+		return ERR_CRYPTO;
 	return ciphering->tag.len >= TAG_LEN_MIN ? ERR_OK : ERR_CRYPTO;
 }
 

@@ -25,18 +25,26 @@ static bool protects(const struct pieces *pieces)
 	       pieces->operation == KMIP_OPERATION_SIGN || pieces->operation == KMIP_OPERATION_MAC;
 }
 
-/* A key that was taken away meanwhile does not go on. Judged before the stream is taken, so that a
- * fetch loses nothing. */
+/* A key that was taken away or used up meanwhile does not go on. Judged before the stream is taken,
+ * so that neither a fetch nor a refusal ends it. */
 static enum err pieces_judge(
 	struct kmip_item *item, const struct pieces *pieces, const struct stream_owner *owner)
 {
 	static const struct uid none;
-	struct uid uid;
+	struct object *object;
+	struct uid uid, named;
 	enum err err;
 
 	TRY(streams_uid(item->streams, owner, pieces->correlation_value, &uid));
-	if (!uid_equal(&uid, &none))
-		TRY(using_again(item, &uid, protects(pieces)));
+	item->subject = (struct kmip_placeholder){ .has = true, .uid = uid };
+	if (pieces->uid.data != NULL &&
+		(uid_parse(&named, pieces->uid) != ERR_OK || !uid_equal(&named, &uid)))
+		TRY(ERR_FIELD);
+	if (uid_equal(&uid, &none))
+		return ERR_OK;
+	TRY(using_again(item, &uid, protects(pieces), &object));
+	if (protects(pieces))
+		TRY(using_charge_more(item, object, pieces->data.len));
 out:
 	return err;
 }
@@ -45,18 +53,12 @@ out:
 static enum err pieces_open(struct kmip_item *item, struct pieces *pieces, struct run **out)
 {
 	struct stream_owner owner = owner_of(item, pieces);
-	struct uid named;
 	enum err err;
 
 	if (pieces->correlation_value.data != NULL) {
 		TRY(item->streams == NULL ? ERR_AGAIN : ERR_OK);
 		TRY(pieces_judge(item, pieces, &owner));
-		TRY(streams_take(item->streams, &owner, pieces->correlation_value, out));
-		item->subject = (struct kmip_placeholder){ .has = true, .uid = (*out)->uid };
-		if (pieces->uid.data != NULL && (uid_parse(&named, pieces->uid) != ERR_OK ||
-							!uid_equal(&named, &(*out)->uid)))
-			TRY(ERR_FIELD);
-		return ERR_OK;
+		return streams_take(item->streams, &owner, pieces->correlation_value, out);
 	}
 	if (!is_whole(pieces) && item->streams == NULL)
 		return ERR_AGAIN;

@@ -121,7 +121,8 @@ out:
 	return err;
 }
 
-enum err using_again(struct kmip_item *item, const struct uid *uid, bool protects)
+enum err using_again(
+	struct kmip_item *item, const struct uid *uid, bool protects, struct object **out)
 {
 	struct object *object;
 	struct slice material;
@@ -134,6 +135,7 @@ enum err using_again(struct kmip_item *item, const struct uid *uid, bool protect
 		TRY(ERR_ARCHIVED);
 	TRY(judge_state(item, object, protects));
 	TRY(item_material(item, object, &material));
+	*out = object;
 out:
 	return err;
 }
@@ -209,17 +211,31 @@ out:
 	return err;
 }
 
-enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes)
+static enum err charge(
+	struct kmip_item *item, const struct object *object, size_t bytes, int64_t uses)
 {
 	struct kmip_usage_limits limits;
 	bool has, counts_bytes;
+	int64_t units;
 	enum err err;
 
 	TRY(read_limits(&limits, item, object, &has));
 	if (!has)
 		return ERR_OK;
 	counts_bytes = limits.unit.value == KMIP_USAGE_LIMITS_UNIT_BYTE;
-	TRY(using_charge_units(item, object, counts_bytes ? (int64_t) bytes : 1));
+	units = counts_bytes ? (int64_t) bytes : uses;
+	if (units > 0)
+		TRY(using_charge_units(item, object, units));
 out:
 	return err;
+}
+
+enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes)
+{
+	return charge(item, object, bytes, 1);
+}
+
+enum err using_charge_more(struct kmip_item *item, const struct object *object, size_t bytes)
+{
+	return charge(item, object, bytes, 0);
 }

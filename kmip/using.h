@@ -32,12 +32,16 @@ MUST_USE enum err using_begin(
 	struct using *out, struct kmip_item *item, const struct using_ask *ask);
 /* Before what was begun with a key goes on: whether it may be used still. ERR_STATE, ERR_ARCHIVED;
  * errors as item_material, whose judgement of lease, polls and root key holds here, too. */
-MUST_USE enum err using_again(struct kmip_item *item, const struct uid *uid, bool protects);
+MUST_USE enum err using_again(
+	struct kmip_item *item, const struct uid *uid, bool protects, struct object **out);
 /*
  * Charges the object's Usage Limits, if it has any, with that many bytes or one use: states the
  * effect, and the operation's finish finds the response filled. ERR_DENIED: not so much is left.
  */
 MUST_USE enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes);
+/* The same for a further piece of what was charged as one use. */
+MUST_USE enum err using_charge_more(
+	struct kmip_item *item, const struct object *object, size_t bytes);
 /* The same for an amount in the limits' own unit. */
 MUST_USE enum err using_charge_units(
 	struct kmip_item *item, const struct object *object, int64_t units);

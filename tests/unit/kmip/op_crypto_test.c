@@ -97,6 +97,17 @@ Test(op_crypto, gcm)
 	assert_reason(ONE(served, DECRYPT, decrypt, .unique_identifier = uid, .parameters = &gcm,
 			      .data = sealed->data, .iv = sealed->iv, .aad = aad),
 		CRYPTOGRAPHIC_FAILURE);
+	/* A tag that was cut short is no tag of that length, and a nonce that short would repeat.
+	 */
+	assert_reason(ONE(served, DECRYPT, decrypt, .unique_identifier = uid, .parameters = &gcm,
+			      .data = sealed->data, .iv = sealed->iv, .aad = aad,
+			      .tag = slice_cut(sealed->tag, 0, 12)),
+		CRYPTOGRAPHIC_FAILURE);
+	gcm.iv_length_bits = KMIP_INT(32);
+	assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &gcm,
+			      .data = two_blocks),
+		INVALID_FIELD);
+	gcm.iv_length_bits = KMIP_INT(96);
 	gcm.tag_length_bytes = KMIP_INT(1);
 	assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &gcm,
 			      .data = two_blocks),
@@ -278,6 +289,81 @@ Test(op_crypto, usage_limits)
 	struct codec codec = { .arena = served->arena, .version = KMIP_1_4 };
 	cr_assert_eq(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, &value), ERR_OK);
 	cr_assert_eq(limits.count.value, 8);
+	served_stop(served);
+}
+
+static int64_t left_of(struct served *served, struct slice uid)
+{
+	struct codec codec = { .arena = served->arena, .version = KMIP_1_4 };
+	struct kmip_value value = served_value(served, uid, "Usage Limits");
+	struct kmip_usage_limits limits;
+
+	cr_assert_eq(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, &value), ERR_OK);
+	return limits.count.value;
+}
+
+/* What comes in pieces is charged as what comes at once: bytes with each piece, a use with the
+ * first. A piece that is too much leaves the stream as it was. */
+Test(op_crypto, usage_limits_in_pieces)
+{
+	static const struct {
+		uint32_t unit;
+		int64_t total, first, second;
+	} rows[] = {
+		{ KMIP_USAGE_LIMITS_UNIT_BYTE, 52, 20, 4 },
+		{ KMIP_USAGE_LIMITS_UNIT_OBJECT, 2, 1, 1 },
+	};
+	struct kmip_cryptographic_parameters ecb = mode_of(KMIP_BLOCK_CIPHER_MODE_ECB);
+	struct served *served = start();
+	struct slice uid, stream;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kmip_usage_limits limits = { .total = KMIP_LONG(rows[i].total),
+			.unit = KMIP_UINT(rows[i].unit) };
+		struct kmip_value value;
+
+		uid = served_key(served);
+		cr_assert_eq(
+			kmip_value_write(&value, served->arena, &kmip_usage_limits_table, &limits),
+			ERR_OK);
+		assert_success(served_add(served, uid, attribute_of("Usage Limits", value)));
+		assert_success(served_activate(served, uid));
+		stream = PAYLOAD(served,
+			ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &ecb,
+				.data = two_blocks, .init = KMIP_BOOL(true)),
+			encrypt)
+				 ->correlation_value;
+		cr_assert_eq(left_of(served, uid), rows[i].first);
+		if (rows[i].unit == KMIP_USAGE_LIMITS_UNIT_BYTE)
+			assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid,
+					      .data = two_blocks, .correlation_value = stream),
+				PERMISSION_DENIED);
+		assert_success(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid,
+			.data = slice_cut(two_blocks, 0, 16), .correlation_value = stream,
+			.final = KMIP_BOOL(true)));
+		cr_assert_eq(left_of(served, uid), rows[i].second);
+	}
+	served_stop(served);
+}
+
+/* A request that names another key than the stream's is refused, and the stream goes on. */
+Test(op_crypto, pieces_of_another_key)
+{
+	struct served *served = start();
+	struct slice uid = active_key(served, ENCRYPT_DECRYPT);
+	struct slice other = active_key(served, ENCRYPT_DECRYPT), stream;
+	struct kmip_cryptographic_parameters ecb = mode_of(KMIP_BLOCK_CIPHER_MODE_ECB);
+
+	stream = PAYLOAD(served,
+		ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &ecb,
+			.data = two_blocks, .init = KMIP_BOOL(true)),
+		encrypt)
+			 ->correlation_value;
+	assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = other, .data = two_blocks,
+			      .correlation_value = stream),
+		INVALID_FIELD);
+	assert_success(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .data = two_blocks,
+		.correlation_value = stream, .final = KMIP_BOOL(true)));
 	served_stop(served);
 }
 
