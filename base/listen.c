@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -115,6 +116,18 @@ enum err listen_unix(int *out_fd, const char *path, char why[LISTEN_WHY_MAX])
 	}
 	*out_fd = fd;
 	return ERR_OK;
+}
+
+uint64_t listen_lift_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		(void) getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
 }
 
 static void listener_watch(struct listener *listener)

@@ -14,6 +14,10 @@ MUST_USE enum err listen_tcp(int *out_fd, const char *address, char why[LISTEN_W
 /* Replaces a dead socket file; mode 0600. */
 MUST_USE enum err listen_unix(int *out_fd, const char *path, char why[LISTEN_WHY_MAX]);
 
+/* Lifts this process's limit of descriptors as far as it may, for itself and what it starts; the
+ * limit that it has now. */
+uint64_t listen_lift_limit(void);
+
 struct listener;
 /* Accepts from fd (borrowed): on_accept owns the new non-blocking socket (TCP_NODELAY set). Waits
  * out EMFILE. */

@@ -10,6 +10,8 @@
 #include "base/listen.h"
 #include "base/log.h"
 
+enum { WORKER_OWN_DESCRIPTORS = 64 }; /* beside its connections */
+
 /* At once, so that clients are refused and walk on instead of waiting in its queue. */
 static void keeper_close_port(struct keeper *keeper)
 {
@@ -25,10 +27,25 @@ static void keeper_drop_workers(struct keeper *keeper)
 	keeper_close_port(keeper);
 }
 
+/* The workers have the limits of the keeper. */
+static void keeper_lift_limit(const struct keeper *keeper)
+{
+	uint64_t limit = listen_lift_limit();
+	uint64_t wanted = (uint64_t) keeper->config->kmip.connections_max + WORKER_OWN_DESCRIPTORS;
+
+	if (limit < wanted)
+		log_warning("descriptor-limit",
+			"limit=%llu wanted=%llu effect=\"fewer than max-connections\" "
+			"remedy=\"raise "
+			"the hard limit (LimitNOFILE, ulimit -n)\"",
+			(unsigned long long) limit, (unsigned long long) wanted);
+}
+
 enum err keeper_start_workers(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
 	why[0] = '\0';
+	keeper_lift_limit(keeper);
 	TRY(listen_tcp(&keeper->listen_fd, keeper->config->kmip.listen, why));
 	struct workers_options options = { .loop = keeper->loop,
 		.keystore = keeper->keystore,
