@@ -17,7 +17,8 @@ install_missing() {
 		command -v sudo >/dev/null || fail "these packages are missing and installing them needs root: $missing"
 		sudo=sudo
 	fi
-	if [ "${ASSUME_YES:-no}" != yes ] && [ -t 0 ]; then
+	if [ "${ASSUME_YES:-no}" != yes ]; then
+		[ -t 0 ] || fail "these packages are missing, and nobody can be asked whether to install them (--yes does not ask): $missing"
 		printf 'To be installed: %s\nGo on? [Y/n] ' "$missing"
 		read -r answer
 		case "$answer" in n* | N*) fail "nothing was installed" ;; esac
