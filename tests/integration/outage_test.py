@@ -222,6 +222,30 @@ class Together(Row):
         self.assertEqual(self.outages(self.pair.b), outages[self.pair.b])
         self.expect_all(self.pair.a)
 
+    def test_link_cut_and_one_node_without_the_key_manager(self):
+        """A serves the copies that it holds, fails the rest fast, and never says that a key does not exist; B serves everything.
+        What B destroyed and made meanwhile is so on A once it hears of it."""
+        self.relay.cut()
+        self.pair.cut()
+        try:
+            self.pair.a.wait_log(f"outage-begins instance={FIRST}", self.marks[self.pair.a])
+            self.expect_cached_only(self.pair.a)
+            self.expect_all(self.pair.b)
+            uid = self.on_b.create()
+            self.on_b.activate(uid)
+            self.expect_soon(self.on_a, vsphere.get(uid), vsphere.get_attributes(uid, "State"))
+            self.assertEqual(self.vcenter.fetch(uid), self.on_b.material(uid), "a client walks on to B")
+            self.on_b.ask(vsphere.destroy(self.doomed))
+            self.expect_ready(self.pair.a, "key-manager")
+            self.expect_ready(self.pair.b)
+        finally:
+            self.relay.heal()
+            self.pair.heal()
+        self.assertIn(self.reason_of(self.on_a, vsphere.get(self.doomed)), GONE)
+        self.assertEqual(self.on_a.state(uid), wire.ACTIVE)
+        self.assertEqual(self.on_a.fetch(uid), self.on_b.material(uid))
+        self.expect_ready(self.pair.a)
+
     def test_key_manager_down(self):
         """Both serve what they have unwrapped, and each other's earlier and new states and tags; neither is ready."""
         outages = {node: self.outages(node) for node in self.pair.nodes}

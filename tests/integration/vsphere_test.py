@@ -335,10 +335,12 @@ class Keys(PairCase):
 
     def test_v1_and_v2_vsan(self):
         """vCenter makes a key-encryption key and a host key, with tags of its own; hosts fetch the host key, then the
-        other, with vCenter's certificate and from both nodes."""
+        other, with vCenter's certificate and from both nodes. A date at which a key would expire is asked for, and not there."""
         kek, host_key = self.vcenter.encrypt_vm(HOST, "vSAN", "cluster"), self.vcenter.encrypt_vm(HOST, "ESXi Server")
         for uid, _ in (kek, host_key):
             self.vcenter.ask(vsphere.add_attributes(uid, [("x-VSAN-Anything", "1")]))
+            for name in ("Deactivation Date", "Process Start Date", "Protect Stop Date"):  # as a look at its expiry would ask
+                self.assertEqual(self.vcenter.ask(vsphere.get_attributes(uid, name)).attributes(), [])
         for number in range(4):
             host = self.pair.client("vcenter", seed=number)
             for uid, material in (host_key, kek):
