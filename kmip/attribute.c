@@ -219,3 +219,21 @@ enum err kmip_value_read(void *out, struct codec *codec, const struct kmip_struc
 		return ERR_FIELD;
 	return codec_decode(codec, out, table, value->children);
 }
+
+bool kmip_value_covers(const struct kmip_value *whole, const struct kmip_value *part)
+{
+	struct ttlv_reader wanted = ttlv_reader_of(part->children);
+	struct ttlv_item field;
+
+	while (ttlv_next(&field, &wanted) == ERR_OK) {
+		struct ttlv_reader reader = ttlv_reader_of(whole->children);
+		struct ttlv_item item;
+		bool found = false;
+
+		while (!found && ttlv_next(&item, &reader) == ERR_OK)
+			found = slice_equal(item.raw, field.raw);
+		if (!found)
+			return false;
+	}
+	return true;
+}

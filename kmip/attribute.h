@@ -47,5 +47,7 @@ MUST_USE enum err kmip_value_write(struct kmip_value *out, struct arena *arena,
 	const struct kmip_struct *table, const void *object);
 MUST_USE enum err kmip_value_read(void *out, struct codec *codec, const struct kmip_struct *table,
 	const struct kmip_value *value);
+/* Whether two structures agree in every field that `part` has. */
+bool kmip_value_covers(const struct kmip_value *whole, const struct kmip_value *part);
 
 #endif

@@ -171,6 +171,7 @@ out:
 enum err ciphering_begin(struct kmip_item *item, struct run *run, struct ciphering *ciphering)
 {
 	const struct using *use = ciphering->use;
+	const struct kmip_uint *said = &use->parameters.cryptographic_algorithm;
 	struct crypto_cipher wanted = { .algorithm = use->algorithm,
 		.mode = use->parameters.block_cipher_mode.value,
 		.key_len = use->material.len };
@@ -183,6 +184,8 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 	struct cipher_facts facts;
 	enum err err;
 
+	if (said->has && said->value != use->algorithm)
+		TRY(ERR_FIELD);
 	if (is_asymmetric(use->object))
 		return begin_whole(item, run, ciphering);
 	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD && ciphering->encrypt)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/locate_filter.h"
-#include "kmip/ttlv_read.h"
 
 /* The same date a second time makes a range of both. */
 static enum err date_extend(struct locate_filter *filter, int64_t date)
@@ -87,25 +86,6 @@ const struct cache_span *locate_filters_initial(
 	return out;
 }
 
-/* Every field that was asked for is there, with that value. */
-static bool structure_matches(struct slice asked, struct slice held)
-{
-	struct ttlv_reader wanted = ttlv_reader_of(asked);
-	struct ttlv_item field;
-
-	while (ttlv_next(&field, &wanted) == ERR_OK) {
-		struct ttlv_reader reader = ttlv_reader_of(held);
-		struct ttlv_item item;
-		bool found = false;
-
-		while (!found && ttlv_next(&item, &reader) == ERR_OK)
-			found = slice_equal(item.raw, field.raw);
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
 /* As many uses as asked for must be left (4.9). */
 static bool usage_limits_match(const struct kmip_value *asked, const struct kmip_value *held)
 {
@@ -139,7 +119,7 @@ static bool value_matches(const struct locate_filter *filter, const struct kmip_
 		return held->i64 >= asked->i64 && held->i64 <= filter->last;
 	switch (asked->type) {
 	case KMIP_TYPE_STRUCTURE:
-		return structure_matches(asked->children, held->children);
+		return kmip_value_covers(held, asked);
 	case KMIP_TYPE_TEXT_STRING:
 	case KMIP_TYPE_BYTE_STRING:
 	case KMIP_TYPE_BIG_INTEGER:

@@ -21,6 +21,7 @@ enum err op_register_plan(struct kmip_item *item)
 	TRY(err);
 	edits.registers = true;
 	unpacking->object = request->object;
+	TRY(kmip_object_type(&request->object) == 0 ? ERR_MESSAGE : ERR_OK);
 	if (kmip_object_type(&request->object) != request->object_type.value)
 		TRY(ERR_FIELD);
 	TRY(making_attributes(item, &edits, given));

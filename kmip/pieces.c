@@ -107,6 +107,8 @@ enum err pieces_run(struct kmip_item *item, struct pieces *pieces)
 	buf_init(&tag, CIPHER_TAG_LEN_MAX);
 	TRY(pieces_open(item, pieces, &run));
 	pieces->is_done = pieces->final || is_whole(pieces);
+	if (is_whole(pieces) && pieces->data.data == NULL)
+		TRY(ERR_MESSAGE); /* only a piece may be without */
 	TRY(run_update(run, pieces->data, &out));
 	if (pieces->is_done)
 		TRY(run_finish(run, &out, &tag, &pieces->is_valid));

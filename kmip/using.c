@@ -109,8 +109,8 @@ enum err using_begin(struct using *out, struct kmip_item *item, const struct usi
 	TRY(item_object(item, ask->uid, &out->object));
 	if (out->object->dead || !out->object->has_material)
 		TRY(ERR_STATE);
-	TRY(judge_state(item, out->object, ask->protects));
 	TRY(judge_mask(out->object, ask->mask));
+	TRY(judge_state(item, out->object, ask->protects));
 	TRY(find_parameters(out, item, ask->parameters));
 	if (object_attributes_stored(out->object, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &value))
 		out->algorithm = value.u32;

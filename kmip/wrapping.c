@@ -65,6 +65,43 @@ out:
 	return err;
 }
 
+/* 2.1.6: what a key wraps with is among its Cryptographic Parameters. */
+static enum err judge_parameters(struct kmip_item *item, const struct object *object,
+	const struct kmip_cryptographic_parameters *asked)
+{
+	const char *name = kmip_attribute_row(KMIP_ATTRIBUTE_CRYPTOGRAPHIC_PARAMETERS)->name;
+	struct kmip_value wanted, value;
+	enum err err;
+
+	TRY(kmip_value_write(&wanted, item->arena, &kmip_cryptographic_parameters_table, asked));
+	for (size_t i = 0; i < object->attribute_count; i++) {
+		const struct object_attribute *one = &object->attributes[i];
+
+		if (one->deleted || !slice_equal_text(one->name, name))
+			continue;
+		TRY(kmip_value_decode(&value, one->value));
+		if (kmip_value_covers(&value, &wanted))
+			return ERR_OK;
+	}
+	err = ERR_NOT_FOUND;
+out:
+	return err;
+}
+
+static enum err judge_wrapping_key(struct kmip_item *item, const struct using_ask *ask)
+{
+	struct object *object;
+	enum err err;
+
+	TRY(item_object(item, ask->uid, &object));
+	if ((KMIP_TO(object->type) & KMIP_TO_KEYS) == 0)
+		TRY(ERR_ILLEGAL); /* 11.12 */
+	if (ask->protects && ask->parameters != NULL)
+		TRY(judge_parameters(item, object, ask->parameters));
+out:
+	return err;
+}
+
 static enum err find_key(struct using *out, struct kmip_item *item,
 	const struct kmip_key_information *information, bool wraps)
 {
@@ -74,8 +111,10 @@ static enum err find_key(struct using *out, struct kmip_item *item,
 		.protects = wraps,
 		.parameters = information->cryptographic_parameters };
 	struct kmip_placeholder subject = item->subject;
-	enum err err = using_begin(out, item, &ask);
+	enum err err = judge_wrapping_key(item, &ask);
 
+	if (err == ERR_OK)
+		err = using_begin(out, item, &ask);
 	item->subject = subject;
 	TRY(err);
 	if (!out->parameters.block_cipher_mode.has && !out->parameters.padding_method.has)

@@ -120,21 +120,28 @@ Test(op_get, sensitive)
 	served_stop(&served);
 }
 
-/* An active AES key of these bytes. */
+/* An active AES key of these bytes, to be used for RFC 3394. */
 static struct slice registered(struct served *served, const char *material, int32_t mask)
 {
-	struct kmip_attribute attributes[] = {
+	struct kmip_cryptographic_parameters mode = { .block_cipher_mode = KMIP_UINT(
+							      KMIP_BLOCK_CIPHER_MODE_NISTKEYWRAP) };
+	struct kmip_attribute attributes[3] = {
 		attribute_of("Cryptographic Usage Mask", kmip_value_integer(mask)),
 		attribute_of("Activation Date", kmip_value_date(1)),
 	};
-	struct kmip_template_attribute template = { .attributes = { attributes, 2 } };
+	struct kmip_template_attribute template = { .attributes = { attributes, 3 } };
 	struct kmip_key_value value = { .material = hex(served->arena, material) };
 	struct kmip_key_block block = { .format = KMIP_UINT(KMIP_KEY_FORMAT_TYPE_RAW),
 		.value = &value,
 		.cryptographic_algorithm = KMIP_UINT(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES),
 		.cryptographic_length_bits = KMIP_INT(128) };
 	struct kmip_symmetric_key key = { .key_block = &block };
+	struct kmip_value parameters;
 
+	cr_assert_eq(kmip_value_write(&parameters, served->arena,
+			     &kmip_cryptographic_parameters_table, &mode),
+		ERR_OK);
+	attributes[2] = attribute_of("Cryptographic Parameters", parameters);
 	return PAYLOAD(served,
 		ONE(served, REGISTER, register,
 			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
@@ -182,6 +189,11 @@ Test(op_get, wrapped)
 	block = PAYLOAD(&served, item, get)->object.symmetric_key->key_block;
 	cr_assert_gt(block->wrapped_value.len, 64);
 
+	/* Only in a way that the key has among its parameters. */
+	mode.block_cipher_mode = KMIP_UINT(KMIP_BLOCK_CIPHER_MODE_AESKEYWRAPPADDING);
+	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
+		ITEM_NOT_FOUND);
+	mode.block_cipher_mode = KMIP_UINT(KMIP_BLOCK_CIPHER_MODE_NISTKEYWRAP);
 	information.unique_identifier = uid;
 	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
 		PERMISSION_DENIED);

@@ -249,18 +249,34 @@ Test(op_import, replaces_or_not)
 
 /* ---- wrapped ---- */
 
+enum { MODES_COUNT = 2 };
+
+static const uint32_t modes[MODES_COUNT] = { KMIP_BLOCK_CIPHER_MODE_NISTKEYWRAP,
+	KMIP_BLOCK_CIPHER_MODE_GCM };
+
+/* It wraps in each of the modes. */
 static struct slice wrapping_key(struct served *served)
 {
 	enum { WRAP_AND_UNWRAP = 0x30 };
-	struct kmip_attribute attributes[] = {
+	struct kmip_attribute attributes[4 + MODES_COUNT] = {
 		attribute_of("Cryptographic Algorithm",
 			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
 		attribute_of("Cryptographic Length", kmip_value_integer(256)),
 		attribute_of("Cryptographic Usage Mask", kmip_value_integer(WRAP_AND_UNWRAP)),
 		attribute_of("Activation Date", kmip_value_date(LONG_AGO)),
 	};
-	struct kmip_template_attribute template = { .attributes = { attributes, 4 } };
+	struct kmip_template_attribute template = { .attributes = { attributes, 4 + MODES_COUNT } };
 
+	for (size_t i = 0; i < MODES_COUNT; i++) {
+		struct kmip_cryptographic_parameters mode = { .block_cipher_mode =
+								      KMIP_UINT(modes[i]) };
+		struct kmip_value value;
+
+		cr_assert_eq(kmip_value_write(&value, served->arena,
+				     &kmip_cryptographic_parameters_table, &mode),
+			ERR_OK);
+		attributes[4 + i] = attribute_of("Cryptographic Parameters", value);
+	}
 	return PAYLOAD(served,
 		ONE(served, CREATE, create,
 			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
@@ -288,8 +304,6 @@ static const struct kmip_export_response *export_wrapped(
 
 Test(op_import, wrapped)
 {
-	static const uint32_t modes[] = { KMIP_BLOCK_CIPHER_MODE_NISTKEYWRAP,
-		KMIP_BLOCK_CIPHER_MODE_GCM };
 	struct served served = { 0 };
 	const struct kmip_export_response *what;
 	struct slice key, by, open, kept;
