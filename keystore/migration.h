@@ -14,7 +14,9 @@ struct migration;
 
 enum {
 	MIGRATION_AT_ONCE = 8,
-	MIGRATION_PASSES_MAX = 3, /* over the objects, while some cannot be done yet */
+	/* Over the objects, while some cannot be done yet; where an intent bars them, more, for
+	 * MOVE_INTENT_S after the first one. */
+	MIGRATION_PASSES_MAX = 3,
 	MIGRATION_LOOK_MS = 100, /* between looks at work of the ledger */
 	MIGRATION_RETRY_MS = 5000, /* of what failed because of the key manager */
 };

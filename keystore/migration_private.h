@@ -38,6 +38,9 @@ struct migration {
 	struct keystore_pending *work; /* a walk, or one step of the other stages */
 	int64_t newest; /* date of a move, of those that came before this migration */
 	unsigned passes;
+	uint64_t pass_ms; /* when the last one began */
+	uint64_t unsettled; /* objects in it that an intent bars */
+	uint64_t settled_ms; /* what the first pass met, or left, bars nobody from then on */
 	bool again; /* the timer ends a pause, and does not look at the ledger's work */
 	uint64_t moved, deleted; /* in this run */
 	uint64_t others; /* ledger records under another root key, when last counted */

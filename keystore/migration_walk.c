@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a migration does to each object: it is moved, let go, its old key deleted. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "keystore/alias.h"
 #include "keystore/migration_private.h"
@@ -9,21 +10,40 @@
 
 /* ---- the walks ---- */
 
-static bool is_pass_again(const struct migration *migration)
+/* An intent that was left before the first pass was over is waited for until it bars nobody. */
+static bool is_unsettled(const struct migration *migration)
 {
-	return migration->progress.counts.failed > 0 && migration->passes < MIGRATION_PASSES_MAX;
+	return migration->unsettled > 0 && migration->pass_ms < migration->settled_ms;
 }
 
-/* A creation whose answer was lost is settled until then (resolve.h). */
+static bool is_pass_again(const struct migration *migration)
+{
+	return migration->progress.counts.failed > 0 &&
+	       (migration->passes < MIGRATION_PASSES_MAX || is_unsettled(migration));
+}
+
+/* A creation whose answer was lost is settled until then (resolve.h), or bars nobody (move.h). */
 static void migration_pause(struct migration *migration)
 {
+	uint32_t pause_s = migration->instance->keystore->settings.reconcile_s;
+
+	if (pause_s > MOVE_INTENT_S)
+		pause_s = MOVE_INTENT_S;
 	migration->again = true;
-	loop_timer_set(migration->timer,
-		1000ull * (migration->instance->keystore->settings.reconcile_s + 1));
+	loop_timer_set(migration->timer, 1000ull * (pause_s + 1));
+}
+
+static void migration_begin_pass(struct migration *migration)
+{
+	migration->passes++;
+	migration->pass_ms = clock_boot_ms();
+	migration->unsettled = 0;
 }
 
 static void migration_on_moved_all(struct migration *migration)
 {
+	if (migration->passes == 1)
+		migration->settled_ms = clock_boot_ms() + 1000ull * (MOVE_INTENT_S + 1);
 	if (is_pass_again(migration))
 		migration_pause(migration);
 	else if (migration->progress.counts.failed > 0)
@@ -102,6 +122,7 @@ static void moving_on_moved(void *ctx, enum err err, bool moved)
 	struct migration *migration = item->ctx;
 
 	migration->moved += moved;
+	migration->unsettled += err == ERR_AMBIGUOUS;
 	walk_item_done(item, err);
 }
 
@@ -239,8 +260,8 @@ enum err migration_walk(struct migration *migration)
 		options.wants = deleting_wants;
 		options.begin = deleting_begin;
 	}
-	migration->passes += migration->sm.state == MIGRATION_MOVING ||
-			     migration->sm.state == MIGRATION_DELETING;
+	if (migration->sm.state == MIGRATION_MOVING || migration->sm.state == MIGRATION_DELETING)
+		migration_begin_pass(migration);
 	return walk_start(&migration->work, migration->instance, &options);
 }
 

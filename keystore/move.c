@@ -15,8 +15,6 @@
 #include "keystore/sealing.h"
 #include "keystore/stamps.h"
 
-enum { MOVE_INTENT_S = 60 };
-
 struct move {
 	struct keystore_pending flow;
 	struct uid uid;

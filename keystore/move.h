@@ -9,6 +9,9 @@
 
 #include "keystore/flow.h"
 
+/* A creation that was begun is waited for so long before another one is begun for the object. */
+enum { MOVE_INTENT_S = 60 };
+
 /* `moved`: false where there was nothing to do. ERR_AMBIGUOUS: whether the new key was made is not
  * known; an intent says so, and resolve.c settles it. ERR_MISSING, ERR_CORRUPT, ERR_STATE are this
  * key's own; all others the key manager's. */

@@ -10,7 +10,7 @@ import kill_points
 import vsphere
 import wire
 from case import PairCase
-from migrating import Migrating
+from migrating import FINISH_S, Migrating
 from pair import FIRST, SECOND
 from process import wait_until
 
@@ -171,7 +171,9 @@ class KillMigration(Migrating, PairCase):
         self.kill("move_intent", lambda: self.during_move(SECOND))
 
     def test_zy_intent_is_over(self):
-        self.finish(self.pair.a, (), SECOND)
+        """It goes on by itself."""
+        wait_until(lambda: self.migration(self.pair.a, SECOND)["stage"] == "moved", "it is over", FINISH_S)
+        self.assertEqual(self.migration(self.pair.a, SECOND)["failed"], 0)
         self.finish(self.pair.a, DELETE_OLD, SECOND)
         self.expect_standard_keys(False, SECOND)
 

@@ -7,7 +7,10 @@
 #include "base/clock.h"
 #include "keystore/fact.h"
 #include "keystore/instance.h"
+#include "keystore/intent.h"
 #include "keystore/keystore.h"
+#include "keystore/migration.h"
+#include "keystore/move.h"
 #include "tests/harness/store_world.h"
 
 enum { KEYS = 12 };
@@ -241,6 +244,41 @@ Test(migration, lost_answers)
 		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
 }
 
+enum { LIVES = 3, INTENTS_MAX = LIVES * MIGRATION_AT_ONCE };
+
+struct intents {
+	struct intent list[INTENTS_MAX];
+	size_t count;
+};
+
+static enum err intents_add(void *ctx, const uint8_t nonce[INTENT_NONCE_LEN], struct slice body)
+{
+	struct intents *intents = ctx;
+
+	cr_assert_lt(intents->count, INTENTS_MAX);
+	return intent_decode(&intents->list[intents->count++], nonce, body);
+}
+
+/* As if they had been left long enough ago for nothing to come of them any more. */
+static void age_intents(void)
+{
+	struct intents intents = { .count = 0 };
+	struct cache_write *write;
+	struct buf body;
+
+	cr_assert_eq(cache_write_begin(&write, world.cache), ERR_OK);
+	cr_assert_eq(cache_walk_intents(cache_write_read(write), intents_add, &intents), ERR_OK);
+	for (size_t i = 0; i < intents.count; i++) {
+		intents.list[i].time -= MOVE_INTENT_S;
+		buf_init(&body, INTENT_LEN_MAX);
+		cr_assert_eq(intent_encode(&body, &intents.list[i]), ERR_OK);
+		cr_assert_eq(cache_put_intent(write, intents.list[i].nonce, buf_slice(&body)),
+			ERR_OK);
+		buf_free(&body);
+	}
+	cr_assert_eq(cache_commit(write), ERR_OK);
+}
+
 static size_t keys_made;
 
 static bool is_stuck(struct world *in)
@@ -248,14 +286,15 @@ static bool is_stuck(struct world *in)
 	return in->service.key_count >= keys_made || is_over(in);
 }
 
-/* The process dies while keys are made: it goes on by itself, and every object is moved once. */
+/* The process dies while keys are made, over some that were made and some that were not: it goes on
+ * by itself, and every object is moved once. */
 Test(migration, dies_and_goes_on)
 {
 	struct uid uids[KEYS];
 
 	make_keys(uids, KEYS);
 	exchange_roots();
-	for (unsigned round = 0; round < 3; round++) {
+	for (unsigned round = 0; round < LIVES; round++) {
 		fake_service_fault(&world.service, (struct fake_fault){ .call = FAKE_CREATE,
 							   .countdown = round,
 							   .repeat = 2,
@@ -263,21 +302,57 @@ Test(migration, dies_and_goes_on)
 							   .effect = true });
 		if (round == 0)
 			cr_assert_eq(migrate_begin(false), ERR_OK);
-		/* As many as can be under way wait for an answer, or everything was done. */
-		keys_made = world.service.key_count + round + 2;
+		/* The first of two waits for its answer, or everything was done before. */
+		keys_made = world.service.key_count + round + 1;
 		world_until(&world, is_stuck);
+		age_intents();
 		world_stop(&world);
 		world.service.fault_count = 0;
 		start_again();
 	}
 	world_until(&world, is_over);
-	if (status_now().err != ERR_OK || status_now().failed > 0)
-		migrate(false);
 	cr_assert_str_eq(status_now().stage, "moved");
 	migrate(true);
 	cr_assert_eq(live_keys(), KEYS);
 	for (size_t i = 0; i < KEYS; i++)
 		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+}
+
+static bool is_begun(struct world *in)
+{
+	return in->service.calls[FAKE_CREATE] > 0;
+}
+
+static bool was_tried_often(struct world *in)
+{
+	return in->service.calls[FAKE_WRAP] > MIGRATION_PASSES_MAX || is_over(in);
+}
+
+/* The process dies over an intent of which nothing came: for as long as something may come of it
+ * the migration tries again by itself, and then it makes another key. */
+Test(migration, waits_for_an_intent)
+{
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	exchange_roots();
+	world.service.calls[FAKE_CREATE] = 0;
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_CREATE, .repeat = 1, .stall = true });
+	cr_assert_eq(migrate_begin(false), ERR_OK);
+	world_until(&world, is_begun);
+	world_stop(&world);
+	world.service.fault_count = 0;
+	world.service.calls[FAKE_WRAP] = 0;
+	start_again();
+	world_until(&world, was_tried_often);
+	cr_assert(status_now().running, "%s", status_now().stage);
+	cr_assert_eq(live_keys(), 1, "it may be made yet");
+	age_intents();
+	world_until(&world, is_over);
+	cr_assert_str_eq(status_now().stage, "moved");
+	cr_assert_eq(live_keys(), 2);
+	cr_assert_eq(world_get(&world, &uid, material), ERR_OK);
 }
 
 static bool is_dead(struct world *in)
