@@ -237,6 +237,7 @@ void instance_on_root(struct instance *instance, bool is_rotated)
 	if (is_rotated || (survey_older(instance->survey, &older) && older > 0))
 		survey_poke(instance->survey);
 	rewrap_poke(instance->rewrap);
+	migration_poke(instance->migration);
 }
 
 void instance_doubt_root(struct instance *instance, enum keymanager_crk crk)

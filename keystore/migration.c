@@ -287,6 +287,7 @@ enum err migration_start(struct migration *migration, bool delete_old, uint32_t 
 	}
 	TRY(migration_judge_root(migration, why));
 	TRY(migration_judge_stage(migration, delete_old, why));
+	migration->resuming = false;
 	if (!is_same_way(migration) || migration->memory.stage == MIGRATION_STAGE_FINISHED)
 		migration->memory.since = 0;
 	migration->memory.root = migration->instance->crks[KEYMANAGER_CRK].id;
@@ -297,26 +298,46 @@ out:
 	return err;
 }
 
+static void migration_resume_or_wait(struct migration *migration, bool tell)
+{
+	char why[300] = "";
+
+	if (migration_judge_root(migration, why) != ERR_OK) {
+		if (tell)
+			log_warning("migration-not-resumed", "instance=%s why=%s",
+				migration->instance->id.text, log_quoted(slice_text(why)));
+		return;
+	}
+	migration->resuming = false;
+	if (is_same_way(migration))
+		migration_begin(migration, migration->memory.stage);
+	else
+		log_warning("migration-not-resumed",
+			"instance=%s why=\"it was between other root keys\" "
+			"hint=\"kmipctl instance migrate\"",
+			migration->instance->id.text);
+}
+
 void migration_resume(struct migration *migration)
 {
 	enum migration_stage stage = migration->memory.stage;
-	char why[300] = "";
 
 	if (migration_is_running(migration) ||
 		(stage != MIGRATION_STAGE_MOVING && stage != MIGRATION_STAGE_DELETING))
 		return;
-	/* The root keys are looked at about now. */
-	if (migration_judge_root(migration, why) == ERR_OK && is_same_way(migration))
-		migration_begin(migration, stage);
-	else
-		log_warning("migration-not-resumed",
-			"instance=%s why=%s hint=\"kmipctl instance "
-			"migrate\"",
-			migration->instance->id.text, log_quoted(slice_text(why)));
+	migration->resuming = true;
+	migration_resume_or_wait(migration, true);
+}
+
+void migration_poke(struct migration *migration)
+{
+	if (migration->resuming)
+		migration_resume_or_wait(migration, false);
 }
 
 void migration_stop(struct migration *migration)
 {
+	migration->resuming = false;
 	if (!migration_is_running(migration))
 		return;
 	if (migration->work != NULL)

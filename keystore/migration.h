@@ -27,8 +27,11 @@ void migration_free(struct migration *migration);
 MUST_USE enum err migration_start(
 	struct migration *migration, bool delete_old, uint32_t rate, char why[300]);
 void migration_stop(struct migration *migration);
-/* The whole ring was seen: what an earlier life had begun goes on. */
+/* The whole ring was seen: what an earlier life had begun goes on, once both root keys are enabled.
+ */
 void migration_resume(struct migration *migration);
+/* A root key was looked at. */
+void migration_poke(struct migration *migration);
 /* The old keys are deleted, as far as this node knows. */
 bool migration_is_finished(const struct migration *migration);
 void migration_status(const struct migration *migration, struct keystore_migration_status *out);

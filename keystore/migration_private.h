@@ -36,6 +36,7 @@ struct migration {
 	struct loop_timer *timer;
 	struct migration_memory memory;
 	struct keystore_pending *work; /* a walk, or one step of the other stages */
+	bool resuming; /* what an earlier life had begun goes on once both root keys are known */
 	int64_t newest; /* date of a move, of those that came before this migration */
 	unsigned passes;
 	uint64_t pass_ms; /* when the last one began */

@@ -66,8 +66,7 @@ static bool is_rebuilt(struct world *in)
 	const struct instance *instance = keystore_instance_of(in->keystore, &in->instances[0].id);
 	char value[FACT_VALUE_LEN];
 
-	return instance->rebuilt &&
-	       fact_get(in->keystore, "rebuilt-instance-one", value) == ERR_OK;
+	return instance->rebuilt && fact_get(in->keystore, "rebuilt-instance-one", value) == ERR_OK;
 }
 
 /* The two reloads that come before. */
@@ -272,8 +271,8 @@ static void age_intents(void)
 		intents.list[i].time -= MOVE_INTENT_S;
 		buf_init(&body, INTENT_LEN_MAX);
 		cr_assert_eq(intent_encode(&body, &intents.list[i]), ERR_OK);
-		cr_assert_eq(cache_put_intent(write, intents.list[i].nonce, buf_slice(&body)),
-			ERR_OK);
+		cr_assert_eq(
+			cache_put_intent(write, intents.list[i].nonce, buf_slice(&body)), ERR_OK);
 		buf_free(&body);
 	}
 	cr_assert_eq(cache_commit(write), ERR_OK);
@@ -323,6 +322,16 @@ static bool is_begun(struct world *in)
 	return in->service.calls[FAKE_CREATE] > 0;
 }
 
+/* The intent is there, and nothing will come of it. */
+static void begin_and_stall(void)
+{
+	world.service.calls[FAKE_CREATE] = 0;
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_CREATE, .repeat = 1, .stall = true });
+	cr_assert_eq(migrate_begin(false), ERR_OK);
+	world_until(&world, is_begun);
+}
+
 static bool was_tried_often(struct world *in)
 {
 	return in->service.calls[FAKE_WRAP] > MIGRATION_PASSES_MAX || is_over(in);
@@ -336,11 +345,7 @@ Test(migration, waits_for_an_intent)
 
 	make_keys(&uid, 1);
 	exchange_roots();
-	world.service.calls[FAKE_CREATE] = 0;
-	fake_service_fault(&world.service,
-		(struct fake_fault){ .call = FAKE_CREATE, .repeat = 1, .stall = true });
-	cr_assert_eq(migrate_begin(false), ERR_OK);
-	world_until(&world, is_begun);
+	begin_and_stall();
 	world_stop(&world);
 	world.service.fault_count = 0;
 	world.service.calls[FAKE_WRAP] = 0;
@@ -353,6 +358,59 @@ Test(migration, waits_for_an_intent)
 	cr_assert_str_eq(status_now().stage, "moved");
 	cr_assert_eq(live_keys(), 2);
 	cr_assert_eq(world_get(&world, &uid, material), ERR_OK);
+}
+
+static bool is_all_moved(struct world *in)
+{
+	(void) in;
+	return strcmp(status_now().stage, "moved") == 0;
+}
+
+/* All root keys are asked for in vain at first. */
+static void start_without_roots(void)
+{
+	world.service.fault_count = 0;
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_ROOT, .repeat = 3, .err = ERR_UNAVAILABLE });
+	world_start(&world);
+	world_until(&world, is_rebuilt);
+	cr_assert_not(roots_are_known(&world));
+}
+
+/* Shows that a later life goes on also where it learns of the root keys only after it has seen the
+ * whole ring. */
+Test(migration, goes_on_once_the_root_keys_are_known)
+{
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	exchange_roots();
+	begin_and_stall();
+	age_intents();
+	world_stop(&world);
+	start_without_roots();
+	cr_assert_eq(live_keys(), 1, "it waits for them");
+	world_until(&world, is_all_moved);
+	cr_assert_eq(live_keys(), 2);
+}
+
+/* What an operator stopped meanwhile does not go on by itself, nor does what was begun anew. */
+Test(migration, is_stopped_while_it_waits_for_the_root_keys)
+{
+	struct uid uid;
+
+	make_keys(&uid, 1);
+	exchange_roots();
+	begin_and_stall();
+	age_intents();
+	world_stop(&world);
+	start_without_roots();
+	keystore_migration_stop(world.keystore, &world.instances[0].id);
+	world_until(&world, roots_are_known);
+	cr_assert_not(status_now().running);
+	cr_assert_str_eq(status_now().stage, "stopped");
+	migrate(false);
+	cr_assert_str_eq(status_now().stage, "moved");
 }
 
 static bool is_dead(struct world *in)
