@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the repository's own cases (own/*.case) and the published ones of KMIP 1.0 to 1.4 (folder in KMIP_VECTORS) against a
-pair of nodes.
+"""Runs the repository's own cases (own/*.case) and the published ones of KMIP 1.0 to 1.4 (folder in KMIP_VECTORS), those of
+profiles in 1.3 also as 1.2, against a pair of nodes.
 
 Each case is one session. deviations.tsv names the published ones that cannot pass, with the reason; one of them that passes is
 a failure too, so that the list stays true.
@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent / "harness"))
 import published  # noqa: E402
 from own import OwnSession, Reader  # noqa: E402
 from pair import Pair  # noqa: E402
-from runner import Job, Runner, run_all  # noqa: E402
+from runner import Job, Runner, chains, run_all  # noqa: E402
 from session import Session  # noqa: E402
 from vectors import Tables  # noqa: E402
 
@@ -41,6 +41,15 @@ def published_jobs():
         yield Job(name, Session, lambda path=path: published.parse(path), keeps=published.is_followed(name, next_name),
                   before=(lambda given=given: given) if given is not None else
                   before and (lambda before=before: published.parse(before)))
+
+
+def older_jobs(known):
+    for chain in chains(list(published_jobs())):
+        if published.is_run_as_the_version_before(chain[0].name) and not any(job.name in known for job in chain):
+            for job in chain:
+                root = job.root
+                job.name, job.root = f"{job.name} as 1.2", lambda root=root: published.as_the_version_before(root())
+                yield job
 
 
 class Tally:
@@ -92,6 +101,7 @@ def main():
     jobs = list(own_jobs(tables))
     if published.vectors_are_here():
         jobs += published_jobs()
+        jobs += older_jobs(tally.known)
     else:
         tally.skipped += 1
         print("SKIPPED: KMIP_VECTORS does not name a folder: no published case is run, no table compared")
