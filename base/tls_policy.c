@@ -118,7 +118,8 @@ static enum err set_policy(struct tls_context *context)
 	return ERR_OK;
 }
 
-/* Why OpenSSL could not use the file, in the words of its first error. */
+/* Why OpenSSL could not use the file: by its first error, whose words say little of a text without
+ * what was looked for ("no start line", "unsupported"). */
 static enum err explain_file(const char *path, const char *what, char why[TLS_WHY_MAX])
 {
 	unsigned long code = ERR_peek_error();
@@ -126,6 +127,9 @@ static enum err explain_file(const char *path, const char *what, char why[TLS_WH
 
 	if (ERR_SYSTEM_ERROR(code))
 		reason = strerror(ERR_GET_REASON(code));
+	else if (ERR_GET_LIB(code) == ERR_LIB_PEM || ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER ||
+		 ERR_GET_REASON(code) == ERR_R_INTERRUPTED_OR_CANCELLED)
+		reason = "it holds none in PEM, or one with a passphrase";
 	(void) snprintf(why, TLS_WHY_MAX, "cannot read the %s %.100s: %.60s", what, path,
 		reason == NULL ? "unknown reason" : reason);
 	return ERR_CONFIG;

@@ -105,7 +105,7 @@ static void check_unreachable(struct check_flow *check, const char *why)
 	const struct keymanager_options *options = &check->flow.instance->options;
 
 	snprintf(check->why, sizeof(check->why),
-		"no answer from %.50s or %.50s within %d s (%.70s): see url, iam-url, ca-file, "
+		"no answer from %.60s or %.60s within %d s (%.90s): see url, iam-url, ca-file, "
 		"proxy",
 		options->url, options->iam_url, CHECK_REACH_MS / 1000, why);
 	check_finish(check, ERR_UNAVAILABLE);
@@ -114,6 +114,20 @@ static void check_unreachable(struct check_flow *check, const char *why)
 static const char *check_root_name(const struct check_flow *check)
 {
 	return check->crk == KEYMANAGER_CRK ? "root key" : "other root key";
+}
+
+/* No proof that it is gone, but for whoever wrote the configuration the likeliest mistake. */
+static void check_unknown(struct check_flow *check)
+{
+	const struct keymanager_options *options = &check->flow.instance->options;
+	bool is_first = check->crk == KEYMANAGER_CRK;
+
+	snprintf(check->why, sizeof(check->why),
+		"the service instance shows no %s %.90s: see %s, service-instance, url, and the "
+		"key's ring",
+		check_root_name(check), is_first ? options->root_key : options->other_root_key,
+		is_first ? "root-key" : "other-root-key");
+	check_finish(check, ERR_NOT_FOUND);
 }
 
 static void check_root(struct check_flow *check);
@@ -127,6 +141,10 @@ static void check_on_root(void *ctx, const struct keymanager_root *result)
 	check->flow.call = NULL;
 	if (err == ERR_OK && result->state != KEYMANAGER_ROOT_ENABLED)
 		err = ERR_ROOT_DISABLED;
+	if (err == ERR_UNAVAILABLE && result->is_unknown) {
+		check_unknown(check);
+		return;
+	}
 	if (err == ERR_UNAVAILABLE && check->crk == KEYMANAGER_CRK) {
 		check_unreachable(check, result->why);
 		return;

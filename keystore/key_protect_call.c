@@ -198,6 +198,7 @@ static void on_bad(struct call *call, const struct http_answer *answer)
 	long status = answer->status;
 	key_protect_read_code(code, answer->body);
 	enum err err = call_classify(call, status, code);
+	call->key_unknown = status == 404 && strcmp(code, "KEY_NOT_FOUND_ERR") == 0;
 	snprintf(call->why, sizeof(call->why), "%s answered %ld %s", call->method, status, code);
 	if (may_be_token(status, code) && !call->token_renewed) {
 		call->last_err = err;

@@ -87,6 +87,7 @@ struct call {
 	bool admitted; /* by the circuit */
 	bool service_failed; /* the last attempt had no answer, or 5xx */
 	long status;
+	bool key_unknown; /* the last answer said so */
 	enum err last_err;
 	char why[KEYMANAGER_WHY_MAX];
 	char correlation[UUID_TEXT_LEN + 1];

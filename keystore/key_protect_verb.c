@@ -359,6 +359,7 @@ static void deliver_root(struct call *call, enum err err)
 		err = ERR_OK;
 	}
 	result.err = err;
+	result.is_unknown = err == ERR_UNAVAILABLE && call->key_unknown;
 	result.why = call->why;
 	call->callback.on_root(call->ctx, &result);
 }

@@ -23,7 +23,7 @@ struct keymanager;
 struct keymanager_pending;
 
 enum {
-	KEYMANAGER_WHY_MAX = 240,
+	KEYMANAGER_WHY_MAX = 300,
 	KEYMANAGER_AAD_MAX = 2,
 	KEYMANAGER_WRAP_LEN_MAX = 3072, /* 4,096 base64 characters */
 	KEYMANAGER_PAYLOAD_LEN_MAX = 7500,
@@ -184,6 +184,7 @@ enum keymanager_root_state {
 };
 struct keymanager_root {
 	enum err err;
+	bool is_unknown; /* with ERR_UNAVAILABLE: the service says that it has no such key */
 	const char *why;
 	enum keymanager_root_state state;
 	struct uid id;

@@ -75,6 +75,9 @@ class Files(Case):
                 self.assertRegex(result.stdout + result.stderr, "instance tenant-one: .*[a-z]{3}")
                 if what == "role":
                     self.assertIn("Manager", result.stdout)
+                self.assertEqual("cannot be reached" in result.stdout, what == "port")
+                if what == "root key":
+                    self.assertIn("shows no root key 00000000-0000-4000-8000-000000000000: see root-key", result.stdout)
 
     def test_mistakes_name_file_and_line(self):
         """Wrong values, unknown and missing options: one sentence with file:line for --check and for the start."""
@@ -108,6 +111,27 @@ class Files(Case):
             self.assertTrue(result.stderr.startswith("kmipd: "), result.stderr)
         os.remove(self.node.config)
         self.assertIn(self.node.config, kmipd("--config", self.node.config).stderr)
+
+    def test_files_that_hold_something_else(self):
+        """A key where a certificate should be, the other way round, nothing at all, a key with a passphrase, somebody else's:
+        the file is named, and what is wrong with it."""
+        own, other = self.node.certificate, self.pair.pki.made["link-a"]
+        empty, sealed = os.path.join(self.pair.folder, "empty"), os.path.join(self.pair.pki.folder, "sealed.key")
+        with open(empty, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)):
+            pass
+        subprocess.run(["openssl", "pkey", "-aes256", "-passout", "pass:secret", "-in", own.key, "-out", sealed], check=True)
+        for old, new, words in ((own.certificate, own.key, "certificate"), (own.certificate, empty, "certificate"),
+                                (own.key, own.certificate, "private key"), (own.key, empty, "private key"),
+                                (own.key, sealed, "private key")):
+            with self.subTest(new):
+                self.write(self.text.replace(old, new))
+                os.chmod(new, 0o600)
+                result = kmipd("--config", self.node.config, "--check")
+                self.assertEqual((result.returncode, result.stdout), (1, ""))
+                self.assertIn(f"the {words} {new}: it holds none in PEM, or one with a passphrase", result.stderr)
+        self.write(self.text.replace(own.key, other.key))
+        self.assertIn(f"{other.key} does not belong to {own.certificate}",
+                      kmipd("--config", self.node.config, "--check").stderr)
 
     def test_secrets_that_others_may_read(self):
         """A private key or an API key that its group or everybody may read: one sentence with file and line, and the file;
