@@ -20,9 +20,9 @@ struct offload {
 	size_t count; /* the loop's */
 
 	pthread_mutex_t mutex; /* for all below */
-	pthread_cond_t wake;
+	pthread_cond_t wake, idle;
 	struct job_queue waiting, done;
-	bool is_ending;
+	bool is_running, is_ending;
 };
 
 static void queue_init(struct job_queue *queue)
@@ -63,10 +63,13 @@ static void *offload_run(void *ctx)
 			pthread_cond_wait(&offload->wake, &offload->mutex);
 			continue;
 		}
+		offload->is_running = true;
 		pthread_mutex_unlock(&offload->mutex);
 		job->work(job->ctx);
 		pthread_mutex_lock(&offload->mutex);
+		offload->is_running = false;
 		queue_put(&offload->done, job);
+		pthread_cond_signal(&offload->idle);
 		while (write(offload->done_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 			continue;
 	}
@@ -74,15 +77,10 @@ static void *offload_run(void *ctx)
 	return NULL;
 }
 
-static void offload_on_done(void *ctx, unsigned events)
+static void offload_call_back(struct offload *offload)
 {
-	struct offload *offload = ctx;
 	struct offload_job *job;
-	uint64_t count;
 
-	(void) events;
-	if (read(offload->done_fd, &count, sizeof(count)) < 0)
-		return;
 	pthread_mutex_lock(&offload->mutex);
 	job = offload->done.first;
 	queue_init(&offload->done);
@@ -96,6 +94,16 @@ static void offload_on_done(void *ctx, unsigned events)
 	}
 }
 
+static void offload_on_done(void *ctx, unsigned events)
+{
+	struct offload *offload = ctx;
+	uint64_t count;
+
+	(void) events;
+	if (read(offload->done_fd, &count, sizeof(count)) >= 0)
+		offload_call_back(offload);
+}
+
 enum err offload_new(struct offload **out, struct loop *loop)
 {
 	struct offload *offload = calloc(1, sizeof(*offload));
@@ -106,6 +114,7 @@ enum err offload_new(struct offload **out, struct loop *loop)
 	queue_init(&offload->done);
 	pthread_mutex_init(&offload->mutex, NULL);
 	pthread_cond_init(&offload->wake, NULL);
+	pthread_cond_init(&offload->idle, NULL);
 	offload->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	TRY(offload->done_fd < 0 ? ERR_SYS : ERR_OK);
 	TRY(loop_io_new(&offload->io, loop, offload->done_fd, offload_on_done, offload));
@@ -134,6 +143,7 @@ void offload_free(struct offload *offload)
 	if (offload->done_fd >= 0)
 		close(offload->done_fd);
 	pthread_cond_destroy(&offload->wake);
+	pthread_cond_destroy(&offload->idle);
 	pthread_mutex_destroy(&offload->mutex);
 	free(offload);
 }
@@ -148,4 +158,18 @@ enum err offload_start(struct offload *offload, struct offload_job *job)
 	pthread_cond_signal(&offload->wake);
 	pthread_mutex_unlock(&offload->mutex);
 	return ERR_OK;
+}
+
+void offload_wait(struct offload *offload)
+{
+	pthread_mutex_lock(&offload->mutex);
+	while (offload->is_running || offload->waiting.first != NULL)
+		pthread_cond_wait(&offload->idle, &offload->mutex);
+	pthread_mutex_unlock(&offload->mutex);
+}
+
+void offload_finish(struct offload *offload)
+{
+	offload_wait(offload);
+	offload_call_back(offload);
 }

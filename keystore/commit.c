@@ -11,14 +11,25 @@ struct job_list {
 	size_t count;
 };
 
+/* One transaction. */
+struct batch {
+	struct job_list jobs; /* not yet called back */
+	bool wrote;
+	uint64_t seq_before, seq; /* of the log */
+	uint64_t took_us;
+};
+
 struct commit {
 	struct commit_options options;
-	struct arena *arena; /* of the job that is writing */
 	struct loop_task task;
 	struct job_list queue; /* not yet written */
-	struct job_list done; /* written, to be called back */
 	size_t gathered; /* jobs that waited in the last turn, for more like them */
-	bool busy; /* writing or calling back */
+	bool busy; /* writing on the loop, or calling back */
+	struct offload *offload;
+	struct offload_job writing;
+	bool away; /* the batch and the arena are the other thread's */
+	struct batch batch;
+	struct arena *arena; /* of the job that is writing */
 };
 
 /* ---- lists ---- */
@@ -96,47 +107,93 @@ static void job_write(
 		cache_part_undo(write);
 }
 
-static void batch_note(struct commit *commit, size_t jobs, uint64_t took_us)
+static bool is_bulk(const struct commit_job *job)
 {
-	struct keystore_meter *meter = commit->options.meter;
-
-	if (meter == NULL)
-		return;
-	meter->commits++;
-	meter->committed += jobs;
-	histogram_note(&meter->commit_took, took_us);
+	return job->record_count >= COMMIT_BULK_MIN;
 }
 
-/* Moves what one transaction may hold from the queue to the done list: at least one job. */
-static void batch_write(struct commit *commit)
+/* A row of jobs for the other thread begins the queue, and one of them is long. */
+static bool is_apart(const struct commit *commit)
 {
-	bool alone = commit->queue.count == 1, wrote = false;
+	const struct commit_job *job = commit->queue.first;
+
+	while (job != NULL && job->apart && !is_bulk(job))
+		job = job->next;
+	return job != NULL && job->apart;
+}
+
+/* Moves what one transaction may hold from the queue to the batch: at least one job. */
+static void batch_take(struct commit *commit, bool apart)
+{
+	struct batch *batch = &commit->batch;
+	size_t records_max = apart ? COMMIT_APART_RECORDS_MAX : COMMIT_RECORDS_MAX;
 	size_t record_count = 0;
+
+	*batch = (struct batch){ 0 };
+	list_init(&batch->jobs);
+	while (batch->jobs.count < COMMIT_JOBS_MAX && commit->queue.count > 0 &&
+		record_count < records_max) {
+		const struct commit_job *next = commit->queue.first;
+
+		/* Neither takes along what is the other one's. */
+		if (batch->jobs.count > 0 && (apart ? !next->apart : next->apart && is_bulk(next)))
+			break;
+		record_count += next->record_count;
+		list_append(&batch->jobs, list_take(&commit->queue));
+	}
+}
+
+/* On the loop or on the other thread. */
+static void batch_write(void *ctx)
+{
+	struct commit *commit = ctx;
+	struct batch *batch = &commit->batch;
+	bool alone = batch->jobs.count == 1;
+	uint64_t began_us = clock_boot_us();
 	struct cache_write *write;
-	uint64_t seq_before, seq, began_us = clock_boot_us();
-	size_t done_before = commit->done.count;
 
 	must(cache_write_begin(&write, commit->options.cache));
-	seq_before = cache_write_last_seq(write);
-	for (size_t i = 0;
-		i < COMMIT_JOBS_MAX && commit->queue.count > 0 && record_count < COMMIT_RECORDS_MAX;
-		i++) {
-		struct commit_job *job = list_take(&commit->queue);
-
-		record_count += job->record_count;
+	batch->seq_before = cache_write_last_seq(write);
+	for (struct commit_job *job = batch->jobs.first; job != NULL; job = job->next) {
 		job_write(commit, job, write, alone);
-		wrote |= job->err == ERR_OK;
-		list_append(&commit->done, job);
+		batch->wrote |= job->err == ERR_OK;
 	}
-	seq = cache_write_last_seq(write);
-	if (!wrote) {
+	batch->seq = cache_write_last_seq(write);
+	if (batch->wrote)
+		must(cache_commit(write));
+	else
 		cache_abort(write);
-		return;
+	batch->took_us = clock_boot_us() - began_us;
+}
+
+static void batch_note(struct commit *commit)
+{
+	struct keystore_meter *meter = commit->options.meter;
+	const struct batch *batch = &commit->batch;
+
+	if (meter != NULL) {
+		meter->commits++;
+		meter->committed += batch->jobs.count;
+		histogram_note(&meter->commit_took, batch->took_us);
 	}
-	must(cache_commit(write));
-	batch_note(commit, commit->done.count - done_before, clock_boot_us() - began_us);
-	if (seq != seq_before && commit->options.on_logged != NULL)
-		commit->options.on_logged(commit->options.ctx, seq);
+	if (batch->seq != batch->seq_before && commit->options.on_logged != NULL)
+		commit->options.on_logged(commit->options.ctx, batch->seq);
+}
+
+static void batch_end(struct commit *commit)
+{
+	struct job_list *jobs = &commit->batch.jobs;
+
+	commit->busy = true;
+	if (commit->batch.wrote)
+		batch_note(commit);
+	while (jobs->count > 0) {
+		struct commit_job *job = list_take(jobs);
+
+		job->queued = false;
+		job->on_committed(job->ctx, job->err);
+	}
+	commit->busy = false;
 }
 
 /* Gives the number of jobs that it ended. */
@@ -144,50 +201,71 @@ static size_t batch_run(struct commit *commit)
 {
 	size_t count;
 
-	ASSERT(!commit->busy);
+	ASSERT(!commit->busy && !commit->away);
+	batch_take(commit, false);
+	count = commit->batch.jobs.count;
 	commit->busy = true;
 	batch_write(commit);
-	count = commit->done.count;
-	while (commit->done.count > 0) {
-		struct commit_job *job = list_take(&commit->done);
-
-		job->queued = false;
-		job->on_committed(job->ctx, job->err);
-	}
-	commit->busy = false;
+	batch_end(commit);
 	return count;
 }
 
 static void commit_poke(struct commit *commit)
 {
-	if (commit->queue.count > 0)
+	if (commit->queue.count > 0 && !commit->away)
 		loop_defer(commit->options.loop, &commit->task);
+}
+
+static void batch_send_away(struct commit *commit)
+{
+	enum err err;
+
+	ASSERT(!commit->busy && !commit->away);
+	batch_take(commit, true);
+	commit->away = true;
+	err = offload_start(commit->offload, &commit->writing);
+	ASSERT(err == ERR_OK); /* it has no other job */
+}
+
+static void commit_on_written(void *ctx)
+{
+	struct commit *commit = ctx;
+
+	ASSERT(!commit->busy && commit->away);
+	commit->away = false;
+	batch_end(commit);
+	commit_poke(commit);
 }
 
 /* What a peer sends in bulk comes in pieces, a few in each turn: they gather while every turn
  * brings more, there is room for it, and nobody else waits. */
-static bool batch_grows(struct commit *commit)
+static bool batch_grows(struct commit *commit, bool apart)
 {
+	size_t records_max = apart ? COMMIT_APART_RECORDS_MAX : COMMIT_RECORDS_MAX;
 	bool grew = commit->queue.count > commit->gathered;
 	size_t record_count = 0;
 
 	for (struct commit_job *job = commit->queue.first;
-		job != NULL && record_count < COMMIT_RECORDS_MAX; job = job->next) {
-		if (job->record_count < COMMIT_BULK_MIN)
+		job != NULL && record_count < records_max; job = job->next) {
+		if (!is_bulk(job))
 			return false;
 		record_count += job->record_count;
 	}
 	commit->gathered = commit->queue.count;
-	return grew && record_count < COMMIT_RECORDS_MAX && commit->queue.count < COMMIT_JOBS_MAX;
+	return grew && record_count < records_max && commit->queue.count < COMMIT_JOBS_MAX;
 }
 
 static void commit_on_turn(void *ctx)
 {
 	struct commit *commit = ctx;
+	bool apart = is_apart(commit);
 
-	if (commit->queue.count > 0 && !batch_grows(commit)) {
-		(void) batch_run(commit);
+	if (commit->queue.count > 0 && !commit->away && !batch_grows(commit, apart)) {
 		commit->gathered = 0;
+		if (apart)
+			batch_send_away(commit);
+		else
+			(void) batch_run(commit);
 	}
 	commit_poke(commit);
 }
@@ -204,13 +282,17 @@ enum err commit_new(struct commit **out, const struct commit_options *options)
 		return ERR_NOMEM;
 	commit->options = *options;
 	list_init(&commit->queue);
-	list_init(&commit->done);
+	list_init(&commit->batch.jobs);
 	loop_task_init(&commit->task, commit_on_turn, commit);
+	commit->writing = (struct offload_job){
+		.work = batch_write, .on_done = commit_on_written, .ctx = commit
+	};
 	TRY(arena_new(&commit->arena, COMMIT_ARENA_MAX));
+	TRY(offload_new(&commit->offload, options->loop));
 	*out = commit;
 	commit = NULL;
 out:
-	free(commit);
+	commit_free(commit);
 	return err;
 }
 
@@ -219,6 +301,7 @@ void commit_free(struct commit *commit)
 	if (commit == NULL)
 		return;
 	ASSERT(!commit->busy);
+	offload_free(commit->offload);
 	loop_task_cancel(&commit->task);
 	arena_free(commit->arena);
 	free(commit);
@@ -249,15 +332,21 @@ void commit_cancel(struct commit *commit, struct commit_job *job)
 
 	if (!job->queued)
 		return;
-	found = list_remove(&commit->queue, job) || list_remove(&commit->done, job);
+	found = list_remove(&commit->queue, job);
+	if (!found && commit->away)
+		offload_wait(commit->offload);
+	found = found || list_remove(&commit->batch.jobs, job);
 	ASSERT(found);
 	job->queued = false;
 }
 
 void commit_flush(struct commit *commit)
 {
-	size_t waiting = commit->queue.count;
+	size_t waiting;
 
+	if (commit->away)
+		offload_finish(commit->offload);
+	waiting = commit->queue.count;
 	for (size_t done = 0; done < waiting && commit->queue.count > 0;)
 		done += batch_run(commit);
 }

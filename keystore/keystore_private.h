@@ -28,7 +28,8 @@ struct keystore {
 	enum keystore_peer peer;
 	uint64_t last_seq; /* of the log of own changes */
 	uint64_t contact_ms; /* boot time when contact.c last noted one; 0: not in this life */
-	uint32_t broken_chain; /* of the peer's merges: this one and all before; 0: none */
+	/* Of the peer's merges: this one and all before; 0: none. Also the writing thread's. */
+	_Atomic uint32_t broken_chain;
 
 	struct keystore_pending *flows;
 	size_t flow_count;

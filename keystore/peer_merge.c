@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the peer sends (design D17, D20): merged and durable together with its position. */
+/*
+ * What the peer sends (design D17, D20): merged and durable together with its position. The loop
+ * decodes, and hears the end; what lies between may be on the thread that commits in bulk
+ * (commit.h), which touches nothing of the store but the cache and broken_chain.
+ */
+#include <stdatomic.h>
 #include "keystore/flow.h"
 #include "keystore/stamps.h"
 
@@ -10,8 +15,10 @@ struct merge {
 	struct arena *bytes; /* of records and fact, which may be more than a flow's own; what the
 				peer sends is wrapped */
 	uint32_t chain;
-	struct slice *records;
+	struct record *records;
 	size_t record_count;
+	enum err decoded; /* whether all of them could be */
+	uint64_t stamp; /* the clock, once it had seen them */
 	const char *fact_name;
 	struct slice fact_value;
 	struct object *closed; /* dead or quarantined now: uid and instance */
@@ -53,7 +60,6 @@ static enum err merge_put(struct merge *merge, struct cache_write *write, struct
 	struct object *object;
 	enum err err;
 
-	stamps_see(merge->flow.keystore, record);
 	TRY(cache_merge(write, arena, &put));
 	if (put.closed) {
 		TRY(cache_get_object(cache_write_read(write), arena, &record->object.uid, &object));
@@ -63,31 +69,31 @@ out:
 	return err;
 }
 
-static bool chain_is_broken(const struct keystore *keystore, uint32_t chain)
+static bool chain_is_broken(struct keystore *keystore, uint32_t chain)
 {
-	return chain != 0 && chain <= keystore->broken_chain;
+	return chain != 0 && chain <= atomic_load(&keystore->broken_chain);
 }
 
 static void chain_break(struct keystore *keystore, uint32_t chain)
 {
-	if (chain > keystore->broken_chain)
-		keystore->broken_chain = chain;
+	uint32_t broken = atomic_load(&keystore->broken_chain);
+
+	while (chain > broken &&
+		!atomic_compare_exchange_weak(&keystore->broken_chain, &broken, chain))
+		continue;
 }
 
-/* All are decoded before the first is put. */
+/* All were decoded before the first is put. */
 static enum err merge_write_all(struct merge *merge, struct cache_write *write, struct arena *arena)
 {
-	struct record *records = arena_array(merge->bytes, merge->record_count, sizeof(*records));
-	enum err err = records == NULL ? ERR_NOMEM : ERR_OK;
+	enum err err;
 
-	TRY(err);
+	TRY(merge->decoded);
 	for (size_t i = 0; i < merge->record_count; i++)
-		TRY(record_decode(&records[i], merge->bytes, merge->records[i]));
-	for (size_t i = 0; i < merge->record_count; i++)
-		TRY(merge_put(merge, write, arena, &records[i]));
+		TRY(merge_put(merge, write, arena, &merge->records[i]));
 	if (merge->fact_name != NULL)
 		TRY(cache_put_fact(write, merge->fact_name, merge->fact_value));
-	TRY(stamps_save(merge->flow.keystore, write));
+	TRY(stamps_save_seen(write, merge->stamp));
 out:
 	return err;
 }
@@ -129,8 +135,32 @@ static size_t merge_bytes(const struct keystore_merge *options)
 
 	for (size_t i = 0; i < options->record_count; i++)
 		len += TIMES * options->records[i].len + sizeof(struct record) +
-		       sizeof(struct object) + sizeof(struct slice);
+		       sizeof(struct object);
 	return len;
+}
+
+static size_t merge_weight(const struct keystore_merge *options)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < options->record_count; i++)
+		len += options->records[i].len;
+	len /= COMMIT_RECORD_BYTES;
+	return len > options->record_count ? len : options->record_count;
+}
+
+/* What cannot be decoded is told by the write, in its turn. */
+static enum err merge_decode(struct merge *merge, size_t i, struct slice bytes)
+{
+	enum err err;
+
+	TRY(bytes.data == NULL ? ERR_NOMEM : ERR_OK);
+	if (merge->decoded == ERR_OK)
+		merge->decoded = record_decode(&merge->records[i], merge->bytes, bytes);
+	if (merge->decoded == ERR_OK)
+		stamps_see(merge->flow.keystore, &merge->records[i]);
+out:
+	return err;
 }
 
 static enum err merge_keep(struct merge *merge, const struct keystore_merge *options)
@@ -145,10 +175,9 @@ static enum err merge_keep(struct merge *merge, const struct keystore_merge *opt
 	merge->records = arena_array(bytes, options->record_count, sizeof(*merge->records));
 	merge->closed = arena_array(bytes, options->record_count, sizeof(*merge->closed));
 	TRY(merge->records == NULL || merge->closed == NULL ? ERR_NOMEM : ERR_OK);
-	for (size_t i = 0; i < options->record_count; i++) {
-		merge->records[i] = arena_copy(bytes, options->records[i]);
-		TRY(merge->records[i].data == NULL ? ERR_NOMEM : ERR_OK);
-	}
+	for (size_t i = 0; i < options->record_count; i++)
+		TRY(merge_decode(merge, i, arena_copy(bytes, options->records[i])));
+	merge->stamp = merge->flow.keystore->clock.last;
 	if (options->fact_name == NULL)
 		return ERR_OK;
 	merge->fact_name = arena_text(bytes, slice_text(options->fact_name));
@@ -173,7 +202,8 @@ enum err keystore_merge_start(struct keystore_pending **out, struct keystore *ke
 	merge->ctx = ctx;
 	TRY(merge_keep(merge, options));
 	TRY(flow_commit(flow, merge_write, merge_on_committed));
-	flow->job.record_count = options->record_count;
+	flow->job.record_count = merge_weight(options);
+	flow->job.apart = true;
 	*out = flow;
 	return ERR_OK;
 out:

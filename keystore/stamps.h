@@ -12,6 +12,8 @@
 
 MUST_USE enum err stamps_load(struct keystore *keystore, uint16_t node);
 MUST_USE enum err stamps_save(struct keystore *keystore, struct cache_write *write);
+/* `last`, unless what is stored is later: for a write that begins behind its clock. */
+MUST_USE enum err stamps_save_seen(struct cache_write *write, uint64_t last);
 void stamps_see(struct keystore *keystore, const struct record *record);
 
 #endif

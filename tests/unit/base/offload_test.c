@@ -57,6 +57,37 @@ Test(offload, runs_in_order)
 	loop_free(loop);
 }
 
+/* Waiting lets every job end, and calls nothing yet; finishing calls all, once. */
+Test(offload, waits_and_finishes)
+{
+	struct counted jobs[JOBS];
+	struct offload *offload;
+	struct loop *loop;
+	int done = 0;
+
+	cr_assert_eq(loop_new(&loop), ERR_OK);
+	cr_assert_eq(offload_new(&offload, loop), ERR_OK);
+	for (int i = 0; i < JOBS - 1; i++) {
+		jobs[i] = (struct counted){
+			.job = { .work = work, .on_done = on_done, .ctx = &jobs[i] },
+			.loop = loop,
+			.done = &done,
+			.number = i
+		};
+		cr_assert_eq(offload_start(offload, &jobs[i].job), ERR_OK);
+	}
+	offload_wait(offload);
+	cr_assert_eq(done, 0);
+	offload_finish(offload);
+	cr_assert_eq(done, JOBS - 1);
+	jobs[0].number = JOBS - 1;
+	cr_assert_eq(offload_start(offload, &jobs[0].job), ERR_OK);
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	cr_assert_eq(done, JOBS);
+	offload_free(offload);
+	loop_free(loop);
+}
+
 static void never(void *ctx)
 {
 	(void) ctx;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include "cache_folder.h"
@@ -12,6 +14,8 @@ static struct loop *loop;
 static struct commit *commit;
 static uint64_t logged_seq;
 static size_t logged_times;
+static sem_t begun, allowed;
+static pthread_t loop_thread;
 
 static void on_logged(void *ctx, uint64_t last_seq)
 {
@@ -31,6 +35,9 @@ static void setup(void)
 	options.loop = loop;
 	options.cache = cache;
 	cr_assert_eq(commit_new(&commit, &options), ERR_OK);
+	loop_thread = pthread_self();
+	cr_assert_eq(sem_init(&begun, 0, 0), 0);
+	cr_assert_eq(sem_init(&allowed, 0, 0), 0);
 }
 
 static void teardown(void)
@@ -52,6 +59,8 @@ struct work {
 	enum err err;
 	bool is_last;
 	struct work *cancels;
+	bool waits; /* its write, for `allowed` */
+	bool on_loop; /* where it was written */
 };
 
 static struct work works[JOBS];
@@ -66,6 +75,11 @@ static enum err work_write(void *ctx, struct cache_write *write, struct arena *a
 	enum err err;
 
 	work->ran = true;
+	work->on_loop = pthread_equal(pthread_self(), loop_thread);
+	if (work->waits) {
+		(void) sem_post(&begun);
+		(void) sem_wait(&allowed);
+	}
 	TRY(cache_merge(write, arena, &put));
 	err = work->answer;
 out:
@@ -224,6 +238,148 @@ Test(commit, flush)
 	cr_assert_eq(heard, JOBS);
 	cr_assert(is_stored(JOBS - 1));
 	commit_flush(commit);
+}
+
+/* ---- on the other thread ---- */
+
+static struct work *start_apart(size_t i, size_t record_count)
+{
+	struct work *work = start(i);
+
+	work->job.apart = true;
+	work->job.record_count = record_count;
+	return work;
+}
+
+static void allow(void *ctx)
+{
+	(void) ctx;
+	cr_assert_eq(sem_wait(&begun), 0);
+	cr_assert_not(works[0].heard);
+	cr_assert_eq(sem_post(&allowed), 0);
+}
+
+/* The loop goes on while a bulk job is written, which here waits for just that; who is behind it
+ * is written in its turn, on the loop; all hear of it in order. */
+Test(commit, bulk_does_not_hold_the_loop)
+{
+	struct loop_timer *timer;
+
+	start_apart(0, COMMIT_BULK_MIN)->waits = true;
+	cr_assert_eq(loop_timer_new(&timer, loop, allow, NULL), ERR_OK);
+	loop_timer_set(timer, 1);
+	start(1);
+	start_apart(2, 1)->is_last = true;
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	cr_assert_not(works[0].on_loop);
+	cr_assert(works[1].on_loop);
+	cr_assert(works[2].on_loop, "it is short");
+	cr_assert_eq(heard, 3);
+	cr_assert_eq(logged_times, 2);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert(is_stored(i), "%zu", i);
+	loop_timer_free(timer);
+}
+
+/* Short ones of a row go along with long ones; others, on either side, do not. One that fails
+ * leaves nothing and hurts no other. */
+Test(commit, a_row_goes_together)
+{
+	start(0);
+	start_apart(1, 1);
+	start_apart(2, COMMIT_BULK_MIN);
+	start_apart(3, 1)->answer = ERR_STATE;
+	start_apart(4, COMMIT_BULK_MIN);
+	start(5)->is_last = true;
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	for (size_t i = 0; i < 6; i++) {
+		cr_assert_eq(works[i].on_loop, i < 2 || i == 5, "%zu", i);
+		cr_assert_eq(is_stored(i), i != 3, "%zu", i);
+		cr_assert_eq(works[i].err, i == 3 ? ERR_STATE : ERR_OK, "%zu", i);
+	}
+	cr_assert_eq(logged_times, 3);
+}
+
+/* More than one transaction holds is written in several. */
+Test(commit, bulk_is_bounded)
+{
+	for (size_t i = 0; i < 9; i++)
+		start_apart(i, COMMIT_APART_RECORDS_MAX / 4);
+	works[8].is_last = true;
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	cr_assert_eq(heard, 9);
+	cr_assert_eq(logged_times, 3);
+}
+
+static void cancel_away(void *ctx)
+{
+	allow(ctx);
+	commit_cancel(commit, &works[0].job);
+	cr_assert_not(works[0].job.queued);
+	cr_assert_not(works[1].heard, "ends come from the loop");
+}
+
+/* A job that is being written is waited for; it is stored, and only not called back. */
+Test(commit, cancel_while_away)
+{
+	struct loop_timer *timer;
+
+	start_apart(0, COMMIT_BULK_MIN)->waits = true;
+	start_apart(1, 1)->is_last = true;
+	cr_assert_eq(loop_timer_new(&timer, loop, cancel_away, NULL), ERR_OK);
+	loop_timer_set(timer, 1);
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	cr_assert_not(works[0].heard);
+	cr_assert(works[1].heard);
+	cr_assert(is_stored(0));
+	loop_timer_free(timer);
+}
+
+static void flush_away(void *ctx)
+{
+	allow(ctx);
+	commit_flush(commit);
+	cr_assert_eq(heard, 2);
+	loop_stop(loop);
+}
+
+/* A clean stop waits for the other thread, then commits the rest itself; nothing ends twice. */
+Test(commit, flush_while_away)
+{
+	struct loop_timer *timer;
+
+	start_apart(0, COMMIT_BULK_MIN)->waits = true;
+	start(1);
+	cr_assert_eq(loop_timer_new(&timer, loop, flush_away, NULL), ERR_OK);
+	loop_timer_set(timer, 1);
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	start(2)->is_last = true;
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	cr_assert_eq(heard, 3);
+	cr_assert(is_stored(2));
+	loop_timer_free(timer);
+}
+
+static void end_away(void *ctx)
+{
+	allow(ctx);
+	loop_stop(loop);
+}
+
+/* An end in the middle waits for what is being written, and calls nothing. */
+Test(commit, ends_while_away)
+{
+	struct loop_timer *timer;
+
+	start_apart(0, COMMIT_BULK_MIN)->waits = true;
+	cr_assert_eq(loop_timer_new(&timer, loop, end_away, NULL), ERR_OK);
+	loop_timer_set(timer, 1);
+	cr_assert_eq(loop_run(loop), ERR_OK);
+	loop_timer_free(timer);
+	commit_free(commit);
+	commit = NULL;
+	cr_assert(is_stored(0));
+	cr_assert_not(works[0].heard);
 }
 
 static enum err nothing(void *ctx, struct cache_write *write, struct arena *arena)
