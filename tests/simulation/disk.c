@@ -243,6 +243,14 @@ static void note_applied(struct world_disk *disk, const struct wire_applied *app
 		disk->reached = applied->position;
 }
 
+static const uint8_t *next_record(struct world_node *node, struct record *out, const uint8_t *at)
+{
+	size_t len = be16_get(at);
+
+	ASSERT(record_decode(out, node->arena, slice_of(at + 2, len)) == ERR_OK);
+	return at + 2 + len;
+}
+
 enum err disk_merge(struct world_node *node, const struct world_job *job)
 {
 	struct record records[WIRE_RECORDS_MAX];
@@ -250,28 +258,33 @@ enum err disk_merge(struct world_node *node, const struct world_job *job)
 	uint64_t unused;
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; i < job->count; i++) {
-		size_t len = be16_get(at);
-
-		TRY(record_decode(&records[i], node->arena, slice_of(at + 2, len)));
-		flow_see(node, &records[i]);
-		at += 2 + len;
-	}
-	for (size_t i = 0; i < job->count; i++) {
+	for (size_t i = 0; i < job->count; i++)
+		at = next_record(node, &records[i], at);
+	for (size_t i = 0; i < job->count; i++)
 		TRY(disk_put(node, &records[i], false, &unused));
-		if (records[i].kind == RECORD_OBJECT && records[i].object.dead)
-			node->resident[disk_slot_of(&records[i])] = false;
-	}
 	if (MUTANT(absence_deletes))
 		drop_absent(node, job);
 	if (job->has_position)
 		note_applied(&node->disk, &job->applied);
 	if (job->has_seen)
 		node->disk.seen = job->seen;
-	node->disk.stamp = node->clock.last;
+	if (job->stamp > node->disk.stamp)
+		node->disk.stamp = job->stamp;
 out:
 	ASSERT(err == ERR_OK);
 	return err;
+}
+
+void disk_merged(struct world_node *node, const struct world_job *job)
+{
+	const uint8_t *at = job->bytes;
+	struct record record;
+
+	for (size_t i = 0; i < job->count; i++) {
+		at = next_record(node, &record, at);
+		if (record.kind == RECORD_OBJECT && record.object.dead)
+			node->resident[disk_slot_of(&record)] = false;
+	}
 }
 
 /* ---- trimming ---- */

@@ -199,6 +199,7 @@ static void note_snapshot(struct world_node *node, const struct wire_frame *fram
 static void perform_merge(struct world_node *node, const struct core_merge *action)
 {
 	struct world_job *job = node_add_job(node);
+	struct record record;
 	size_t len = 0;
 
 	job->link = action->link;
@@ -210,8 +211,12 @@ static void perform_merge(struct world_node *node, const struct core_merge *acti
 	job->seen = action->seen;
 	job->fails = world_chance(node->world, 500);
 	node->in_snapshot &= !action->has_position;
-	for (size_t i = 0; i < action->record_count; i++)
+	for (size_t i = 0; i < action->record_count; i++) {
+		ASSERT(record_decode(&record, node->arena, action->records[i]) == ERR_OK);
+		flow_see(node, &record);
 		len += 2 + action->records[i].len;
+	}
+	job->stamp = node->clock.last;
 	job->bytes = malloc(len + 1);
 	ASSERT(job->bytes != NULL);
 	len = 0;
@@ -375,6 +380,8 @@ static void finish_merge(struct world_node *node, const struct world_job *job)
 
 	if (job->fails)
 		world_say(node->world, node, "a merge failed");
+	else
+		disk_merged(node, job);
 	event.merged.link = job->link;
 	event.merged.ok = !job->fails;
 	event.merged.has_position = job->has_position;
@@ -417,13 +424,14 @@ static void finish_flow(struct world_node *node, struct world_flow *flow, enum e
 		node_step(node, &event);
 }
 
-/* What is done here is durable; who waits for it hears of it unless the node dies before. */
-static void run_job(struct world_node *node, struct world_job *job)
+static bool is_merge(const struct world_job *job)
 {
-	uint64_t seq = node->disk.seq;
-	enum err err = ERR_OK;
+	return !job->is_renewal && !job->is_trim && job->flow == NULL;
+}
 
-	arena_reset(node->arena);
+/* One after the other, each once: none is kept behind one that failed. */
+static void judge_merge(struct world_node *node, struct world_job *job)
+{
 	if (job->link != 0 && job->link <= node->broken_chain && !MUTANT(chain_not_broken))
 		job->fails = true;
 	if (job->fails && job->link > node->broken_chain)
@@ -431,27 +439,64 @@ static void run_job(struct world_node *node, struct world_job *job)
 	/* What makes a merge fail often ends the process, too. */
 	if (job->fails && node->exit_at == 0 && world_chance(node->world, 3))
 		node->exit_at = node->world->now + 1 + world_random(node->world, 40);
+}
+
+/* What is done here is durable; who waits for it hears of it unless the node dies before. */
+static void store_job(struct world_node *node, struct world_job *job, enum err *err)
+{
+	uint64_t seq = node->disk.seq;
+
+	arena_reset(node->arena);
+	judge_merge(node, job);
 	if (job->is_renewal)
 		disk_new_incarnation(node);
 	else if (job->is_trim)
 		disk_trim(node, job);
 	else if (job->flow != NULL)
-		err = job->flow->apply(node, job->flow);
+		*err = job->flow->apply(node, job->flow);
 	else if (!job->fails)
 		ASSERT(disk_merge(node, job) == ERR_OK);
 	if (!job->is_renewal && node->disk.seq != seq)
 		node->last_seq = node->disk.seq;
 	node->dying = world_chance(node->world, 3000);
-	if (node->dying)
-		return;
+}
+
+static void finish_job(struct world_node *node, struct world_job *job, enum err err, bool logged)
+{
 	if (job->is_renewal)
 		finish_renewal(node);
 	else if (job->is_trim)
 		node->trimming = false;
 	else if (job->flow != NULL)
-		finish_flow(node, job->flow, err, node->disk.seq != seq);
+		finish_flow(node, job->flow, err, logged);
 	else
 		finish_merge(node, job);
+}
+
+/* A merge may be made durable on another thread: everybody sees it before the node hears of it, and
+ * what is behind it waits. */
+static bool hears_later(struct world_node *node, struct world_job *job)
+{
+	job->stored = true;
+	if (!is_merge(job) || !world_chance(node->world, 3))
+		return false;
+	job->due = node->world->now + 1 + world_random(node->world, 20);
+	return true;
+}
+
+/* False: it is to be looked at again. */
+static bool run_job(struct world_node *node, struct world_job *job)
+{
+	uint64_t seq = node->disk.seq;
+	enum err err = ERR_OK;
+
+	if (!job->stored) {
+		store_job(node, job, &err);
+		if (node->dying || hears_later(node, job))
+			return false;
+	}
+	finish_job(node, job, err, node->disk.seq != seq);
+	return true;
 }
 
 static void tick_jobs(struct world_node *node)
@@ -462,8 +507,13 @@ static void tick_jobs(struct world_node *node)
 
 		node->job_first = (node->job_first + 1) % WORLD_JOBS;
 		node->job_count--;
-		run_job(node, &job);
-		free(job.bytes);
+		if (run_job(node, &job)) {
+			free(job.bytes);
+			continue;
+		}
+		node->job_first = (node->job_first + WORLD_JOBS - 1) % WORLD_JOBS;
+		node->job_count++;
+		node->jobs[node->job_first] = job;
 	}
 }
 

@@ -178,6 +178,8 @@ struct world_job {
 	uint8_t *bytes; /* records, each behind its length in two bytes */
 	size_t count;
 	bool has_position, has_seen, is_snapshot_end, is_renewal, is_trim, fails;
+	bool stored; /* a merge that the node has not heard of yet */
+	uint64_t stamp; /* of a merge: the clock, once it had seen the records */
 	struct wire_applied applied;
 	struct wire_position seen;
 };
@@ -344,6 +346,8 @@ MUST_USE enum err disk_put(
 /* Decoded into the node's arena; ERR_MISS. */
 MUST_USE enum err disk_get(struct world_node *node, size_t slot, struct record *out);
 MUST_USE enum err disk_merge(struct world_node *node, const struct world_job *job);
+/* The node hears that it is stored. */
+void disk_merged(struct world_node *node, const struct world_job *job);
 /* Its checksum is right, or there is none. */
 bool disk_is_sound(const struct world_slot *stored);
 /* Removes what is still as it was compared. */
