@@ -217,6 +217,7 @@ struct cache_read *cache_write_read(struct cache_write *write);
  */
 struct cache_put {
 	const struct record *record;
+	struct slice bytes; /* what it was decoded from, which saves encoding it; or empty */
 	bool logged;
 	bool heals; /* what is stored and damaged gives way to the record (its index stays) */
 	bool changed; /* out */

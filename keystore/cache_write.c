@@ -128,33 +128,54 @@ enum err cache_store(
 /* The record as it is to be stored, and what was there. */
 struct merging {
 	struct record before, after;
-	bool existed;
-	struct slice stored; /* the bytes that were there: until the next put */
-	struct buf key, bytes;
+	bool existed, changes;
+	struct buf key, buf;
+	struct slice bytes; /* to be stored */
 };
+
+/* Copied: writing moves the pages that the slices would point into. */
+static enum err merging_join(struct merging *merging, struct arena *arena,
+	const struct cache_put *put, struct slice stored)
+{
+	enum err err;
+
+	stored = arena_copy(arena, stored);
+	TRY(stored.data == NULL ? ERR_NOMEM : ERR_OK);
+	err = record_decode(&merging->before, arena, stored);
+	merging->existed = err != ERR_CORRUPT || !put->heals;
+	if (!merging->existed)
+		return ERR_OK;
+	TRY(err);
+	TRY(record_merge(&merging->after, arena, &merging->before, put->record));
+	TRY(record_encode(&merging->buf, &merging->after));
+	merging->bytes = buf_slice(&merging->buf);
+	merging->changes = !slice_equal(stored, merging->bytes);
+out:
+	return err;
+}
 
 static enum err merging_begin(struct merging *merging, struct cache_write *write,
 	struct arena *arena, const struct cache_put *put)
 {
-	const struct record *record = put->record;
+	struct slice stored;
 	enum err err;
 
-	TRY(record_key(&merging->key, record));
-	err = cache_get_bytes(&write->read, buf_slice(&merging->key), &merging->stored);
+	merging->after = *put->record;
+	merging->bytes = put->bytes;
+	TRY(record_key(&merging->key, put->record));
+	err = cache_get_bytes(&write->read, buf_slice(&merging->key), &stored);
 	merging->existed = err == ERR_OK;
+	merging->changes = true;
 	TRY(err == ERR_MISS ? ERR_OK : err);
-	merging->after = *record;
-	if (merging->existed) {
-		/* Copied: writing moves the pages that the slices would point into. */
-		merging->stored = arena_copy(arena, merging->stored);
-		TRY(merging->stored.data == NULL ? ERR_NOMEM : ERR_OK);
-		err = record_decode(&merging->before, arena, merging->stored);
-		merging->existed = err != ERR_CORRUPT || !put->heals;
-		TRY(merging->existed ? err : ERR_OK);
-	}
-	if (merging->existed)
-		TRY(record_merge(&merging->after, arena, &merging->before, record));
-	TRY(record_encode(&merging->bytes, &merging->after));
+	/* Merging is idempotent, and records are canonical. */
+	if (merging->existed && slice_equal(stored, put->bytes))
+		merging->changes = false;
+	else if (merging->existed)
+		TRY(merging_join(merging, arena, put, stored));
+	if (merging->bytes.len > 0)
+		goto out;
+	TRY(record_encode(&merging->buf, &merging->after));
+	merging->bytes = buf_slice(&merging->buf);
 out:
 	return err;
 }
@@ -166,13 +187,12 @@ static enum err merging_store(struct merging *merging, struct cache_write *write
 	struct slice key = slice_cut(buf_slice(&merging->key), 1, SIZE_MAX);
 	enum err err;
 
-	TRY(cache_store(
-		write, is_object ? CACHE_OBJECT : CACHE_CLIENT, key, buf_slice(&merging->bytes)));
+	TRY(cache_store(write, is_object ? CACHE_OBJECT : CACHE_CLIENT, key, merging->bytes));
 	if (is_object)
 		TRY(cache_index_update(write, arena,
 			merging->existed ? &merging->before.object : NULL, &merging->after.object));
 	if (put->logged) {
-		TRY(cache_log_append(write, buf_slice(&merging->key), buf_slice(&merging->bytes)));
+		TRY(cache_log_append(write, buf_slice(&merging->key), merging->bytes));
 		put->seq = write->end.seq;
 	}
 	put->changed = true;
@@ -189,17 +209,17 @@ enum err cache_merge(struct cache_write *write, struct arena *arena, struct cach
 	put->closed = false;
 	put->seq = 0;
 	buf_init(&merging.key, RECORD_KEY_LEN_MAX);
-	buf_init(&merging.bytes, RECORD_LEN_MAX);
+	buf_init(&merging.buf, RECORD_LEN_MAX);
 	TRY(merging_begin(&merging, write, arena, put));
 	if (put->record->kind == RECORD_OBJECT) {
 		TRY(alias_note(write, &put->record->object));
 		put->closed =
 			merging.after.object.dead || object_is_quarantined(&merging.after.object);
 	}
-	if (!merging.existed || !slice_equal(merging.stored, buf_slice(&merging.bytes)))
+	if (merging.changes)
 		TRY(merging_store(&merging, write, arena, put));
 out:
-	buf_free(&merging.bytes);
+	buf_free(&merging.buf);
 	buf_free(&merging.key);
 	return err;
 }

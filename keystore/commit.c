@@ -27,9 +27,9 @@ struct commit {
 	bool busy; /* writing on the loop, or calling back */
 	struct offload *offload;
 	struct offload_job writing;
-	bool away; /* the batch and the arena are the other thread's */
+	bool away; /* the batch is the other thread's */
 	struct batch batch;
-	struct arena *arena; /* of the job that is writing */
+	struct arena *arena, *apart_arena; /* of the job that is writing; on the other thread */
 };
 
 /* ---- lists ---- */
@@ -95,10 +95,12 @@ static void must(enum err err)
 static void job_write(
 	struct commit *commit, struct commit_job *job, struct cache_write *write, bool alone)
 {
+	struct arena *arena = commit->away ? commit->apart_arena : commit->arena;
+
 	if (!alone)
 		must(cache_part_begin(write));
-	job->err = job->write(job->ctx, write, commit->arena);
-	arena_reset(commit->arena);
+	job->err = job->write(job->ctx, write, arena);
+	arena_reset(arena);
 	if (alone)
 		return;
 	if (job->err == ERR_OK)
@@ -288,6 +290,8 @@ enum err commit_new(struct commit **out, const struct commit_options *options)
 		.work = batch_write, .on_done = commit_on_written, .ctx = commit
 	};
 	TRY(arena_new(&commit->arena, COMMIT_ARENA_MAX));
+	/* Locking and unlocking memory for each job would cost as much as writing it. */
+	TRY(arena_new_public(&commit->apart_arena, COMMIT_ARENA_MAX));
 	TRY(offload_new(&commit->offload, options->loop));
 	*out = commit;
 	commit = NULL;
@@ -303,6 +307,7 @@ void commit_free(struct commit *commit)
 	ASSERT(!commit->busy);
 	offload_free(commit->offload);
 	loop_task_cancel(&commit->task);
+	arena_free(commit->apart_arena);
 	arena_free(commit->arena);
 	free(commit);
 }

@@ -54,7 +54,9 @@ struct commit_job {
 	void (*on_committed)(void *ctx, enum err err);
 	void *ctx;
 	size_t record_count; /* that it writes, long ones as more than one; 0: few */
-	bool apart; /* write may run on another thread: it touches nothing that the loop touches */
+	/* write may run on another thread: it touches nothing that the loop touches, and puts no
+	 * secret into the arena. */
+	bool apart;
 	enum err err;
 	struct commit_job *next;
 	bool queued;

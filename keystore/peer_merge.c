@@ -10,12 +10,17 @@
 
 enum { MERGE_RECORDS_MAX = 4096 };
 
+struct merged_record {
+	struct slice bytes;
+	struct record record; /* decoded from them */
+};
+
 struct merge {
 	struct keystore_pending flow;
 	struct arena *bytes; /* of records and fact, which may be more than a flow's own; what the
 				peer sends is wrapped */
 	uint32_t chain;
-	struct record *records;
+	struct merged_record *records;
 	size_t record_count;
 	enum err decoded; /* whether all of them could be */
 	uint64_t stamp; /* the clock, once it had seen them */
@@ -54,9 +59,10 @@ static void merge_note_closed(struct merge *merge, const struct object *object)
 }
 
 static enum err merge_put(struct merge *merge, struct cache_write *write, struct arena *arena,
-	const struct record *record)
+	const struct merged_record *from)
 {
-	struct cache_put put = { .record = record, .heals = true };
+	const struct record *record = &from->record;
+	struct cache_put put = { .record = record, .bytes = from->bytes, .heals = true };
 	struct object *object;
 	enum err err;
 
@@ -134,7 +140,7 @@ static size_t merge_bytes(const struct keystore_merge *options)
 	size_t len = SLACK + options->fact_value.len;
 
 	for (size_t i = 0; i < options->record_count; i++)
-		len += TIMES * options->records[i].len + sizeof(struct record) +
+		len += TIMES * options->records[i].len + sizeof(struct merged_record) +
 		       sizeof(struct object);
 	return len;
 }
@@ -152,13 +158,15 @@ static size_t merge_weight(const struct keystore_merge *options)
 /* What cannot be decoded is told by the write, in its turn. */
 static enum err merge_decode(struct merge *merge, size_t i, struct slice bytes)
 {
+	struct merged_record *out = &merge->records[i];
 	enum err err;
 
 	TRY(bytes.data == NULL ? ERR_NOMEM : ERR_OK);
+	out->bytes = bytes;
 	if (merge->decoded == ERR_OK)
-		merge->decoded = record_decode(&merge->records[i], merge->bytes, bytes);
+		merge->decoded = record_decode(&out->record, merge->bytes, bytes);
 	if (merge->decoded == ERR_OK)
-		stamps_see(merge->flow.keystore, &merge->records[i]);
+		stamps_see(merge->flow.keystore, &out->record);
 out:
 	return err;
 }

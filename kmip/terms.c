@@ -74,10 +74,12 @@ static struct slice name_of(enum kmip_attribute_id id)
 
 static const struct term_row *row_of(struct slice name)
 {
+	bool custom = kmip_attribute_is_custom(name);
+
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		if (rows[i].id == KMIP_ATTRIBUTE_CUSTOM_ATTRIBUTE
-				? kmip_attribute_is_custom(name)
-				: slice_equal(name, name_of(rows[i].id)))
+				? custom
+				: !custom && slice_equal(name, name_of(rows[i].id)))
 			return &rows[i];
 	}
 	return NULL;

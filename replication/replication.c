@@ -163,7 +163,8 @@ enum err replication_new(struct replication **out, const struct replication_opti
 	TRY(err);
 	init(replication, options);
 	TRY(make_core(replication));
-	TRY(arena_new(&replication->arena, ARENA_BYTES_MAX));
+	/* Records hold what is wrapped, and nothing secret. */
+	TRY(arena_new_public(&replication->arena, ARENA_BYTES_MAX));
 	TRY(loop_timer_new(&replication->timer, options->loop, replication_on_timer, replication));
 	TRY(loop_timer_new(&replication->stop_timer, options->loop, stopped_run, replication));
 	TRY(make_link(replication, why));

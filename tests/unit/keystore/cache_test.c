@@ -303,6 +303,59 @@ Test(cache, damaged_record_is_healed)
 	cr_assert(slice_equal_text(object->attributes[0].value, "of the peer"));
 }
 
+static bool put_bytes(const struct record *record, struct slice bytes)
+{
+	struct cache_put put = { .record = record, .bytes = bytes, .heals = true };
+	struct cache_write *write = begin();
+
+	cr_assert_eq(cache_merge(write, arena, &put), ERR_OK);
+	cr_assert_eq(cache_commit(write), ERR_OK);
+	return put.changed;
+}
+
+static void assert_stored(uint8_t number, struct slice bytes)
+{
+	uint8_t key[17] = { RECORD_OBJECT, number };
+	struct cache_read *read;
+	struct slice stored;
+
+	cr_assert_eq(cache_read_begin(&read, cache), ERR_OK);
+	cr_assert_eq(cache_get_bytes(read, slice_of(key, sizeof(key)), &stored), ERR_OK);
+	cr_assert(slice_equal(stored, bytes));
+	cache_read_end(read);
+}
+
+/* Bytes that a record was decoded from are stored as they are where there is nothing, change
+ * nothing where they are already, are merged with what else is there, and replace what is damaged.
+ */
+Test(cache, bytes_of_a_record)
+{
+	struct record record = key_record(1, "unmistakable-value"),
+		      other = key_record(1, "later-than-a-first");
+	struct cache_verify verify = { 0 };
+	struct buf bytes, others;
+
+	buf_init(&bytes, RECORD_LEN_MAX);
+	buf_init(&others, RECORD_LEN_MAX);
+	((struct object_attribute *) other.object.attributes)->written.time = 99;
+	cr_assert_eq(record_encode(&bytes, &record), ERR_OK);
+	cr_assert_eq(record_encode(&others, &other), ERR_OK);
+	cr_assert(put_bytes(&record, buf_slice(&bytes)));
+	assert_stored(1, buf_slice(&bytes));
+	cr_assert_not(put_bytes(&record, buf_slice(&bytes)));
+	cr_assert(put_bytes(&other, buf_slice(&others)));
+	assert_stored(1, buf_slice(&others));
+	cr_assert_not(put_bytes(&record, buf_slice(&bytes)), "the later write stays");
+	assert_stored(1, buf_slice(&others));
+	cr_assert_eq(cache_verify(cache, &verify, why), ERR_OK);
+	cr_assert_not(verify.index_differs);
+	spoil_text("later-than-a-first");
+	cr_assert(put_bytes(&record, buf_slice(&bytes)), "damage gives way");
+	assert_stored(1, buf_slice(&bytes));
+	buf_free(&bytes);
+	buf_free(&others);
+}
+
 /* Walks go in key order and can be taken up behind the last key. */
 Test(cache, walk_in_steps)
 {
