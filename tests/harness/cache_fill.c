@@ -43,8 +43,10 @@ static void make_tombstone(struct object *object)
 	object->dead_epoch = 2 * (uint64_t) object->dates[OBJECT_DATE_DESTROYED];
 }
 
-/* Ids ascend, so that the tree grows at its end: at random, a million takes minutes. */
-static enum err make_key(struct object *object, struct arena *arena, unsigned long number)
+/* Ids ascend, so that the tree grows at its end: at random, a million takes minutes. As random ones
+ * they are spread over all buckets that two nodes compare. */
+static enum err make_key(struct object *object, struct arena *arena, const struct filling *filling,
+	unsigned long number)
 {
 	struct object_attribute *list =
 		arena_alloc(arena, KEY_ATTRIBUTES * sizeof(struct object_attribute));
@@ -52,7 +54,7 @@ static enum err make_key(struct object *object, struct arena *arena, unsigned lo
 
 	if (list == NULL || ciphertext == NULL)
 		return ERR_NOMEM;
-	be64_put(object->uid.bytes, number);
+	be64_put(object->uid.bytes, UINT64_MAX / filling->count * number);
 	object->key_id = object->uid;
 	object->has_material = true;
 	rand_bytes(object->envelope_hash, sizeof(object->envelope_hash));
@@ -81,7 +83,7 @@ static enum err put(struct cache_write *write, struct arena *arena, const struct
 	object->key_id = object->uid;
 	object->instance = filling->instance;
 	if (filling->keys)
-		TRY(make_key(object, arena, number));
+		TRY(make_key(object, arena, filling, number));
 	else
 		make_tombstone(object);
 	TRY(cache_merge(write, arena, &one));
