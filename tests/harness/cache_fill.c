@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/text.h"
+#include "kmip/attribute.h"
 #include "kmip/terms.h"
 
 enum {
@@ -22,10 +23,17 @@ enum {
 	ARENA_MAX = 1 << 20,
 	CIPHERTEXT_LEN = 320, /* what Key Protect answers to a wrap of 64 bytes */
 	KEY_ATTRIBUTES = 6,
+	VALUE_LEN_MAX = 80,
+	FIRST_DATE = 1700000000,
+	YEAR_S = 365 * 86400,
 };
 
+/* What differs from key to key has nothing to do with the order of ids. */
+static const uint64_t MIXING = 11400714819323198485u;
+
+/* The number stands where there is a %; all formats take it. */
 static const char *const key_attributes[KEY_ATTRIBUTES][2] = { { "x-Component", "Virtual Machine" },
-	{ "x-Identifier", "502d8a70-9a4e-4c21" }, { "x-Name", "a-virtual-machine-of-usual-name" },
+	{ "x-Identifier", "502d8a70-9a4e-%016lx" }, { "x-Name", "virtual-machine-%016lx" },
 	{ "x-Product", "VMware vSphere" }, { "x-Product_Version", "8.0.1 build-21560480" },
 	{ "x-Vendor", "VMware, Inc." } };
 
@@ -43,6 +51,19 @@ static void make_tombstone(struct object *object)
 	object->dead_epoch = 2 * (uint64_t) object->dates[OBJECT_DATE_DESTROYED];
 }
 
+static enum err make_attribute(
+	struct object_attribute *out, struct arena *arena, size_t i, uint64_t mixed)
+{
+	char text[VALUE_LEN_MAX];
+	struct kmip_value value;
+
+	(void) snprintf(text, sizeof(text), key_attributes[i][1], mixed);
+	value = kmip_value_text(slice_text(text));
+	*out = (struct object_attribute){ .name = slice_text(key_attributes[i][0]),
+		.written = { .time = 1, .node = 1 } };
+	return kmip_value_encode(&out->value, arena, &value);
+}
+
 /* Ids ascend, so that the tree grows at its end: at random, a million takes minutes. As random ones
  * they are spread over all buckets that two nodes compare. */
 static enum err make_key(struct object *object, struct arena *arena, const struct filling *filling,
@@ -51,22 +72,27 @@ static enum err make_key(struct object *object, struct arena *arena, const struc
 	struct object_attribute *list =
 		arena_alloc(arena, KEY_ATTRIBUTES * sizeof(struct object_attribute));
 	uint8_t *ciphertext = arena_alloc(arena, CIPHERTEXT_LEN);
+	uint64_t mixed = number * MIXING;
+	enum err err;
 
 	if (list == NULL || ciphertext == NULL)
 		return ERR_NOMEM;
 	be64_put(object->uid.bytes, UINT64_MAX / filling->count * number);
 	object->key_id = object->uid;
 	object->has_material = true;
+	object->type = KMIP_OBJECT_TYPE_SYMMETRIC_KEY;
+	object->life = OBJECT_ACTIVE;
+	object->dates[OBJECT_DATE_INITIAL] = FIRST_DATE + (int64_t) (mixed % YEAR_S);
 	rand_bytes(object->envelope_hash, sizeof(object->envelope_hash));
 	rand_bytes(ciphertext, CIPHERTEXT_LEN);
 	object->wrapped.ciphertext = slice_of(ciphertext, CIPHERTEXT_LEN);
 	for (size_t i = 0; i < KEY_ATTRIBUTES; i++)
-		list[i] = (struct object_attribute){ .name = slice_text(key_attributes[i][0]),
-			.value = slice_text(key_attributes[i][1]),
-			.written = { .time = 1, .node = 1 } };
+		TRY(make_attribute(&list[i], arena, i, mixed));
 	object->attributes = list;
 	object->attribute_count = KEY_ATTRIBUTES;
 	return ERR_OK;
+out:
+	return err;
 }
 
 static enum err put(struct cache_write *write, struct arena *arena, const struct filling *filling,
