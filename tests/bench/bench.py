@@ -155,6 +155,12 @@ def lag(options):
 
 # ---- a lost cache ----
 
+def written_mib(process):
+    """What the process gave to the disk so far."""
+    counted = pathlib.Path(f"/proc/{process.pid}/io").read_text()
+    return int(re.search(r"^write_bytes: (\d+)", counted, re.MULTILINE)[1]) >> 20
+
+
 def processor_seconds(process):
     """User and system time of a process so far: on a busy machine they tell more than the clock."""
     with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
@@ -187,7 +193,8 @@ def reseed(options):
         before = processor_seconds(pair.b.process)
         wait_until(is_full, "the empty node has everything", LONG_S)
         took = time.monotonic() - begun
-        print(f"processor: receiver's keeper {processor_seconds(pair.a.process):.1f} s, giver's {processor_seconds(pair.b.process) - before:.1f} s")
+        print(f"processor: receiver's keeper {processor_seconds(pair.a.process):.1f} s, giver's {processor_seconds(pair.b.process) - before:.1f} s; "
+              f"the receiver wrote {written_mib(pair.a.process)} MiB")
         print(f"re-seeded in {took:.2f} s, {options.records / took:.0f} keys a second", flush=True)
         gaps = [int(gap) for node in pair.nodes for line in node.log_lines("loop-gap") for gap in re.findall(r"ms=(\d+)", line)]
         print(f"gaps over 250 ms of both keepers' loops: {len(gaps)}, longest {max(gaps, default=0)} ms")
