@@ -153,6 +153,16 @@ out:
 	return err;
 }
 
+/* Each block of the hash's length takes all of them. */
+static bool is_too_much(size_t len, const struct digest_pbkdf2 *options)
+{
+	const EVP_MD *hash = options->hash == NULL ? NULL : fetched_hash(options->hash);
+	size_t block_len = hash == NULL ? DIGEST_LEN_MAX : (size_t) EVP_MD_get_size(hash);
+	size_t blocks = (len + block_len - 1) / block_len;
+
+	return blocks > 0 && options->iterations > DIGEST_ITERATIONS_MAX / blocks;
+}
+
 enum err digest_pbkdf2(struct buf *out, size_t len, const struct digest_pbkdf2 *options)
 {
 	unsigned iterations = options->iterations;
@@ -166,7 +176,7 @@ enum err digest_pbkdf2(struct buf *out, size_t len, const struct digest_pbkdf2 *
 		OSSL_PARAM_construct_end(),
 	};
 
-	if (iterations == 0 || iterations > DIGEST_ITERATIONS_MAX || options->salt.data == NULL)
+	if (iterations == 0 || is_too_much(len, options) || options->salt.data == NULL)
 		return ERR_FIELD;
 	return derive(out, len, "PBKDF2", params);
 }

@@ -33,7 +33,8 @@ void digest_free(struct digest *digest);
 struct digest_pbkdf2 {
 	const char *hash;
 	struct slice secret, salt;
-	uint32_t iterations; /* at most DIGEST_ITERATIONS_MAX: ERR_FIELD */
+	uint32_t iterations; /* times blocks of the hash's length, at most DIGEST_ITERATIONS_MAX:
+				ERR_FIELD */
 };
 MUST_USE enum err digest_pbkdf2(struct buf *out, size_t len, const struct digest_pbkdf2 *options);
 

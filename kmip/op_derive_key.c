@@ -14,7 +14,12 @@
 #include "kmip/signing.h"
 #include "kmip/stored.h"
 
-enum { BYTE_BITS = 8, DERIVED_LEN_MAX = 4096, SOURCES_MAX = 2 };
+enum {
+	BYTE_BITS = 8,
+	DERIVED_LEN_MAX = 4096,
+	SOURCES_MAX = 2,
+	ITERATIONS_SOON_MAX = 100000 /* more take so long that others do not wait behind them */
+};
 
 /* What the other thread sees: PBKDF2's input and result. */
 struct stretch {
@@ -81,6 +86,7 @@ static enum err stretch_begin(struct kmip_item *item, const struct derivation *d
 	item->plan_memory = stretch;
 	item->free_memory = stretch_free;
 	item->compute = stretch_compute;
+	item->computes_long = stretch->iterations > ITERATIONS_SOON_MAX;
 	return ERR_AGAIN;
 out:
 	if (stretch != NULL)

@@ -29,6 +29,16 @@ static void pair_free(void *ctx)
 	free(memory);
 }
 
+/* Domain parameters, and the primes of long RSA keys, take seconds and more to find. */
+static bool takes_long(const struct pkey_wish *wish)
+{
+	enum { BITS_SOON_MAX = 4096 };
+
+	return wish->curve == NULL &&
+	       (wish->bits > BITS_SOON_MAX ||
+		       !slice_equal_text(slice_text(wish->algorithm), "RSA"));
+}
+
 enum err pairing_begin(struct kmip_item *item, const struct pkey_wish *wish)
 {
 	size_t curve_len = wish->curve == NULL ? 0 : slice_text(wish->curve).len;
@@ -45,6 +55,7 @@ enum err pairing_begin(struct kmip_item *item, const struct pkey_wish *wish)
 	item->plan_memory = memory;
 	item->free_memory = pair_free;
 	item->compute = pair_compute;
+	item->computes_long = takes_long(wish);
 	return ERR_AGAIN;
 }
 

@@ -268,5 +268,8 @@ Test(digest, refusals)
 	cr_assert_eq(digest_pbkdf2(&out, 32, &pbkdf2), ERR_FIELD);
 	pbkdf2.iterations = DIGEST_ITERATIONS_MAX + 1;
 	cr_assert_eq(digest_pbkdf2(&out, 32, &pbkdf2), ERR_FIELD);
+	/* Each block of the hash's length takes them all. */
+	pbkdf2.iterations = DIGEST_ITERATIONS_MAX / 2 + 1;
+	cr_assert_eq(digest_pbkdf2(&out, 33, &pbkdf2), ERR_FIELD);
 	buf_free(&out);
 }
