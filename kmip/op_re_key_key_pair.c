@@ -56,28 +56,36 @@ static enum err judge_one(struct kmip_item *item, struct attribute_edits *edits,
 	return replacing_attributes(item, edits, &replacing);
 }
 
-/* The attributes need not tell a curve; the key does. */
+/* The attributes need not tell a curve or group; the key does. Groups of Diffie-Hellman that have
+ * no name take too long to make. */
+static enum err wish_of(
+	struct pkey_wish *wish, char group[PKEY_CURVE_LEN_MAX], const struct pkey *key)
+{
+	uint32_t algorithm = asymmetric_algorithm(key);
+
+	*wish = (struct pkey_wish){ .algorithm = pkey_algorithm(key), .bits = pkey_bits(key) };
+	if (algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_RSA ||
+		algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_DSA)
+		return ERR_OK;
+	wish->curve = group;
+	return algorithm == 0 ? ERR_FEATURE : pkey_curve(group, key);
+}
+
 static enum err begin(struct kmip_item *item, const struct re_keying *re_keying)
 {
 	const struct object *old_public = re_keying->old_public;
+	char group[PKEY_CURVE_LEN_MAX];
 	struct kmip_object object;
 	struct pkey *key = NULL;
-	struct pkey_numbers numbers;
 	struct pkey_wish wish;
-	struct buf memory;
 	enum err err;
 
-	buf_init(&memory, 2 * PKEY_LEN_MAX);
 	TRY(stored_read(item, old_public, &object));
 	TRY(asymmetric_open(&key, old_public->type, kmip_object_key_block(&object)));
-	TRY(pkey_numbers(&numbers, key, false, &memory));
-	wish = (struct pkey_wish){ .algorithm = pkey_algorithm(key), .bits = pkey_bits(key) };
-	if (numbers.curve[0] != '\0')
-		wish.curve = numbers.curve;
+	TRY(wish_of(&wish, group, key));
 	TRY(policing_wish(item, re_keying->pairing.private_edits.key.algorithm, &wish));
 	TRY(pairing_begin(item, &wish));
 out:
-	buf_free(&memory);
 	pkey_free(key);
 	return err == ERR_INVALID || err == ERR_FEATURE || err == ERR_KEY_FORMAT ? ERR_DENIED : err;
 }

@@ -171,6 +171,36 @@ Test(op_re_key_key_pair, offset_and_attributes)
 	served_stop(&served);
 }
 
+/* A Diffie-Hellman pair of a group with a name gets one of the same group, which takes no time. */
+Test(op_re_key_key_pair, groups)
+{
+	struct served served = { 0 };
+	struct kmip_attribute common[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_DH)),
+		attribute_of("Cryptographic Length", kmip_value_integer(2048)),
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(512)),
+	};
+	struct kmip_template_attribute shared = { .attributes = { common, 3 } };
+	const struct kmip_transparent_key *old, *new;
+	struct slice private_key;
+	struct pair next;
+
+	start(&served);
+	private_key = PAYLOAD(&served,
+		ONE(&served, CREATE_KEY_PAIR, create_key_pair, .common = &shared), create_key_pair)
+			      ->private_key_unique_identifier;
+	next = pair_of(&served, ONE(&served, RE_KEY_KEY_PAIR, re_key_key_pair,
+					.private_key_unique_identifier = private_key));
+	old = block_of(&served, private_key, KMIP_KEY_FORMAT_TYPE_TRANSPARENT_DH_PRIVATE_KEY)
+		      ->value->transparent;
+	new = block_of(&served, next.private_key, KMIP_KEY_FORMAT_TYPE_TRANSPARENT_DH_PRIVATE_KEY)
+		      ->value->transparent;
+	assert_bytes(old->p, new->p);
+	cr_assert_not(slice_equal(old->x, new->x));
+	served_stop(&served);
+}
+
 Test(op_re_key_key_pair, refusals)
 {
 	struct served served = { 0 };
