@@ -244,6 +244,21 @@ out:
 	return err;
 }
 
+/* Whoever bears the authority's name, or may speak for it (RFC 6960, section 4.2.2.2), could say of
+ * its certificates what it did not. */
+static bool speaks_for_authority(const struct x509_subject *subject, const X509 *authority)
+{
+	EXTENDED_KEY_USAGE *usage = NULL;
+	bool speaks = X509_NAME_cmp(subject->name, X509_get_subject_name(authority)) == 0;
+
+	if (subject->extended_usage != NULL)
+		usage = X509V3_EXT_d2i(subject->extended_usage);
+	for (int i = 0; i < sk_ASN1_OBJECT_num(usage); i++)
+		speaks = speaks || OBJ_obj2nid(sk_ASN1_OBJECT_value(usage, i)) == NID_OCSP_sign;
+	EXTENDED_KEY_USAGE_free(usage);
+	return speaks;
+}
+
 static const EVP_MD *digest_of(const EVP_PKEY *key)
 {
 	if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448"))
@@ -262,6 +277,7 @@ enum err x509_authority_issue(
 	enum err err = certificate == NULL ? ERR_NOMEM : ERR_OK;
 
 	TRY(err);
+	TRY(speaks_for_authority(wish->subject, authority->certificate) ? ERR_FIELD : ERR_OK);
 	if (X509_set_version(certificate, X509_VERSION_3) != 1 ||
 		X509_set_issuer_name(certificate, X509_get_subject_name(authority->certificate)) !=
 			1 ||

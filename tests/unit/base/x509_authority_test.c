@@ -6,7 +6,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include "authority.h"
+#include "base/pkey.h"
 #include "base/x509.h"
+#include "base/x509_private.h"
 
 static enum err open_with(
 	struct x509_authority **out, const char *certificate, const char *key, const char *word)
@@ -103,6 +105,45 @@ Test(x509_authority, issues)
 	x509_authority_free(authority);
 	test_authority_remove(&files);
 	EVP_PKEY_free(key);
+}
+
+/* Nobody gets a certificate in the authority's own name, nor one to answer for it. */
+Test(x509_authority, speaks_for_itself_alone)
+{
+	const int64_t now = time(NULL);
+	struct x509_wish wish = { .not_before = now, .not_after = now + 1000 };
+	struct pkey_wish curve = { .algorithm = "EC", .curve = "P-256" };
+	char name[X509_COMMON_NAME_LEN_MAX + 1];
+	struct test_authority files;
+	struct x509_authority *authority;
+	struct x509_subject *subject;
+	struct pkey *key;
+	struct buf out;
+
+	buf_init(&out, X509_CERTIFICATE_LEN_MAX);
+	test_authority_make(&files);
+	cr_assert_eq(open_with(&authority, files.cert_file, files.key_file, ""), ERR_OK);
+	cr_assert_gt(X509_NAME_get_text_by_NID(X509_get_subject_name(files.certificate),
+			     NID_commonName, name, sizeof(name)),
+		0);
+	cr_assert_eq(pkey_generate(&key, &curve), ERR_OK);
+	cr_assert_eq(x509_subject_of_key(&subject, key, slice_text(name)), ERR_OK);
+	wish.subject = subject;
+	cr_assert_eq(x509_authority_issue(&out, authority, &wish), ERR_FIELD);
+	x509_subject_free(subject);
+
+	cr_assert_eq(x509_subject_of_key(&subject, key, SLICE_LITERAL("another")), ERR_OK);
+	wish.subject = subject;
+	cr_assert_eq(x509_authority_issue(&out, authority, &wish), ERR_OK);
+	subject->extended_usage =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, "clientAuth, OCSPSigning");
+	cr_assert_not_null(subject->extended_usage);
+	cr_assert_eq(x509_authority_issue(&out, authority, &wish), ERR_FIELD);
+	x509_subject_free(subject);
+	pkey_free(key);
+	buf_free(&out);
+	x509_authority_free(authority);
+	test_authority_remove(&files);
 }
 
 /* A certificate's own subject renews it; dates that contradict each other are refused. */
