@@ -111,8 +111,9 @@ static enum err apply_templates(struct kmip_item *item, struct attribute_edits *
 	const struct kmip_template_attribute *given)
 {
 	const struct kmip_template *template;
-	enum err err = ERR_OK;
+	enum err err = given->names.count > MAKING_TEMPLATES_MAX ? ERR_FIELD : ERR_OK;
 
+	TRY(err);
 	for (size_t i = 0; i < given->names.count; i++) {
 		TRY(template_read(item, &given->names.items[i], &template));
 		TRY(template_apply(edits, given, template));

@@ -6,12 +6,16 @@
 #include "kmip/attribute_rules.h"
 #include "kmip/item.h"
 
+/* Ours: templates that one object is made by; each is looked up and read. */
+enum { MAKING_TEMPLATES_MAX = 16 };
+
 /* The rules' context for a new object of that type. */
 struct attribute_edits making_edits(const struct kmip_item *item, uint32_t object_type);
 /* OpenSSL's default generator, for the attribute Random Number Generator and for Query. */
 struct kmip_rng_parameters making_generator(void);
 /* The attributes of the Template-Attribute and of the templates that it names; ERR_NOT_FOUND: no
- * template has that name. ERR_AGAIN is to be handed on. */
+ * template has that name; ERR_FIELD: more than MAKING_TEMPLATES_MAX. ERR_AGAIN is to be handed on.
+ */
 MUST_USE enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given);
 /* The names that a Template gives itself (2.2.6). */

@@ -206,6 +206,41 @@ Test(op_create, too_much)
 	served_stop(&served);
 }
 
+/* Each template is looked up: so many of them are nobody's wish. */
+Test(op_create, too_many_templates)
+{
+	struct served served = { 0 };
+	struct kmip_attribute named, group = text_of("Object Group", "of the template");
+	struct kmip_template content = { .attributes = { &named, 1 } };
+	struct kmip_name names[17];
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
+		group,
+	};
+	struct kmip_template_attribute none = { 0 }, given = { .attributes = { attributes, 2 } };
+
+	served_start(&served, false);
+	named = name_of(&served, "template");
+	assert_success(ONE(&served, REGISTER, register,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE), .template_attribute = &none,
+		.object = { .template = &content }));
+	for (size_t i = 0; i < 17; i++)
+		names[i] = (struct kmip_name){ .value = slice_text("template"),
+			.type = KMIP_UINT(KMIP_NAME_TYPE_UNINTERPRETED_TEXT_STRING) };
+	given.names.items = names;
+	given.names.count = 16;
+	assert_success(ONE(&served, CREATE, create,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+		.template_attribute = &given));
+	given.names.count = 17;
+	assert_reason(ONE(&served, CREATE, create,
+			      .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			      .template_attribute = &given),
+		INVALID_FIELD);
+	served_stop(&served);
+}
+
 static const struct kmip_response_item *create_secret(
 	struct served *served, const struct kmip_attribute *attributes, size_t count)
 {
