@@ -9,6 +9,12 @@ struct giving {
 	struct kmip_uint key_format, key_wrap_type, key_compression; /* as the client asked */
 	const struct kmip_key_wrapping_specification *wrapping; /* NULL: as it is */
 };
+/* Of a request that has these members under their names. */
+#define GIVING(request) \
+	{ \
+		.key_format = (request)->key_format, .key_wrap_type = (request)->key_wrap_type, \
+		.key_compression = (request)->key_compression, .wrapping = (request)->wrapping \
+	}
 /*
  * The object without its attributes. ERR_ILLEGAL: it has no material any more; ERR_SENSITIVE,
  * ERR_NOT_EXTRACTABLE, ERR_KEY_ABSENT, ERR_KEY_FORMAT, ERR_KEY_COMPRESSION, ERR_FEATURE; errors as

@@ -11,10 +11,7 @@ enum err op_get_plan(struct kmip_item *item)
 {
 	const struct kmip_get_request *request = item->request;
 	struct kmip_get_response *response = item->response;
-	struct giving giving = { .key_format = request->key_format,
-		.key_wrap_type = request->key_wrap_type,
-		.key_compression = request->key_compression,
-		.wrapping = request->wrapping };
+	struct giving giving = GIVING(request);
 	struct object *object;
 	enum err err;
 
