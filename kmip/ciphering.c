@@ -192,6 +192,8 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 		TRY(judge_policy(item, use));
 	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD)
 		return begin_pad(run, use);
+	/* It authenticates, and has a name for that. */
+	TRY(wanted.mode == KMIP_BLOCK_CIPHER_MODE_CMAC ? ERR_FEATURE : ERR_OK);
 	TRY(crypto_cipher_name(name, &wanted));
 	if (ciphering->encrypt)
 		TRY(judge_policy(item, use));

@@ -118,7 +118,10 @@ static enum err find_key(struct using *out, struct kmip_item *item,
 	item->subject = subject;
 	TRY(err);
 	if (!out->parameters.block_cipher_mode.has && !out->parameters.padding_method.has)
-		err = ERR_NOT_FOUND;
+		TRY(ERR_NOT_FOUND);
+	/* Each key would be covered by the same bytes. */
+	if (wraps && out->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD)
+		err = ERR_FEATURE;
 out:
 	return err;
 }

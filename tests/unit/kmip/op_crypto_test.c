@@ -121,6 +121,7 @@ Test(op_crypto, states_and_masks)
 	struct served *served = start();
 	struct slice uid = served_key(served), other = active_key(served, 1);
 	struct kmip_cryptographic_parameters ecb = mode_of(KMIP_BLOCK_CIPHER_MODE_ECB);
+	struct kmip_cryptographic_parameters cmac = mode_of(KMIP_BLOCK_CIPHER_MODE_CMAC);
 
 	assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &ecb,
 			      .data = two_blocks),
@@ -133,6 +134,9 @@ Test(op_crypto, states_and_masks)
 	uid = active_key(served, ENCRYPT_DECRYPT);
 	assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .data = two_blocks),
 		INVALID_FIELD); /* nothing says how */
+	assert_reason(ONE(served, ENCRYPT, encrypt, .unique_identifier = uid, .parameters = &cmac,
+			      .data = two_blocks),
+		FEATURE_NOT_SUPPORTED);
 	assert_success(served_revoke(served, uid, KMIP_REVOCATION_REASON_CODE_UNSPECIFIED));
 	assert_success(ONE(served, DECRYPT, decrypt, .unique_identifier = uid, .parameters = &ecb,
 		.data = two_blocks));

@@ -120,6 +120,45 @@ Test(op_get, sensitive)
 	served_stop(&served);
 }
 
+/* A one-time pad would cover each key with the same bytes. */
+Test(op_get, pad_does_not_wrap)
+{
+	struct served served = { 0 };
+	struct kmip_attribute attributes[5] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD)),
+		attribute_of("Cryptographic Length", kmip_value_integer(4096)),
+		attribute_of("Cryptographic Usage Mask",
+			kmip_value_integer(KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY)),
+		attribute_of("Activation Date", kmip_value_date(1)),
+	};
+	struct kmip_template_attribute template = { .attributes = { attributes, 5 } };
+	struct kmip_value value;
+	struct kmip_cryptographic_parameters how = { .block_cipher_mode = KMIP_UINT(
+							     KMIP_BLOCK_CIPHER_MODE_ECB) };
+	struct kmip_key_information with = { .cryptographic_parameters = &how };
+	struct kmip_key_wrapping_specification wrapping = {
+		.wrapping_method = KMIP_UINT(KMIP_WRAPPING_METHOD_ENCRYPT), .encryption_key = &with
+	};
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	cr_assert_eq(
+		kmip_value_write(&value, served.arena, &kmip_cryptographic_parameters_table, &how),
+		ERR_OK);
+	attributes[4] = attribute_of("Cryptographic Parameters", value);
+	with.unique_identifier = PAYLOAD(&served,
+		ONE(&served, CREATE, create,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			.template_attribute = &template),
+		create)
+					 ->unique_identifier;
+	assert_reason(ONE(&served, GET, get, .unique_identifier = served_key(&served),
+			      .wrapping = &wrapping),
+		FEATURE_NOT_SUPPORTED);
+	served_stop(&served);
+}
+
 /* An active AES key of these bytes, to be used for RFC 3394. */
 static struct slice registered(struct served *served, const char *material, int32_t mask)
 {
