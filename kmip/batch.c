@@ -309,7 +309,11 @@ out:
 
 enum batch_step batch_run(struct batch *batch)
 {
+	uint64_t until_us = clock_boot_us() + BATCH_TURN_US_MAX;
+
 	while (batch->done < batch->request.count && !batch->is_stopped) {
+		if (batch->item == NULL && clock_boot_us() > until_us)
+			return BATCH_PAUSE;
 		enum err err = batch->item == NULL ? batch_open_item(batch) : ERR_OK;
 
 		if (batch->item != NULL && batch->item->effect != KMIP_EFFECT_NONE) {

@@ -11,9 +11,15 @@
 #include "kmip/item.h"
 #include "kmip/operations.h"
 
+/* Ours: how long items are run one after the other; the last one may go beyond. A loop that stands
+ * still for 250 ms costs the node its lease (design D3). */
+enum { BATCH_TURN_US_MAX = 50000 };
+
 enum batch_step {
 	BATCH_DONE, /* all answers are there */
 	BATCH_FETCH, /* batch->item says what it needs; continue with batch_fetched */
+	BATCH_PAUSE, /* items are left, but others wait for the loop: continue with batch_run, later
+		      */
 	BATCH_COMPUTE, /* batch->item->compute is to be run elsewhere; continue with batch_computed
 			*/
 	BATCH_EFFECT /* batch->item says what is to be done; continue with batch_effected */

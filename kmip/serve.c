@@ -24,7 +24,7 @@ struct kmip_server {
  * What a pending request waits for. A cancelled one lives on as ABANDONED until the item
  * whose effects have begun has ended. One that is answered later has no owner but the server.
  *
- *	TURN -> FETCH <-> COMPUTE <-> EFFECT -> (answered, freed)
+ *	TURN <-> FETCH <-> COMPUTE <-> EFFECT -> (answered, freed)
  *	                  COMPUTE, EFFECT -> ABANDONED -> (freed)
  */
 enum pending_state {
@@ -62,8 +62,7 @@ enum err kmip_server_new(struct kmip_server **out, const struct kmip_options *op
 	TRY(arena_new(&server->arena, KMIP_ARENA_LEN_MAX));
 	if (options->loop != NULL) {
 		TRY(streams_new(&server->streams));
-		if (options->loop != NULL)
-			TRY(claims_new(&server->claims));
+		TRY(claims_new(&server->claims));
 		TRY(laters_new(&server->laters));
 		loop_task_init(&server->settled, NULL, NULL);
 	}
@@ -322,9 +321,19 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 		&pending->work, keystore, &change, pending_on_changed, pending);
 }
 
+static void pending_go_on(void *ctx)
+{
+	pending_step(ctx);
+}
+
 static enum err pending_start(struct kmip_pending *pending, enum batch_step step)
 {
 	switch (step) {
+	case BATCH_PAUSE:
+		pending->state = PENDING_TURN;
+		loop_task_init(&pending->task, pending_go_on, pending);
+		loop_defer(pending->server->options.loop, &pending->task);
+		return ERR_OK;
 	case BATCH_FETCH:
 		return pending_start_fetch(pending);
 	case BATCH_COMPUTE:

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches: what runs after a failure, ids, the ID Placeholder, the largest answer, the audit. */
+#include <time.h>
+#include "kmip/asymmetric.h"
 #include "served.h"
 
 static const struct ask missing = ASK(GET, get,
@@ -144,6 +146,116 @@ Test(batch, response_size)
 	cr_assert_eq(item->operation.value, KMIP_OPERATION_DISCOVER_VERSIONS);
 	served.header.response_len_max = KMIP_INT(-1);
 	assert_reason(served_one(&served, discover), RESPONSE_TOO_LARGE);
+	served_stop(&served);
+}
+
+/* The longest time, of the processor's, for which nobody else had the loop. */
+struct turns {
+	struct loop *loop;
+	struct loop_task task;
+	clock_t last, longest;
+};
+
+static void note(struct turns *turns)
+{
+	clock_t now = clock();
+
+	if (now - turns->last > turns->longest)
+		turns->longest = now - turns->last;
+	turns->last = now;
+}
+
+static void turn(void *ctx)
+{
+	struct turns *turns = ctx;
+
+	note(turns);
+	loop_defer(turns->loop, &turns->task);
+}
+
+static clock_t longest_of(
+	struct turns *turns, struct served *served, const struct ask *asks, size_t count)
+{
+	struct kmip_response *response;
+
+	turns->last = clock();
+	turns->longest = 0;
+	response = served_ask(served, asks, count);
+	note(turns);
+	cr_assert_eq(response->count, count);
+	for (size_t i = 0; i < count; i++)
+		assert_success(&response->items[i]);
+	return turns->longest;
+}
+
+/* An RSA key without its factors: slow. */
+static struct slice slow_key(struct served *served)
+{
+	struct pkey_wish wish = { .algorithm = "RSA", .bits = PKEY_POWER_BITS_MAX };
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(1)),
+		attribute_of("Activation Date", kmip_value_date(1)),
+	};
+	struct kmip_template_attribute template = { .attributes = { attributes, 2 } };
+	struct kmip_transparent_key numbers = { 0 };
+	struct kmip_key_value value = { .transparent = &numbers };
+	struct kmip_key_block block = { .format = KMIP_UINT(
+						KMIP_KEY_FORMAT_TYPE_TRANSPARENT_RSA_PRIVATE_KEY),
+		.value = &value,
+		.cryptographic_algorithm = KMIP_UINT(KMIP_CRYPTOGRAPHIC_ALGORITHM_RSA),
+		.cryptographic_length_bits = KMIP_INT((int32_t) wish.bits) };
+	struct kmip_private_key private_key = { .key_block = &block };
+	struct kmip_item item = { .arena = served->arena };
+	struct pkey_numbers made;
+	struct pkey *key;
+	struct buf memory;
+
+	buf_init(&memory, PKEY_LEN_MAX);
+	cr_assert_eq(pkey_generate(&key, &wish), ERR_OK);
+	cr_assert_eq(pkey_numbers(&made, key, true, &memory), ERR_OK);
+	cr_assert_eq(asymmetric_big(&item, &numbers.modulus, made.n), ERR_OK);
+	cr_assert_eq(asymmetric_big(&item, &numbers.public_exponent, made.e), ERR_OK);
+	cr_assert_eq(asymmetric_big(&item, &numbers.private_exponent, made.d), ERR_OK);
+	pkey_free(key);
+	buf_free(&memory);
+	return PAYLOAD(served,
+		ONE(served, REGISTER, register,
+			.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_PRIVATE_KEY),
+			.template_attribute = &template, .object = { .private_key = &private_key }),
+		register)
+		->unique_identifier;
+}
+
+/* A batch of slow items leaves the loop to others now and then, and is answered whole. A worker
+ * leaves it to the keeper. */
+Test(batch, takes_turns)
+{
+	struct served served = { 0 };
+	struct turns turns = { 0 };
+	struct kmip_cryptographic_parameters how = {
+		.digital_signature_algorithm =
+			KMIP_UINT(KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_256_WITH_RSA_ENCRYPTION)
+	};
+	struct kmip_sign_request request = { .parameters = &how, .data = SLICE_LITERAL("text") };
+	struct ask asks[SERVED_ITEMS_MAX];
+	clock_t alone, all;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	request.unique_identifier = slow_key(&served);
+	for (size_t i = 0; i < SERVED_ITEMS_MAX; i++)
+		asks[i] = (struct ask){ KMIP_OPERATION_SIGN, &kmip_sign_request_table, &request };
+	turns.loop = served.loop;
+	loop_task_init(&turns.task, turn, &turns);
+	turn(&turns);
+	alone = longest_of(&turns, &served, asks, 1);
+	all = longest_of(&turns, &served, asks, SERVED_ITEMS_MAX);
+	cr_assert_lt(all, SERVED_ITEMS_MAX / 2 * alone, "%ld, and %ld for one item", (long) all,
+		(long) alone);
+	cr_assert_eq(
+		served_send_worker(&served, served_frame(&served, asks, SERVED_ITEMS_MAX, false)),
+		ERR_FORWARD);
+	loop_task_cancel(&turns.task);
 	served_stop(&served);
 }
 
