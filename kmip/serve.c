@@ -164,7 +164,6 @@ enum err kmip_serve(struct kmip_server *server, const struct kmip_identity *iden
 	enum err err;
 
 	*close = false;
-	arena_reset(server->arena);
 	TRY(batch_begin(&batch, frame));
 	if (batch_writes(&batch) || batch_may_wait(&batch) || batch_run(&batch) != BATCH_DONE) {
 		err = ERR_FORWARD;
@@ -177,6 +176,8 @@ out:
 	batch_drop(&batch);
 	if (batch.view != NULL)
 		keystore_view_rest(batch.view);
+	/* Keys do not stay until the next request comes. */
+	arena_reset(server->arena);
 	return err;
 }
 
