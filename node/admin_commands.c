@@ -174,9 +174,11 @@ static void command_reload(struct admin_call *call)
 {
 	char why[CONFIG_WHY_MAX] = "";
 	enum err err = keeper_reload(call->keeper, why);
-	if (err == ERR_OK)
-		admin_answer(call, NULL);
-	else
+	if (err == ERR_OK) {
+		cJSON *answer = cJSON_CreateObject();
+		cJSON_AddStringToObject(answer, "needs_restart", why);
+		admin_answer(call, answer);
+	} else
 		admin_refuse(call, "%s: %s",
 			err == ERR_CONFIG ? "nothing was changed" : "only a part was applied",
 			why[0] == '\0' ? err_text(err) : why);

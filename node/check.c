@@ -80,7 +80,7 @@ static enum err check_open(struct check *check, char why[CONFIG_WHY_MAX])
 	TRY(loop_timer_new(&check->timer, check->loop, check_on_timer, check));
 	TRY(cache_open(&check->cache, &cache, why));
 	TRY(kek_table_new(&check->table, CHECK_TABLE_SLOTS));
-	TRY(instances_for_keystore(&instances, check->config, why));
+	TRY(instances_for_keystore(&instances, check->config));
 	struct keystore_options options = { .loop = check->loop,
 		.cache = check->cache,
 		.table = check->table,

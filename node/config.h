@@ -17,6 +17,7 @@ enum { CONFIG_WHY_MAX = 600, CONFIG_FILE_LEN_MAX = 1048576, CONFIG_INSTANCES_MAX
 #define CONFIG_TEXT char *
 #define CONFIG_PATH char *
 #define CONFIG_SECRET char *
+#define CONFIG_ID char *
 #define CONFIG_ADDRESS char *
 #define CONFIG_KIND char *
 #define CONFIG_CHOICE char *
@@ -68,6 +69,10 @@ struct config {
  * config_free. */
 MUST_USE enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_MAX]);
 void config_free(struct config *config);
+/* Names what of a file that was loaded again only a restart applies: "workers, kmip.listen";
+ * nothing where a reload was enough. */
+MUST_USE enum err config_waiting(
+	struct buf *out, const struct config *running, const struct config *now);
 
 /* An example file with every option, and the options as a manual for --help. */
 MUST_USE enum err config_example(struct buf *out);

@@ -28,6 +28,7 @@ static const char *type_expectation(char number[EXPECTATION_MAX], const struct c
 		return "off|recent N|all";
 	case CONFIG_TYPE_POLICY:
 		return "all|fips|NAME[:BITS]|-NAME...";
+	case CONFIG_TYPE_ID:
 	case CONFIG_TYPE_TEXT:
 		break;
 	}

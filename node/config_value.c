@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "keystore/ids.h"
 #include "kmip/policy.h"
 #include "node/config_line.h"
 
@@ -90,6 +91,16 @@ static enum err set_secret(
 		"a file that nobody but its owner may read (chmod 600), or with root as its owner "
 		"its group (chmod 640)",
 		*member);
+	return ERR_CONFIG;
+}
+
+static enum err set_id(
+	struct config_judging *judging, const struct config_row *row, const char *value)
+{
+	struct instance_id id;
+	if (instance_id_parse(&id, slice_text(value)) == ERR_OK)
+		return set_text(judging, row, value);
+	config_complain(judging, row, "8 to 16 characters of a-z 0-9 -", value);
 	return ERR_CONFIG;
 }
 
@@ -192,6 +203,7 @@ static config_setter *const setters[] = {
 	[CONFIG_TYPE_TEXT] = set_text,
 	[CONFIG_TYPE_PATH] = set_path,
 	[CONFIG_TYPE_SECRET] = set_secret,
+	[CONFIG_TYPE_ID] = set_id,
 	[CONFIG_TYPE_ADDRESS] = set_address,
 	[CONFIG_TYPE_NUMBER] = set_number,
 	[CONFIG_TYPE_FLAG] = set_flag,

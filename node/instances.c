@@ -7,22 +7,15 @@
 
 #include "base/crypt.h"
 
-enum err instances_for_keystore(struct keystore_instance_options **out, const struct config *config,
-	char why[CONFIG_WHY_MAX])
+enum err instances_for_keystore(struct keystore_instance_options **out, const struct config *config)
 {
 	struct keystore_instance_options *list = calloc(config->instance_count, sizeof(*list));
 	if (list == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < config->instance_count; i++) {
 		const struct config_instance *from = &config->instances[i];
-		if (instance_id_parse(&list[i].id, slice_text(from->id)) != ERR_OK) {
-			snprintf(why, CONFIG_WHY_MAX,
-				"instances.id: expected 8 to 16 characters of a-z 0-9 -, found "
-				"\"%s\"",
-				from->id);
-			free(list);
-			return ERR_CONFIG;
-		}
+		enum err err = instance_id_parse(&list[i].id, slice_text(from->id));
+		ASSERT(err == ERR_OK); /* judged when it was loaded */
 		list[i].name = from->name;
 		list[i].keymanager = (struct keymanager_options){ .kind = from->kind,
 			.url = from->url,
@@ -51,7 +44,7 @@ enum err instances_judge(
 {
 	enum err err;
 	struct keystore_instance_options *instances = NULL;
-	TRY(instances_for_keystore(&instances, config, why));
+	TRY(instances_for_keystore(&instances, config));
 	for (size_t i = 0; i < config->instance_count; i++) {
 		struct keystore_roots roots = instance_roots(&instances[i]);
 		TRY(keystore_judge_roots(keystore, &roots, why));
@@ -67,7 +60,7 @@ enum err instances_apply(struct keystore *keystore, const struct config *config,
 	enum err err;
 	struct keystore_instance_options *instances = NULL;
 	*changed = false;
-	TRY(instances_for_keystore(&instances, config, why));
+	TRY(instances_for_keystore(&instances, config));
 	for (size_t i = 0; i < config->instance_count; i++) {
 		struct keystore_roots roots = instance_roots(&instances[i]);
 		bool is_new = keystore_instance_find(keystore, config->instances[i].id) == NULL;

@@ -9,8 +9,8 @@
 #include "replication/replication.h"
 
 /* An array of config->instance_count entries that borrows from config; free with free(). */
-MUST_USE enum err instances_for_keystore(struct keystore_instance_options **out,
-	const struct config *config, char why[CONFIG_WHY_MAX]);
+MUST_USE enum err instances_for_keystore(
+	struct keystore_instance_options **out, const struct config *config);
 /* A reload: may the store take these root keys? */
 MUST_USE enum err instances_judge(
 	const struct keystore *keystore, const struct config *config, char why[CONFIG_WHY_MAX]);

@@ -186,6 +186,23 @@ out:
 	return err;
 }
 
+/* What was written and is not in force must not look as if it were. */
+static void keeper_tell_waiting(
+	const struct keeper *keeper, const struct config *config, char waiting[CONFIG_WHY_MAX])
+{
+	struct buf names;
+	buf_init(&names, CONFIG_WHY_MAX - 1);
+	if (config_waiting(&names, keeper->config, config) == ERR_OK) {
+		struct slice told = buf_slice(&names);
+		snprintf(waiting, CONFIG_WHY_MAX, "%.*s", (int) told.len, (const char *) told.data);
+	} else
+		snprintf(waiting, CONFIG_WHY_MAX, "many options");
+	buf_free(&names);
+	if (waiting[0] != '\0')
+		log_warning("reload-incomplete", "need=restart options=%s",
+			log_quoted(slice_text(waiting)));
+}
+
 enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
@@ -204,6 +221,7 @@ enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	if (err == ERR_OK) {
 		authorities_exchange(&keeper->authorities, &authorities);
 		log_info("reloaded", "file=%s", keeper->config_path);
+		keeper_tell_waiting(keeper, config, why);
 	} else
 		log_error("reload-refused", "applied=%s why=%s",
 			err == ERR_CONFIG ? "nothing" : "a-part", log_quoted(slice_text(why)));

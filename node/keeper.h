@@ -43,7 +43,8 @@ const char *keeper_policy_text(const struct keeper *keeper, const struct instanc
 struct keystore *keeper_keystore(struct keeper *keeper);
 struct loop *keeper_loop(struct keeper *keeper);
 /* Reads the configuration again and applies what can be applied; why: what is wrong, with file and
- * line. Judged whole before anything is applied: after ERR_CONFIG nothing was changed. */
+ * line. Judged whole before anything is applied: after ERR_CONFIG nothing was changed. After
+ * ERR_OK why names what only a restart applies. */
 MUST_USE enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX]);
 /* Whether a link to the peer could be made with the files that the configuration names. */
 MUST_USE enum err keeper_judge_peer(const struct config *config, char why[CONFIG_WHY_MAX]);

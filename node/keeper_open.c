@@ -21,7 +21,7 @@ enum err keeper_open_keystore(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 	TRY(counters_page_new(&keeper->counters, workers_count(keeper->config->top.workers) + 1));
 	TRY(counters_page_part(&counters, keeper->counters, 0));
 	TRY(kek_table_new(&keeper->table, keeper->config->top.keys_in_memory));
-	TRY(instances_for_keystore(&instances, keeper->config, why));
+	TRY(instances_for_keystore(&instances, keeper->config));
 	struct keystore_options options = { .loop = keeper->loop,
 		.cache = keeper->cache,
 		.table = keeper->table,

@@ -197,10 +197,16 @@ static int run_checkpoint(const struct arguments *arguments, const char *argumen
 	return status;
 }
 
+static void print_reloaded(const cJSON *answer)
+{
+	const char *waiting = answer_text(answer, "needs_restart");
+	printf("reloaded%s%s\n", waiting[0] == '\0' ? "" : "; only a restart applies ", waiting);
+}
+
 static int run_reload(const struct arguments *arguments, const char *argument)
 {
 	(void) argument;
-	return run_simple(arguments, "reload", NULL);
+	return run_simple(arguments, "reload", print_reloaded);
 }
 
 static const struct command commands[] = {

@@ -271,8 +271,8 @@ void print_status(const cJSON *answer)
 	printf("requests      %.0f answered by workers, %.0f by the keeper\n",
 		member_number(workers, "served_by_workers"),
 		member_number(workers, "served_by_keeper"));
-	printf("cache         %.0f objects, %.0f clients, %.1f of %.0f MiB; %.0f keys unwrapped in "
-	       "memory\n",
+	printf("cache         %.0f objects and %.0f clients (with those that have ended), %.1f of "
+	       "%.0f MiB; %.0f keys unwrapped in memory\n",
 		member_number(cache, "objects"), member_number(cache, "clients"),
 		member_number(cache, "bytes_used") / 1048576,
 		member_number(cache, "bytes_max") / 1048576,

@@ -173,7 +173,7 @@ static enum err worker_open_store(struct worker *worker, struct slice key, char 
 		&worker->host.counters, worker->counters, (uint32_t) worker->number));
 	TRY(cache_open(&worker->cache, &cache, why));
 	TRY(kek_table_attach(&worker->table, IPC_FD_TABLE, key));
-	TRY(instances_for_keystore(&instances, worker->config, why));
+	TRY(instances_for_keystore(&instances, worker->config));
 	struct keystore_options options = { .cache = worker->cache,
 		.table = worker->table,
 		.instances = instances,

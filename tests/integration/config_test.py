@@ -14,7 +14,7 @@ import harness  # noqa: F401
 import vsphere
 from case import Case, FreshPairCase, PairCase
 from manager import WRITER_KEY
-from pair import CtlError, Pair
+from pair import FIRST, CtlError, Pair
 from process import SANITIZER, program, wait_until
 
 
@@ -84,7 +84,8 @@ class Files(Case):
         text = self.text
         cases = {
             "workers: 2": ("workers: many", "workers"), "node: 1": ("node: 70000", "node"),
-            "log-level: info": ("log-level: loud", "log-level"), "root-key-poll: 1": ("root-kee-poll: 1", "root-kee-poll"),
+            "log-level: info": ("log-level: loud", "log-level"), f"id: {FIRST}": ("id: Tenant_One", "instances.id"),
+            "root-key-poll: 1": ("root-kee-poll: 1", "root-kee-poll"),
             f"listen: 127.0.0.1:{self.node.port}": ("listen: nowhere", "listen"),
         }
         for right, (wrong, word) in cases.items():
@@ -208,6 +209,27 @@ class Reload(PairCase):
             wait_until(serves_new, "new connections see the new certificate")
             self.assertTrue(connection.ask(vsphere.query()).one.ok)
         self.assertNotEqual(old.fingerprint, new.fingerprint)
+
+    def test_what_waits_for_a_restart(self):
+        """Changes that a reload does not apply are named, by section and instance, in answer and log; those that it applies
+        are not, and nothing is once they are taken back."""
+        node = self.pair.a
+        self.assertEqual(node.ctl_run("reload").stdout, "reloaded\n")
+        kept = {"top": dict(node.options), "kmip": dict(node.options["kmip"]), "instance": dict(node.options["instances"][0])}
+        node.options.update({"workers": 3, "log-level": "warning"})
+        node.options["kmip"]["strict-activate"] = "true"
+        node.options["peer"]["ack-wait-ms"] = 60
+        node.options["instances"][0]["name"] = "another"
+        mark = node.log_mark()
+        node.write_config()
+        waiting = f"workers, kmip.strict-activate, peer.ack-wait-ms, instances.name of {FIRST}"
+        self.assertEqual(node.ctl_run("reload").stdout, f"reloaded; only a restart applies {waiting}\n")
+        node.wait_log(f"reload-incomplete need=restart options=\"{waiting}\"", mark)
+        node.options.update(kept["top"])
+        node.options["kmip"], node.options["instances"][0] = kept["kmip"], kept["instance"]
+        del node.options["peer"]["ack-wait-ms"]
+        node.write_config()
+        self.assertEqual(node.ctl("reload")["needs_restart"], "")
 
     def test_log_level(self):
         """debug on, off again, by reload."""
