@@ -88,7 +88,7 @@ out:
 	return err;
 }
 
-static enum err judge_wrapping_key(struct kmip_item *item, const struct using_ask *ask)
+static enum err begin_using(struct using *out, struct kmip_item *item, const struct using_ask *ask)
 {
 	struct object *object;
 	enum err err;
@@ -96,6 +96,7 @@ static enum err judge_wrapping_key(struct kmip_item *item, const struct using_as
 	TRY(item_object(item, ask->uid, &object));
 	if ((KMIP_TO(object->type) & KMIP_TO_KEYS) == 0)
 		TRY(ERR_ILLEGAL); /* 11.12 */
+	TRY(using_begin(out, item, ask));
 	if (ask->protects && ask->parameters != NULL)
 		TRY(judge_parameters(item, object, ask->parameters));
 out:
@@ -111,10 +112,8 @@ static enum err find_key(struct using *out, struct kmip_item *item,
 		.protects = wraps,
 		.parameters = information->cryptographic_parameters };
 	struct kmip_placeholder subject = item->subject;
-	enum err err = judge_wrapping_key(item, &ask);
+	enum err err = begin_using(out, item, &ask);
 
-	if (err == ERR_OK)
-		err = using_begin(out, item, &ask);
 	item->subject = subject;
 	TRY(err);
 	if (!out->parameters.block_cipher_mode.has && !out->parameters.padding_method.has)
