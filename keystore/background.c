@@ -128,7 +128,7 @@ static enum err background_sweep(struct background *background, struct sweep_opt
 	options.on_done = background_on_swept;
 	options.ctx = background;
 	options.rebuild = !background->was_rebuilt;
-	background->swept = clock_wall_seconds();
+	background->swept = keymanager_seconds(background->instance->keymanager);
 	return sweep_start(&background->work, background->instance, &options);
 }
 

@@ -473,7 +473,7 @@ enum err compaction_start(struct keystore_pending **out, struct instance *instan
 	flow->background = true;
 	flow->on_end = compaction_on_end;
 	compaction->rewrite = rewrite;
-	compaction->begun = clock_wall_seconds();
+	compaction->begun = keymanager_seconds(instance->keymanager);
 	compaction->on_done = on_done;
 	compaction->ctx = ctx;
 	flow_defer(flow, compaction_survey);

@@ -300,13 +300,13 @@ static enum err create_prepare(struct create *create, const struct keystore_crea
 	struct object *object = &create->object;
 	enum err err;
 
-	create->started = clock_wall_seconds();
+	create->started = keymanager_seconds(create->flow.instance->keymanager);
 	create->unclaimed = options->unclaimed;
 	create->material = arena_copy(create->flow.arena, options->material);
 	TRY(create->material.data == NULL ? ERR_NOMEM : ERR_OK);
 	TRY(change_copy(&create->change, create->flow.arena, options->change));
 	if (create->change.dates[OBJECT_DATE_INITIAL] == 0)
-		create->change.dates[OBJECT_DATE_INITIAL] = create->started;
+		create->change.dates[OBJECT_DATE_INITIAL] = clock_wall_seconds();
 	rand_bytes(envelope->nonce, sizeof(envelope->nonce));
 	envelope->kind = ENVELOPE_OBJECT;
 	create->flow.intent_nonce = envelope->nonce;

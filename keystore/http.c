@@ -14,6 +14,7 @@ enum {
 	BACKGROUND_SLOTS = 12, /* a rebuild takes eight (sweep.h); polls go beside it */
 	TOKEN_SLOTS = 2, /* a new API key is tried beside the one in use */
 	RETRY_AFTER_S_MAX = 3600,
+	DATE_LEN_MAX = 40, /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 };
 
 static struct call_list *list_of(const struct http_call *call)
@@ -54,27 +55,47 @@ static size_t call_on_body(char *data, size_t size, size_t count, void *ctx)
 	return 0;
 }
 
+/* False unless the line is of the header that is called so ("name:"). */
+static bool header_value(struct slice *out, struct slice line, const char *name)
+{
+	size_t len = slice_text(name).len;
+	if (line.len <= len || strncasecmp((const char *) line.data, name, len) != 0)
+		return false;
+	*out = slice_cut(line, len, line.len);
+	while (out->len > 0 && out->data[0] == ' ')
+		*out = slice_cut(*out, 1, out->len);
+	while (out->len > 0 && out->data[out->len - 1] <= ' ')
+		*out = slice_cut(*out, 0, out->len - 1);
+	return true;
+}
+
+static int64_t http_date(struct slice value)
+{
+	char text[DATE_LEN_MAX + 1];
+	time_t date;
+	if (text_copy(text, sizeof(text), value) != ERR_OK)
+		return 0;
+	date = curl_getdate(text, NULL);
+	return date > 0 ? date : 0;
+}
+
 static size_t call_on_header(char *data, size_t size, size_t count, void *ctx)
 {
-	static const char name[] = "retry-after:";
 	struct http_call *call = ctx;
 	struct slice line = slice_of(data, size * count);
+	struct slice value;
 	uint64_t seconds = 0;
 	call->header_len += line.len;
 	if (call->header_len > HTTP_HEADER_BYTES_MAX) {
 		call->too_long = true;
 		return 0;
 	}
-	if (line.len < sizeof(name) || strncasecmp(data, name, sizeof(name) - 1) != 0)
-		return line.len;
-	struct slice value = slice_cut(line, sizeof(name) - 1, line.len);
-	while (value.len > 0 && value.data[0] == ' ')
-		value = slice_cut(value, 1, value.len);
-	while (value.len > 0 && value.data[value.len - 1] <= ' ')
-		value = slice_cut(value, 0, value.len - 1);
 	/* The form with a date is not used by the services, and then counts as not told. */
-	if (text_u64(&seconds, value, RETRY_AFTER_S_MAX) == ERR_OK)
+	if (header_value(&value, line, "retry-after:") &&
+		text_u64(&seconds, value, RETRY_AFTER_S_MAX) == ERR_OK)
 		call->retry_after_s = (uint32_t) seconds;
+	if (header_value(&value, line, "date:"))
+		call->date = http_date(value);
 	return line.len;
 }
 
@@ -189,6 +210,7 @@ static void http_deliver(void *ctx)
 		.outcome = outcome_of(call),
 		.body = buf_slice(&call->response),
 		.retry_after_s = call->retry_after_s,
+		.date = call->date,
 		.why = call->why[0] != '\0' ? call->why : curl_easy_strerror(call->result),
 	};
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &answer.status);

@@ -59,6 +59,7 @@ struct http_answer {
 	long status;
 	struct slice body; /* wiped after the callback */
 	uint32_t retry_after_s; /* 0: not told */
+	int64_t date; /* when the service answered, by its own clock; 0: not told */
 	const char *why;
 };
 

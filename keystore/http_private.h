@@ -25,6 +25,7 @@ struct http_call {
 	struct buf request, response;
 	CURLcode result;
 	uint32_t retry_after_s;
+	int64_t date;
 	size_t header_len; /* received */
 	bool too_long;
 	char why[CURL_ERROR_SIZE];

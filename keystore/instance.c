@@ -175,8 +175,10 @@ bool instance_in_grace(const struct instance *instance)
 int64_t instance_ledger_since(const struct instance *instance)
 {
 	enum { OVERLAP_S = 120 }; /* our clock and the service's, and what is listed late */
+	int64_t now = keymanager_seconds(instance->keymanager);
+	int64_t since = instance->ledger_at < now ? instance->ledger_at : now;
 
-	return instance->ledger_at > OVERLAP_S ? instance->ledger_at - OVERLAP_S : 0;
+	return since > OVERLAP_S ? since - OVERLAP_S : 0;
 }
 
 uint64_t instance_missing(const struct instance *instance)

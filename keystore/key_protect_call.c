@@ -231,10 +231,12 @@ static void call_on_answer(void *ctx, const struct http_answer *answer)
 		circuit_on_answer(&call->km->circuit, loop_now_ms(call->km->loop));
 	switch (answer->outcome) {
 	case HTTP_ANSWERED:
-		if (answer->status >= 200 && answer->status < 300)
+		if (answer->status >= 200 && answer->status < 300) {
+			keymanager_note_date(&call->km->base, answer->date);
 			on_good(call, answer->body);
-		else
+		} else {
 			on_bad(call, answer);
+		}
 		return;
 	case HTTP_NOT_SENT:
 		snprintf(call->why, sizeof(call->why), "%.200s", answer->why);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "keystore/key_protect.h"
 
 static const struct keymanager_ops *const implementations[] = { &key_protect_ops };
@@ -73,6 +74,23 @@ void keymanager_note(
 {
 	keymanager->meter.ended[verb][err]++;
 	histogram_note(&keymanager->meter.took[verb], took_us);
+}
+
+void keymanager_note_date(struct keymanager *keymanager, int64_t date)
+{
+	if (date <= 0)
+		return;
+	keymanager->told_date = date;
+	keymanager->told_ms = clock_boot_ms();
+}
+
+int64_t keymanager_seconds(const struct keymanager *keymanager)
+{
+	int64_t ours = clock_wall_seconds();
+	int64_t theirs =
+		keymanager->told_date + (int64_t) ((clock_boot_ms() - keymanager->told_ms) / 1000);
+
+	return keymanager->told_date != 0 && theirs < ours ? theirs : ours;
 }
 
 const char *keymanager_verb_name(enum keymanager_verb verb)

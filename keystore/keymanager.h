@@ -219,6 +219,10 @@ struct keymanager_health {
 };
 void keymanager_health(const struct keymanager *keymanager, struct keymanager_health *out);
 
+/* The present second by the key manager's clock as far as it has told one, and never later than by
+ * ours: what its dates are compared to, so that a clock of ours that is ahead hides nothing new. */
+int64_t keymanager_seconds(const struct keymanager *keymanager);
+
 enum keymanager_verb {
 	KEYMANAGER_WRAP,
 	KEYMANAGER_UNWRAP,

@@ -12,6 +12,8 @@ struct keymanager_ops;
 struct keymanager {
 	const struct keymanager_ops *ops;
 	struct keymanager_meter meter;
+	int64_t told_date; /* the service's clock by its latest answer; 0: it told none */
+	uint64_t told_ms; /* boot time of that answer */
 };
 struct keymanager_pending {
 	const struct keymanager_ops *ops;
@@ -20,6 +22,9 @@ struct keymanager_pending {
 /* A call has ended: every one, just before its callback. */
 void keymanager_note(
 	struct keymanager *keymanager, enum keymanager_verb verb, enum err err, uint64_t took_us);
+
+/* What time it was for the service when it answered; 0: it did not tell. */
+void keymanager_note_date(struct keymanager *keymanager, int64_t date);
 
 /* One call as the caller gave it: what of it is used follows from the verb. Borrowed during start.
  */

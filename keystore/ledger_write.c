@@ -230,7 +230,7 @@ enum err ledger_write_start(struct ledger *ledger)
 	flow->on_end = write_on_end;
 	flow->deadline_ms = clock_boot_ms() + LEDGER_CALL_MS;
 	write->ledger = ledger;
-	write->started = clock_wall_seconds();
+	write->started = keymanager_seconds(instance->keymanager);
 	write->envelope.kind = ENVELOPE_LEDGER;
 	write->envelope.instance = instance->id;
 	rand_bytes(write->envelope.nonce, sizeof(write->envelope.nonce));

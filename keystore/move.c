@@ -423,7 +423,7 @@ enum err move_start(struct keystore_pending **out, struct instance *instance, co
 	flow->background = true;
 	move->uid = *uid;
 	move->old = (struct opening){ .flow = flow, .on_opened = move_on_opened };
-	move->started = clock_wall_seconds();
+	move->started = keymanager_seconds(instance->keymanager);
 	move->on_moved = on_moved;
 	move->ctx = ctx;
 	flow_defer(flow, move_begin);

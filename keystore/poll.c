@@ -30,9 +30,8 @@ struct poll {
 	struct loop_timer *timer;
 	struct keystore_pending *work;
 	uint64_t begun_ms, ended_ms; /* boot time */
-	int64_t begun; /* the same by the wall clock, which the key manager's dates are compared to
-			*/
-	int64_t window_from; /* when the last good one began */
+	int64_t begun; /* when the changes were asked for: keymanager_seconds */
+	int64_t window_from; /* the same of the last good one, else of the first; 0: of none */
 	int64_t saved; /* what is durable of it; 0: nothing */
 	uint32_t spread; /* percent of the interval, so that nodes do not ask in step */
 	uint64_t backoff_ms; /* 0 after a good one */
@@ -172,14 +171,19 @@ static void poll_end(struct poll *poll, enum err err, const struct sweep_counts 
 	poll_wait(poll);
 }
 
-/* New keys are adopted only when those that were there before are known. */
+/* New keys are adopted only when those that were there before are known. The deletions were
+ * answered before: what time it is for the key manager is known. */
 static void poll_read_changes(struct poll *poll, const struct sweep_counts *counts)
 {
-	struct sweep_options options = { .what = "changes",
-		.updated_since = poll->window_from - POLL_OVERLAP_S,
-		.objects = poll->instance->rebuilt };
+	struct sweep_options options = { .what = "changes", .objects = poll->instance->rebuilt };
 	enum err err;
 
+	poll->begun = keymanager_seconds(poll->instance->keymanager);
+	/* One that is to come was written down while the clock was ahead: each start reads the
+	 * whole ledger. */
+	if (poll->window_from == 0 || poll->window_from > poll->begun)
+		poll->window_from = poll->begun;
+	options.updated_since = poll->window_from - POLL_OVERLAP_S;
 	sm_move(&poll->sm, POLL_READING_CHANGES, "deletions-read");
 	err = poll_sweep(poll, options);
 	if (err != ERR_OK)
@@ -206,7 +210,6 @@ static void poll_begin(struct poll *poll)
 
 	poll->asked = false;
 	poll->begun_ms = clock_boot_ms();
-	poll->begun = clock_wall_seconds();
 	poll->spread = 80 + rand_below(41);
 	sm_move(&poll->sm, POLL_READING_DELETIONS, "time");
 	err = poll_sweep(poll, options);
@@ -258,7 +261,7 @@ static enum err poll_load(struct poll *poll)
 	err = fact_get(poll->instance->keystore, name, value);
 	if (err == ERR_OK && text_u64(&from, slice_text(value), INT64_MAX) == ERR_OK)
 		poll->saved = poll->instance->ledger_at = (int64_t) from;
-	poll->window_from = poll->saved != 0 ? poll->saved : clock_wall_seconds();
+	poll->window_from = poll->saved;
 	return err == ERR_MISS ? ERR_OK : err;
 }
 

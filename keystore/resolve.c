@@ -100,7 +100,8 @@ static void resolve_on_adopted(void *ctx, enum err err)
 static void resolve_on_found(void *ctx, enum err err, const struct uid *id)
 {
 	struct resolve *resolve = ctx;
-	bool hopeless = clock_wall_seconds() - resolve_now(resolve)->time > RESOLVE_HOPELESS_S;
+	int64_t now = keymanager_seconds(resolve->flow.instance->keymanager);
+	bool hopeless = now - resolve_now(resolve)->time > RESOLVE_HOPELESS_S;
 
 	if (err == ERR_OK) {
 		err = fetch_adopt_start(&resolve->adoption, resolve->flow.instance, id, true,

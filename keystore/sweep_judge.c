@@ -144,7 +144,8 @@ static enum sweep_action page_judge(struct page *page, const struct keymanager_k
 
 enum err sweep_judge(struct sweep *sweep, const struct keymanager_listed *result)
 {
-	struct page page = { .sweep = sweep, .now = clock_wall_seconds() };
+	struct page page = { .sweep = sweep,
+		.now = keymanager_seconds(sweep->flow.instance->keymanager) };
 	enum err err;
 
 	sweep->entry_count = sweep->entry_next = 0;

@@ -702,6 +702,13 @@ void keymanager_health(const struct keymanager *keymanager, struct keymanager_he
 							!keymanager->service->unheard };
 }
 
+int64_t keymanager_seconds(const struct keymanager *keymanager)
+{
+	int64_t ahead_s = keymanager->service->ahead_s;
+
+	return clock_wall_seconds() + (ahead_s < 0 ? ahead_s : 0);
+}
+
 const struct keymanager_meter *keymanager_meter(const struct keymanager *keymanager)
 {
 	static const struct keymanager_meter nothing;

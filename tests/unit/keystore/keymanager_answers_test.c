@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tests/unit/keystore/scripted_service.h"
 
 #define RESOURCE_HEAD \
@@ -32,6 +33,11 @@ static void once(struct service *service, struct line line,
 	cr_assert_eq(service->answers, answers);
 }
 
+static struct keymanager_pending *wrap_soon(struct service *service)
+{
+	return service_wrap(service, 2500);
+}
+
 /* A call fetches a token first, and says who it is for and which call it is. */
 Test(keymanager_answers, token_and_wrap)
 {
@@ -54,6 +60,36 @@ Test(keymanager_answers, token_and_wrap)
 	cr_assert(service_last_has(
 		&service, wrap, "\"plaintext\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\""));
 	cr_assert(service_last_has(&service, wrap, "\"aad\":[\"tenant-0001\",\"00ff\"]"));
+	service_stop(&service);
+}
+
+static int64_t seconds_after(struct service *service, int status, const char *headers)
+{
+	once(service,
+		(struct line){ "POST " SERVICE_ROOT "/actions/wrap", .status = status,
+			.body = SERVICE_WRAPPED, .headers = headers },
+		wrap_soon);
+	return keymanager_seconds(service->keymanager);
+}
+
+/* The service's clock is believed where ours is ahead of it, and only as it answers what was asked
+ * for: not a date of a gateway, nor one that is none. */
+Test(keymanager_answers, clock)
+{
+	const int64_t told = 784111777;
+	struct service service;
+	int64_t now;
+
+	service_start(&service);
+	cr_assert_geq(seconds_after(&service, 200, NULL), clock_wall_seconds() - 10);
+	now = seconds_after(&service, 200, "Date: Fri, 01 Jan 2100 00:00:00 GMT\r\n");
+	cr_assert(now <= clock_wall_seconds() && now >= clock_wall_seconds() - 10);
+	now = seconds_after(&service, 404, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+	cr_assert_geq(now, clock_wall_seconds() - 10);
+	now = seconds_after(&service, 200, "date:  Sun, 06 Nov 1994 08:49:37 GMT  \r\n");
+	cr_assert(now >= told && now < told + 100);
+	now = seconds_after(&service, 200, "Date: whenever\r\nX-Date: 1\r\n");
+	cr_assert(now >= told && now < told + 100, "told before, and going on");
 	service_stop(&service);
 }
 

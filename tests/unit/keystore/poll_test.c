@@ -241,6 +241,22 @@ Test(poll, sees_a_restoration)
 	world_until(&world, is_dead);
 }
 
+/* Shows that a node whose clock is wrong by far sees what was changed since its last poll. */
+Test(poll, sees_changes_with_a_clock_that_is_ahead)
+{
+	const int64_t now = clock_wall_seconds() - 5000;
+
+	world.service.ahead_s = -5000;
+	start_alone(15);
+	make_warm_key();
+	fake_service_delete(&world.service, &world.uid, now);
+	world_until(&world, is_dead);
+	wait_polls();
+	fake_service_restore(&world.service, &world.uid, now + 30);
+	world_until(&world, is_live);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
 /* Shows that a key that the whole listing lacks is read by id, called missing for good, not served
  * and not deleted; that it is served again when the key manager shows it; and that the operator can
  * give up a missing key and no other. */
