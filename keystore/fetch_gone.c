@@ -136,8 +136,10 @@ static void work_bury(struct fetch_work *work)
 		tombstone->key_id = work->uid;
 	tombstone->instance = work->flow.instance->id;
 	tombstone->dead = true;
-	if (epoch > tombstone->dead_epoch)
-		tombstone->dead_epoch = epoch;
+	/* A restored one whose new deletion has no date that is later: the next that means dead. */
+	if (epoch <= tombstone->dead_epoch)
+		epoch = tombstone->dead_epoch + tombstone->dead_epoch % 2;
+	tombstone->dead_epoch = epoch;
 	tombstone->dates[OBJECT_DATE_DESTROYED] = work->deletion;
 	tombstone->last_change = work->deletion;
 	tombstone->wrapped = (struct object_wrapped){ 0 };
@@ -210,6 +212,14 @@ static void work_catch_up(struct fetch_work *work)
 		work_judge_gone(work, err);
 }
 
+/* The deletion that was told is the one before the restoration that is known: an answer that lags
+ * behind, by which nothing is buried, nor served. */
+static bool work_is_outdated(const struct fetch_work *work, const struct keymanager_key *key)
+{
+	return key != NULL && key->deletion > 0 &&
+	       object_epoch_of(key->deletion, true) < work->cached->dead_epoch;
+}
+
 /* Only where a second root key is named can an object have moved without this node having heard of
  * it: both nodes let go of all old keys before that name is taken away. */
 static bool work_may_have_moved(const struct fetch_work *work)
@@ -232,6 +242,8 @@ void fetch_work_destroyed(struct fetch_work *work, const struct keymanager_key *
 		fetch_work_done(work, ERR_DESTROYED);
 	else if (!work_is_over(work))
 		fetch_work_done(work, ERR_OK);
+	else if (work_is_outdated(work, key))
+		fetch_work_done(work, ERR_UNAVAILABLE);
 	else if (!work_may_have_moved(work))
 		work_bury(work);
 	else

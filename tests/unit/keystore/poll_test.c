@@ -241,6 +241,46 @@ Test(poll, sees_a_restoration)
 	world_until(&world, is_dead);
 }
 
+/* Destroyed once and restored by the owner; each Get asks the key manager. */
+static void make_restored_key(int64_t deletion)
+{
+	start_alone(0);
+	make_warm_key();
+	fake_service_delete(&world.service, &world.uid, deletion);
+	world_until(&world, is_dead);
+	fake_service_restore(&world.service, &world.uid, deletion + 30);
+	world_until(&world, is_live);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+}
+
+/* Shows that an answer from before a restoration neither destroys the key again nor serves it. */
+Test(poll, is_not_fooled_by_the_deletion_before_a_restoration)
+{
+	int64_t deletion = clock_wall_seconds();
+
+	make_restored_key(deletion);
+	fake_service_delete(&world.service, &world.uid, deletion);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_UNAVAILABLE);
+	cr_assert(is_live(&world));
+	fake_service_restore(&world.service, &world.uid, deletion + 30);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_OK);
+	fake_service_delete(&world.service, &world.uid, deletion + 60);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_DESTROYED);
+}
+
+/* Shows that a restored key is destroyed again also where the key manager tells no date and our
+ * clock is behind its earlier one. */
+Test(poll, buries_a_restored_key_without_a_date)
+{
+	struct object object;
+
+	make_restored_key(clock_wall_seconds() + 5000);
+	fake_service_delete(&world.service, &world.uid, 0);
+	cr_assert_eq(world_get(&world, &world.uid, material), ERR_DESTROYED);
+	cr_assert(world_object(&world, &world.uid, &object) && object.dead);
+	cr_assert_eq(object.dead_epoch % 2, 0);
+}
+
 /* Shows that a node whose clock is wrong by far sees what was changed since its last poll. */
 Test(poll, sees_changes_with_a_clock_that_is_ahead)
 {
