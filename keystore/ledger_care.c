@@ -106,6 +106,19 @@ out:
 
 /* ---- when ---- */
 
+/* The wall clock may be set back: nothing is due later than if it had been done just now. */
+static void care_clamp(struct ledger_care *care, int64_t now)
+{
+	int64_t interval_s = care->instance->keystore->settings.checkpoint_s;
+
+	if (interval_s < LEDGER_CARE_RETRY_S)
+		interval_s = LEDGER_CARE_RETRY_S;
+	if (care->checkpoint_due > now + 2 * interval_s)
+		care->checkpoint_due = now + interval_s;
+	if (care->compaction_due > now + 2 * COMPACTION_INTERVAL_S)
+		care->compaction_due = now + COMPACTION_INTERVAL_S;
+}
+
 static void care_wait(struct ledger_care *care, int64_t now)
 {
 	bool periodic = care->instance->keystore->settings.checkpoint_s > 0;
@@ -113,9 +126,6 @@ static void care_wait(struct ledger_care *care, int64_t now)
 
 	if (periodic && care->checkpoint_due < due)
 		due = care->checkpoint_due;
-	/* The wall clock may be set back. */
-	if (due > now + COMPACTION_INTERVAL_S)
-		due = now + COMPACTION_INTERVAL_S;
 	loop_timer_set(care->timer, due <= now ? 1000 : 1000 * (uint64_t) (due - now));
 }
 
@@ -127,6 +137,7 @@ static void care_poke(struct ledger_care *care)
 
 	if (care->sm.state != CARE_RESTING)
 		return;
+	care_clamp(care, now);
 	if (care->wanted || (periodic && now >= care->checkpoint_due))
 		err = care_start_checkpoint(care);
 	else if (care->rewrite || now >= care->compaction_due)
@@ -209,7 +220,7 @@ void ledger_care_begin(struct ledger_care *care)
 	/* A ledger record was lost, and is not yet written again. */
 	care->wanted = err == ERR_OK && last.at == 0;
 	care->checkpoint_due =
-		err == ERR_OK ? last.at + interval_s
+		err == ERR_OK ? (last.at < now ? last.at : now) + interval_s
 			      : now + (interval_s < LEDGER_CARE_FIRST_S ? interval_s
 									: LEDGER_CARE_FIRST_S);
 	care->compaction_due = now + jittered(LEDGER_CARE_FIRST_S);

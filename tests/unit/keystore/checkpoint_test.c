@@ -2,6 +2,7 @@
 /* Activations and attributes reach the key manager by checkpoints (design D10). */
 #include <criterion/criterion.h>
 #include "base/clock.h"
+#include "keystore/checkpoint.h"
 #include "tests/harness/store_world.h"
 
 static struct world world;
@@ -202,6 +203,28 @@ Test(checkpoint, comes_by_itself)
 {
 	struct uid uid;
 
+	world_stop(&world);
+	world.settings.checkpoint_s = 1;
+	world_start(&world);
+	uid = create(&world);
+	cr_assert_eq(world_activate(&world, &uid), ERR_OK);
+	world_until(&world, has_ledger_record);
+}
+
+/* Shows that a checkpoint that was made while the clock was ahead does not put off the next one. */
+Test(checkpoint, comes_after_a_clock_was_set_back)
+{
+	struct checkpoint_position last = { .at = clock_wall_seconds() + 86400 };
+	struct cache_position end;
+	struct cache_write *write;
+	struct uid uid;
+
+	cr_assert_eq(cache_write_begin(&write, world.cache), ERR_OK);
+	cr_assert_eq(cache_log_position(cache_write_read(write), &end), ERR_OK);
+	bytes_copy(last.incarnation, end.incarnation, sizeof(last.incarnation));
+	last.seq = end.seq;
+	cr_assert_eq(checkpoint_save(write, &world.instances[0].id, &last), ERR_OK);
+	cr_assert_eq(cache_commit(write), ERR_OK);
 	world_stop(&world);
 	world.settings.checkpoint_s = 1;
 	world_start(&world);
