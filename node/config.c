@@ -197,10 +197,34 @@ out:
 	return err;
 }
 
+/* `--instance` takes an id or a name: neither may mean two. */
+static bool instance_is_called(const struct config_instance *instance, const char *text)
+{
+	return text != NULL &&
+	       (strcmp(instance->id, text) == 0 ||
+		       (instance->name != NULL && strcmp(instance->name, text) == 0));
+}
+
+static enum err judge_pair(const struct config *config, struct config_loading *loading,
+	const struct config_instance *other, size_t i)
+{
+	const struct config_instance *instance = &config->instances[i];
+	bool by_id = instance_is_called(other, instance->id);
+	struct config_place place = { "instances", i, by_id ? "id" : "name" };
+
+	if (!by_id && !instance_is_called(other, instance->name))
+		return ERR_OK;
+	config_say(loading, config_line_find(loading->text, &place),
+		"instances.%s: \"%s\" is the id or the name of another instance already",
+		by_id ? "id" : "name", by_id ? instance->id : instance->name);
+	return ERR_CONFIG;
+}
+
 /* Rules that need more than one value. */
 static enum err judge_together(struct config *config, struct config_loading *loading)
 {
 	struct config_place place = { "peer", 0, "node" };
+	enum err err = ERR_OK;
 	if (config->has_peer && config->peer.node == config->top.node) {
 		config_say(loading, config_line_find(loading->text, &place),
 			"peer.node: expected the other node's number, found this node's (%u)",
@@ -220,15 +244,9 @@ static enum err judge_together(struct config *config, struct config_loading *loa
 	}
 	for (size_t i = 0; i < config->instance_count; i++)
 		for (size_t other = 0; other < i; other++)
-			if (strcmp(config->instances[i].id, config->instances[other].id) == 0) {
-				place = (struct config_place){ "instances", i, "id" };
-				config_say(loading, config_line_find(loading->text, &place),
-					"instances.id: \"%s\" is the id of another instance "
-					"already",
-					config->instances[i].id);
-				return ERR_CONFIG;
-			}
-	return ERR_OK;
+			TRY(judge_pair(config, loading, &config->instances[other], i));
+out:
+	return err;
 }
 
 static enum err judge(

@@ -188,6 +188,11 @@ Test(config, refuses_empty_broken_and_absent_files)
 	cr_assert_not_null(strstr(why, "cannot be read"));
 }
 
+/* An instance but for its id. */
+#define SECOND \
+	"    url: https://x\n    service-instance: 87fa68d0-fa10-47d0-a201-603949808530\n" \
+	"    api-key-file: k\n    root-key: crk\n"
+
 Test(config, refuses_what_does_not_go_together)
 {
 	refused(load_with("  node: 2\n", "  node: 1\n"), ":11: peer.node", "other node's number");
@@ -197,6 +202,12 @@ Test(config, refuses_what_does_not_go_together)
 					  "87fa68d0-fa10-47d0-a201-603949808530\n    api-key-file: "
 					  "k\n    root-key: crk\n"),
 		"instances.id", "another instance");
+	refused(load_with("instances:\n",
+			"instances:\n  - id: tenant-0002\n    name: tenant-0001\n" SECOND),
+		"instances.id", "another instance");
+	refused(load_with("  - id: tenant-0001\n", "  - id: tenant-0002\n    name: gold\n" SECOND
+						   "  - id: tenant-0001\n    name: gold\n"),
+		"instances.name", "another instance");
 }
 
 Test(config, refuses_missing_instances)
