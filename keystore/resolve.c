@@ -97,6 +97,7 @@ static void resolve_on_adopted(void *ctx, enum err err)
 		resolve_finish(resolve, err);
 }
 
+/* Among too many newer keys one is not looked for any further: the listings find it, too. */
 static void resolve_on_found(void *ctx, enum err err, const struct uid *id)
 {
 	struct resolve *resolve = ctx;
@@ -108,7 +109,7 @@ static void resolve_on_found(void *ctx, enum err err, const struct uid *id)
 			resolve_on_adopted, resolve);
 		if (err != ERR_OK)
 			resolve_finish(resolve, err);
-	} else if (err != ERR_NOT_FOUND) {
+	} else if (err != ERR_NOT_FOUND && err != ERR_LIMIT) {
 		resolve_finish(resolve, err);
 	} else if (hopeless) {
 		resolve_settle(resolve);
@@ -164,7 +165,10 @@ static void resolve_on_tombstone(void *ctx, enum err err)
 	const struct intent *intent = resolve_now(resolve);
 
 	kek_table_drop(resolve->flow.keystore->table, &intent->instance, &intent->uid);
-	resolve_on_settled(resolve, err);
+	if (err == ERR_CORRUPT)
+		resolve_skip(resolve);
+	else
+		resolve_on_settled(resolve, err);
 }
 
 static void resolve_on_dated(void *ctx, const struct keymanager_got *result)

@@ -175,6 +175,29 @@ Test(create, gives_up_a_key_that_never_came)
 	cr_assert_eq(world.service.key_count, 0);
 }
 
+static bool has_one_intent(struct world *in)
+{
+	return world_intents(in) == 1;
+}
+
+static void on_open(void *ctx)
+{
+	(void) ctx;
+}
+
+/* Shows that an intent whose key is sought among too many does not keep the next ones waiting. */
+Test(create, gives_up_a_search_that_is_too_long)
+{
+	put_intent(1, RESOLVE_HOPELESS_S - 60);
+	put_intent(2, RESOLVE_HOPELESS_S + 60);
+	world_stop(&world);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_LIST, .repeat = 1000, .err = ERR_LIMIT });
+	world_open(&world);
+	keystore_start(world.keystore, on_open, NULL);
+	world_until(&world, has_one_intent);
+}
+
 static enum err refusal;
 
 static void on_refused(void *ctx, enum err err, const struct uid *uid)
