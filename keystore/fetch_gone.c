@@ -31,6 +31,8 @@ static void work_on_noted(void *ctx, enum err err)
 	char id[UUID_TEXT_LEN + 1];
 
 	uid_text(id, &work->uid);
+	/* Once more: it may have been unwrapped by another until the fact was there. */
+	kek_table_drop(work->flow.keystore->table, &work->flow.instance->id, &work->uid);
 	if (err == ERR_OK)
 		log_error("key-missing",
 			"instance=%s key=%s effect=\"not served, not deleted\" "

@@ -367,8 +367,8 @@ static void deliver_root(struct call *call, enum err err)
 static void deliver_got(struct call *call, enum err err)
 {
 	struct keymanager_got result = { .err = err, .why = call->why };
-	static const struct uid none = { { 0 } };
-	if (err == ERR_OK || (err == ERR_DESTROYED && !uid_equal(&call->result.key.id, &none)))
+	/* An earlier attempt may have told of another key: that one's dates are not this one's. */
+	if (err == ERR_OK || (err == ERR_DESTROYED && uid_equal(&call->result.key.id, &call->id)))
 		result.key = &call->result.key;
 	call->callback.on_got(call->ctx, &result);
 }

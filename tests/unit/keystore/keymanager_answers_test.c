@@ -312,6 +312,23 @@ Test(keymanager_answers, get)
 	service_stop(&service);
 }
 
+/* What an earlier attempt told of another key is not told of the one that is gone. */
+Test(keymanager_answers, another_key_before_the_end)
+{
+	struct service service;
+
+	service_start(&service);
+	service_line(&service, (struct line){ "GET " SERVICE_KEY, .status = 200,
+				       .body = ROOT_KEY("5", ""), .times = 1 });
+	service_line(&service, (struct line){ "GET " SERVICE_KEY, .status = 410,
+				       .body = SERVICE_REASON("KEY_DELETED_ERR") });
+	(void) service_get(&service);
+	service_run(&service, 1);
+	cr_assert_eq(service.err, ERR_DESTROYED);
+	cr_assert_not(service.has_key);
+	service_stop(&service);
+}
+
 /* Only 410 and state 5 are the end of a key; a 404 counts when the service itself says it. */
 Test(keymanager_answers, get_of_what_is_not_there)
 {
