@@ -3,19 +3,21 @@
  * Destroy (design D10), in the order of time: intent committed -> standard key deleted -> its
  * deletion date read -> tombstone committed, intent cleared -> unwrapped copies dropped -> gate ->
  * answer. Only a key whose record is in the cache is deleted: it got there by being made here or by
- * being opened as ours.
+ * being opened as ours. Objects that are changed with it (what replaces it) come before: ledger ->
+ * commit of their records with the intent. From then on the deletion is brought to its end.
  */
 #include "base/clock.h"
 #include "base/rand.h"
 #include "keystore/change_copy.h"
 #include "keystore/intent.h"
-#include "keystore/flow.h"
+#include "keystore/joint.h"
 #include "keystore/stamps.h"
 
 struct destroy {
 	struct keystore_pending flow;
 	struct keystore_change options;
 	struct object_change edits;
+	struct joint joint; /* the further objects */
 	struct intent intent;
 	bool is_moved; /* a key of the uid may be there beside the one that holds it */
 	enum err err; /* why it failed */
@@ -30,6 +32,23 @@ static void destroy_finish(struct destroy *destroy, enum err err)
 
 	flow_end(&destroy->flow);
 	on_destroyed(ctx, err, 0);
+}
+
+static void destroy_on_end(struct keystore_pending *flow)
+{
+	joint_end(&((struct destroy *) flow)->joint);
+}
+
+/* The further objects are changed, and nobody refused to delete this one. */
+static bool destroy_goes_on(const struct destroy *destroy, enum err err)
+{
+	return destroy->joint.count > 0 && err != ERR_REFUSED && err != ERR_MISSING;
+}
+
+/* The intent stays until resolve.c has settled it. */
+static void destroy_leave(struct destroy *destroy, enum err err)
+{
+	destroy_finish(destroy, destroy_goes_on(destroy, err) ? ERR_AMBIGUOUS : err);
 }
 
 /* ---- intent ---- */
@@ -63,6 +82,7 @@ static enum err destroy_write_intent(void *ctx, struct cache_write *write, struc
 	destroy->is_moved = object_is_moved(object);
 	TRY(intent_encode(&body, intent));
 	TRY(cache_put_intent(write, intent->nonce, buf_slice(&body)));
+	TRY(joint_write(&destroy->joint, write, arena));
 out:
 	buf_free(&body);
 	return err;
@@ -110,6 +130,10 @@ static void destroy_on_given_up(void *ctx, enum err err)
 static void destroy_give_up(struct destroy *destroy, enum err err)
 {
 	destroy->err = err;
+	if (destroy_goes_on(destroy, err)) {
+		destroy_leave(destroy, err);
+		return;
+	}
 	if (flow_commit(&destroy->flow, destroy_delete_intent, destroy_on_given_up) != ERR_OK)
 		destroy_finish(destroy, err);
 }
@@ -170,9 +194,8 @@ static void destroy_on_dated(void *ctx, const struct keymanager_got *result)
 	KILL_POINT(destroy->flow.keystore, destroy_dated);
 	TRY(flow_commit(&destroy->flow, destroy_write_tombstone, destroy_on_recorded));
 out:
-	/* Its intent stays until resolve.c has settled it. */
 	if (err != ERR_OK)
-		destroy_finish(destroy, err);
+		destroy_leave(destroy, err);
 }
 
 static void destroy_date(struct destroy *destroy)
@@ -181,7 +204,7 @@ static void destroy_date(struct destroy *destroy)
 	enum err err = keymanager_get_start(&destroy->flow.call, destroy->flow.instance->keymanager,
 		&destroy->intent.key_id, destroy_on_dated, &call);
 	if (err != ERR_OK)
-		destroy_finish(destroy, flow_error(err));
+		destroy_leave(destroy, flow_error(err));
 }
 
 /* ---- the key that held it before a migration (design D8): its material is the same ---- */
@@ -193,7 +216,7 @@ static void destroy_on_old_deleted(void *ctx, const struct keymanager_done *resu
 	destroy->flow.call = NULL;
 	/* The intent stays: resolve.c deletes the old one, too. */
 	if (result->err != ERR_OK && result->err != ERR_NOT_FOUND)
-		destroy_finish(destroy, flow_error(result->err));
+		destroy_leave(destroy, flow_error(result->err));
 	else
 		destroy_date(destroy);
 }
@@ -206,7 +229,7 @@ static void destroy_delete_old(struct destroy *destroy)
 			&destroy->options.uid, destroy_on_old_deleted, &call);
 
 	if (err != ERR_OK)
-		destroy_finish(destroy, flow_error(err));
+		destroy_leave(destroy, flow_error(err));
 }
 
 static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
@@ -224,6 +247,47 @@ static void destroy_on_deleted(void *ctx, const struct keymanager_done *result)
 		destroy_delete_old(destroy);
 	else
 		destroy_date(destroy);
+}
+
+/* ---- the further objects ---- */
+
+static void destroy_write(struct destroy *destroy)
+{
+	enum err err = flow_commit(&destroy->flow, destroy_write_intent, destroy_on_intent);
+
+	if (err != ERR_OK)
+		destroy_finish(destroy, joint_error(&destroy->joint, err));
+}
+
+static void destroy_on_lowered(void *ctx, enum err err)
+{
+	struct destroy *destroy = ctx;
+
+	if (err != ERR_OK) {
+		destroy_finish(destroy, joint_error(&destroy->joint, err));
+		return;
+	}
+	KILL_POINT(destroy->flow.keystore, lower_written);
+	destroy_write(destroy);
+}
+
+/* What may not be destroyed leaves the others as they are. */
+static void destroy_lower(void *ctx)
+{
+	struct destroy *destroy = ctx;
+	struct cache_read *read = NULL;
+	struct object *object;
+	enum err err;
+
+	TRY(cache_read_begin(&read, destroy->flow.keystore->cache));
+	TRY(cache_get_object(read, destroy->flow.arena, &destroy->options.uid, &object));
+	TRY(destroy_judge(destroy, object));
+out:
+	cache_read_end(read);
+	if (err == ERR_OK)
+		err = joint_lower(&destroy->joint, destroy_on_lowered);
+	if (err != ERR_OK)
+		destroy_finish(destroy, err);
 }
 
 /* ---- start ---- */
@@ -266,8 +330,15 @@ enum err keystore_destroy_start(struct keystore_pending **out, struct keystore *
 	destroy->options = *options;
 	destroy->on_destroyed = on_destroyed;
 	destroy->ctx = ctx;
+	flow->on_end = destroy_on_end;
+	TRY(joint_begin(&destroy->joint,
+		&(struct joint_options){
+			.flow = flow, .change = &destroy->options, .only_with = true }));
 	TRY(destroy_prepare(destroy));
-	TRY(flow_commit(flow, destroy_write_intent, destroy_on_intent));
+	if (joint_lowers(&destroy->joint))
+		flow_defer(flow, destroy_lower);
+	else
+		TRY(flow_commit(flow, destroy_write_intent, destroy_on_intent));
 	*out = flow;
 	return ERR_OK;
 out:

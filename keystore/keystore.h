@@ -209,20 +209,34 @@ MUST_USE enum err keystore_create_start(struct keystore_pending **out, struct ke
  * ERR_ROOT_DISABLED when it cannot be, and it may be repeated. *added_index as
  * object_apply. `check` is run inside the transaction on the object as it then is, and may refuse
  * (its error is handed on); may be NULL. */
+struct keystore_part {
+	struct uid uid;
+	struct object_change change;
+};
 struct keystore_change {
 	struct instance_id instance;
 	struct uid uid;
 	const struct object_change *change; /* copied */
+	/* Further objects, changed with it: all of them or none, in one ledger record and one
+	 * transaction, which reaches the peer in this order. Each is checked. Copied. */
+	const struct keystore_part *with;
+	size_t with_count;
 	bool durable; /* in the key manager before it is answered, as if it lowered the state */
 	enum err (*check)(void *ctx, const struct object *object);
 	void *check_ctx; /* must live until the callback */
 };
+/* ERR_AMBIGUOUS, with further objects only: it may come to be, when a listing shows its ledger
+ * record; then it is whole. ERR_LIMIT also: they are too long for one ledger record. */
 MUST_USE enum err keystore_change_start(struct keystore_pending **out, struct keystore *keystore,
 	const struct keystore_change *change,
 	void (*on_changed)(void *ctx, enum err err, uint32_t added_index), void *ctx);
 
-/* Design D10: the standard key is deleted first (its envelope was verified as ours before), then
- * the tombstone with `change` (dates, attributes), then the gate. */
+/*
+ * Design D10: the standard key is deleted first (its envelope was verified as ours before), then
+ * the tombstone with `change` (dates, attributes), then the gate. Further objects are changed
+ * before, with the intent; from then on the deletion is finished also after a crash or an outage:
+ * ERR_AMBIGUOUS. ERR_REFUSED, ERR_MISSING: it is refused, and their changes stay.
+ */
 MUST_USE enum err keystore_destroy_start(struct keystore_pending **out, struct keystore *keystore,
 	const struct keystore_change *change,
 	void (*on_destroyed)(void *ctx, enum err err, uint32_t unused), void *ctx);

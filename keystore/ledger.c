@@ -95,7 +95,7 @@ void ledger_forget(struct ledger *ledger, struct ledger_wait *wait)
 	if (list_remove(&ledger->waits, wait))
 		ledger->wait_count--;
 	else if (ledger->writing != NULL)
-		(void) list_remove(&ledger->writing->waits, wait);
+		wait->may_exist = list_remove(&ledger->writing->waits, wait);
 }
 
 void ledger_poke(struct ledger *ledger)
@@ -113,6 +113,7 @@ static void ledger_tell(struct ledger_write *write, enum err err)
 	while ((wait = write->waits) != NULL) {
 		write->waits = wait->next;
 		wait->waiting = false;
+		wait->may_exist = err == ERR_OK || write->is_sent;
 		wait->on_written(wait->ctx, err);
 	}
 }

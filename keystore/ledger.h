@@ -29,6 +29,10 @@ struct ledger_wait {
 				the intents that are committed by now */
 	void (*on_written)(void *ctx, enum err err);
 	void *ctx;
+	bool is_packed; /* `record` is several, each behind its length, which share one ledger
+			 * record
+			 */
+	bool may_exist; /* out, of a failure and of ledger_forget: it may be written all the same */
 	bool later; /* gives way to what a client waits for */
 	struct uid id; /* out: the ledger record that holds it */
 	struct ledger_wait *next;

@@ -11,9 +11,15 @@
 
 /* ---- gather ---- */
 
-static bool write_fits(struct ledger_write *write, struct slice record)
+static bool write_fits(struct ledger_write *write, const struct ledger_wait *wait)
 {
-	return record.len == 0 || buf_append_bytes32(&write->plain, record) == ERR_OK;
+	struct slice record = wait->record;
+
+	if (record.len == 0)
+		return true;
+	if (wait->is_packed)
+		return buf_append(&write->plain, record) == ERR_OK;
+	return buf_append_bytes32(&write->plain, record) == ERR_OK;
 }
 
 /* Those that give way are behind the others. */
@@ -25,7 +31,7 @@ static void write_take_waits(struct ledger_write *write, bool later)
 	while (*end != NULL)
 		end = &(*end)->next;
 	while (ledger->waits != NULL && ledger->waits->later == later &&
-		write_fits(write, ledger->waits->record)) {
+		write_fits(write, ledger->waits)) {
 		*end = ledger->waits;
 		ledger->waits = ledger->waits->next;
 		ledger->wait_count--;
@@ -131,6 +137,7 @@ static void write_on_wrapped(void *ctx, const struct keymanager_wrapped *result)
 	err = flow_error(
 		keymanager_create_start(&write->flow.call, write->flow.instance->keymanager,
 			write->lookup.name, write->payload, write_on_created, &call));
+	write->is_sent = err == ERR_OK;
 out:
 	if (err != ERR_OK)
 		ledger_written(write, err);
@@ -157,6 +164,7 @@ static void write_on_created(void *ctx, const struct keymanager_created *result)
 		write_record(write, &result->id);
 		return;
 	}
+	write->is_sent = result->err == ERR_AMBIGUOUS;
 	write->lookup.flow = &write->flow;
 	write->lookup.since = write->started - LOOKUP_MARGIN_S;
 	write->lookup.on_found = write_on_found;

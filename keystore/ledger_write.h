@@ -31,6 +31,7 @@ struct ledger_write {
 	struct envelope envelope;
 	struct wrapping wrapping;
 	struct slice payload;
+	bool is_sent; /* it may exist */
 	struct uid id;
 	struct lookup lookup;
 	int64_t started;

@@ -154,6 +154,7 @@ static enum err batch_plan(struct batch *batch)
 	item->subject.has = false;
 	item->polled = NULL;
 	item->complaint = SLICE_EMPTY;
+	item->settling = NULL;
 	item_no_effect(item);
 	err = batch->operation->plan(item);
 	if (err == ERR_AGAIN && batch->fetch_count == KMIP_FETCHES_MAX)
@@ -270,7 +271,9 @@ static void batch_end_item(struct batch *batch, enum err err)
 	if (item->failure == ERR_OK)
 		item->failure = err;
 	item->take_back = NULL;
-	if (item->failure != ERR_OK && take_back != NULL && take_back(item) == ERR_OK)
+	item->is_taking_back =
+		item->failure != ERR_OK && take_back != NULL && take_back(item) == ERR_OK;
+	if (item->is_taking_back)
 		return;
 	if (item->failure == ERR_OK || item->made_count == 0) {
 		batch_close_item(batch, item->failure);
@@ -284,6 +287,14 @@ static void batch_end_item(struct batch *batch, enum err err)
 	item->change.dates[OBJECT_DATE_DESTROYED] = batch->now;
 	item->archived_too = true;
 	item->check = undo_check;
+}
+
+/* The effect against has ended. As long as what was changed points to what was made, that stays;
+ * ERR_STATE: nothing was changed. */
+static void batch_taken_back(struct kmip_item *item, enum err err)
+{
+	if (item->is_taking_back && err != ERR_OK && err != ERR_STATE)
+		item->made_count = 0;
 }
 
 /* No effect begins before it is known how it is taken back. */
@@ -372,7 +383,12 @@ void batch_effected(struct batch *batch, enum err err, const struct uid *uid, ui
 		return;
 	}
 	if (item->failure != ERR_OK) {
+		batch_taken_back(item, err);
 		batch_end_item(batch, item->failure);
+		return;
+	}
+	if (err == ERR_AMBIGUOUS) {
+		batch_close_item(batch, err);
 		return;
 	}
 	/* What the store finds too long or too many of is the client's attributes (design D10). */
@@ -401,6 +417,7 @@ void batch_failed(struct batch *batch, enum err err)
 		undo_taken_back(batch, err);
 		return;
 	}
+	batch_taken_back(batch->item, err);
 	/* Too many flows at once: our trouble, not a fault of the message. */
 	batch_end_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);
 }

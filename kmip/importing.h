@@ -9,6 +9,9 @@
 #include "kmip/attribute_rules.h"
 #include "kmip/item.h"
 
+/* Ours, the server's: what a client called an object that it imported. */
+#define IMPORTING_IDENTIFIER "y-Imported Identifier"
+
 struct importing {
 	struct attribute_edits edits;
 	struct kmip_uint state;

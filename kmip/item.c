@@ -81,6 +81,7 @@ void item_no_effect(struct kmip_item *item)
 	item->change = (struct object_change){ .now = item->now };
 	item->durable = false;
 	item->archived_too = false;
+	item->settles = false;
 	item->check = NULL;
 }
 

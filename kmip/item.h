@@ -57,6 +57,8 @@ struct kmip_item {
 	bool archived_too; /* the effect may be on an archived object */
 	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */
 	enum err (*check)(void *ctx, const struct object *object);
+	struct settling *settling; /* settling.h; NULL: the item makes one object, in one step */
+	bool settles; /* the effect is the settling */
 	const struct later_answer *polled; /* Poll's: what is answered in its place */
 	struct slice complaint; /* what the client is told beside the reason; empty: the usual */
 	void *plan_result; /* what plan leaves to finish beside the above; the operation's own */
@@ -76,8 +78,9 @@ struct kmip_item {
 	 * For finish: the effect's outcome. The subject is the object that was made or changed.
 	 * Finish is called after each effect and may state the next one; steps counts those that
 	 * are done. Should a later one fail, the engine destroys what the item made, and the item
-	 * fails. What was changed by then `take_back`, when finish has set it, states the effect
-	 * against; it is called once, before.
+	 * fails; what it changed, `take_back`, when finish has set it, states the effect against;
+	 * it is called once, before. A settling of which nobody knows whether it will be done
+	 * (ERR_AMBIGUOUS) leaves all as it is.
 	 */
 	uint32_t added_index;
 	unsigned steps;
@@ -85,8 +88,9 @@ struct kmip_item {
 	size_t made_count;
 	enum err (*take_back)(struct kmip_item *item);
 
-	/* The engine's: why the item fails, while what it made is being destroyed. */
+	/* The engine's: why the item fails, while what it did is taken back. */
 	enum err failure;
+	bool is_taking_back;
 };
 
 /*

@@ -14,7 +14,7 @@ static enum err link_value(
 	return kmip_value_write(out, arena, &kmip_link_table, &link);
 }
 
-static enum err link_edit(
+enum err linking_edit(
 	struct object_edit *out, struct arena *arena, uint32_t link_type, const struct uid *uid)
 {
 	struct kmip_value value;
@@ -33,16 +33,10 @@ enum err linking_set(struct attribute_edits *edits, uint32_t link_type, const st
 	struct object_edit edit;
 	enum err err;
 
-	TRY(link_edit(&edit, edits->arena, link_type, uid));
+	TRY(linking_edit(&edit, edits->arena, link_type, uid));
 	TRY(attribute_rules_append(edits, &edit));
 out:
 	return err;
-}
-
-static enum err linking_check(void *ctx, const struct object *object)
-{
-	(void) ctx;
-	return object->dead ? ERR_STATE : ERR_OK;
 }
 
 enum err linking_further(struct kmip_item *item, uint32_t link_type, const struct uid *uid)
@@ -54,51 +48,9 @@ enum err linking_further(struct kmip_item *item, uint32_t link_type, const struc
 	TRY(err);
 	for (size_t i = 0; i < count; i++)
 		edits[i] = item->change.edits[i];
-	TRY(link_edit(&edits[count], item->arena, link_type, uid));
+	TRY(linking_edit(&edits[count], item->arena, link_type, uid));
 	item->change.edits = edits;
 	item->change.edit_count = count + 1;
-out:
-	return err;
-}
-
-/* The edits are stated already. */
-static void change_target(struct kmip_item *item, const struct uid *target)
-{
-	item->change.claim = true;
-	item->durable = true;
-	item->target = (struct kmip_placeholder){ .has = true, .uid = *target };
-	item->check = linking_check;
-	item->effect = KMIP_EFFECT_CHANGE;
-}
-
-enum err linking_effect(
-	struct kmip_item *item, const struct uid *target, uint32_t link_type, const struct uid *uid)
-{
-	enum err err;
-
-	item_no_effect(item);
-	TRY(linking_further(item, link_type, uid));
-	change_target(item, target);
-out:
-	return err;
-}
-
-enum err linking_move(struct kmip_item *item, const struct uid *target, const struct linking *link,
-	const struct uid *uid)
-{
-	struct object_edit *edit = ARENA_NEW(item->arena, struct object_edit);
-	enum err err = edit == NULL ? ERR_NOMEM : ERR_OK;
-
-	TRY(err);
-	item_no_effect(item);
-	edit->name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name);
-	if (uid != NULL)
-		TRY(link_edit(edit, item->arena, link->type, uid));
-	edit->kind = uid != NULL ? OBJECT_EDIT_MODIFY : OBJECT_EDIT_DELETE;
-	edit->index = link->index;
-	item->change.edits = edit;
-	item->change.edit_count = 1;
-	change_target(item, target);
 out:
 	return err;
 }

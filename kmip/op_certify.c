@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Certify (KMIP 1.4, section 4.7), in the order of time: the certificate is issued on another
- * thread by the instance's authority -> it is made, linked to the public key -> the public key gets
- * its link. A request may come without a public key that is held here; then there are no links.
+ * thread by the instance's authority -> it is made, linked to the public key -> it gets its
+ * names, and the public key its link. A request may come without a public key that is held here;
+ * then there are no links.
  */
 #include "kmip/certifying.h"
 #include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
+#include "kmip/settling.h"
 
 /* The key that is named, or, without a request, the ID Placeholder's. */
 static enum err find_key(struct kmip_item *item, struct object **out)
@@ -35,6 +37,8 @@ static enum err make(
 	if (key != NULL)
 		TRY(linking_set(edits, KMIP_LINK_TYPE_PUBLIC_KEY_LINK, &key->uid));
 	TRY(making_effect(item, edits, digested));
+	if (key != NULL)
+		TRY(settling_withhold(item));
 out:
 	return err;
 }
@@ -66,9 +70,11 @@ enum err op_certify_finish(struct kmip_item *item)
 	struct kmip_certify_response *response = item->response;
 	const struct object *key = item->plan_result;
 
-	if (item->steps == 1 && key != NULL)
-		return linking_effect(
+	if (item->steps == 1 && key != NULL) {
+		settling_begin(item);
+		return settling_link(
 			item, &key->uid, KMIP_LINK_TYPE_CERTIFICATE_LINK, &item->made[0]);
+	}
 	item->subject = (struct kmip_placeholder){ .has = true, .uid = item->made[0] };
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);

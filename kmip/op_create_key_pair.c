@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Create Key Pair (KMIP 1.4, section 4.2), in the order of time: the pair is computed on another
- * thread -> the private key is made -> the public key, linked to it -> the private key gets its
- * link. Should one of them fail, nothing of the pair stays.
+ * thread -> the private key is made -> the public key, linked to it -> both get their names, and
+ * the private key its link. Should one of them fail, nothing of the pair stays.
  */
 #include "kmip/asymmetric.h"
-#include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/pairing.h"
@@ -146,8 +145,7 @@ enum err op_create_key_pair_finish(struct kmip_item *item)
 	case 1:
 		return pairing_make_public(item, item->plan_result);
 	case 2:
-		return linking_effect(
-			item, &item->made[0], KMIP_LINK_TYPE_PUBLIC_KEY_LINK, &item->made[1]);
+		return pairing_settle(item);
 	default:
 		break;
 	}

@@ -9,6 +9,7 @@
 #include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
+#include "kmip/settling.h"
 #include "kmip/splitting.h"
 #include "kmip/stored.h"
 
@@ -133,7 +134,7 @@ static enum err make_part(struct kmip_item *item, const struct split_plan *plan,
 		TRY(linking_set(&edits, KMIP_LINK_TYPE_PREVIOUS_LINK, &item->made[i - 1]));
 	TRY(stored_write(item, &object));
 	TRY(making_further_effect(item, &edits, SLICE_EMPTY));
-	item->create.unclaimed = i + 1 < plan->how.parts;
+	TRY(settling_withhold(item));
 out:
 	return err;
 }
@@ -183,13 +184,16 @@ out:
 	return err;
 }
 
-/* All parts are there: each is the client's once it knows the one behind it. That link is written
- * as any attribute is; the way back was made with the part. */
-static enum err link_part(struct kmip_item *item, size_t i)
+/* All parts are there: each knows the one behind it. That link is written as any attribute is; the
+ * way back was made with the part. */
+static enum err settle(struct kmip_item *item, size_t parts)
 {
-	enum err err;
+	enum err err = ERR_OK;
 
-	TRY(linking_effect(item, &item->made[i], KMIP_LINK_TYPE_NEXT_LINK, &item->made[i + 1]));
+	settling_begin(item);
+	for (size_t i = 0; i + 1 < parts; i++)
+		TRY(settling_link(
+			item, &item->made[i], KMIP_LINK_TYPE_NEXT_LINK, &item->made[i + 1]));
 	item->durable = false;
 out:
 	return err;
@@ -220,7 +224,7 @@ enum err op_create_split_key_finish(struct kmip_item *item)
 
 	if (item->steps < parts)
 		return make_part(item, plan, item->steps);
-	if (item->steps < 2 * parts - 1)
-		return link_part(item, 2 * parts - 2 - item->steps);
+	if (item->steps == parts)
+		return settle(item, parts);
 	return answer(item, parts);
 }

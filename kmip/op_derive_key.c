@@ -11,6 +11,7 @@
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/policing.h"
+#include "kmip/settling.h"
 #include "kmip/signing.h"
 #include "kmip/stored.h"
 
@@ -325,6 +326,7 @@ enum err op_derive_key_plan(struct kmip_item *item)
 	TRY(making_date_of(&edits));
 	TRY(linking_set(&edits, KMIP_LINK_TYPE_DERIVATION_BASE_OBJECT_LINK, base));
 	TRY(making_effect(item, &edits, key));
+	TRY(settling_withhold(item));
 out:
 	buf_free(&derivation.out);
 	return err;
@@ -335,8 +337,10 @@ enum err op_derive_key_finish(struct kmip_item *item)
 	struct kmip_derive_key_response *response = item->response;
 	const struct uid *base = item->plan_result;
 
-	if (item->steps == 1)
-		return linking_effect(item, base, KMIP_LINK_TYPE_DERIVED_KEY_LINK, &item->made[0]);
+	if (item->steps == 1) {
+		settling_begin(item);
+		return settling_link(item, base, KMIP_LINK_TYPE_DERIVED_KEY_LINK, &item->made[0]);
+	}
 	item->subject.uid = item->made[0];
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);

@@ -7,7 +7,8 @@
  * the identifier of an existing object for the next Import.
  *
  * An existing object is replaced only where it could be destroyed, by who could destroy it: the new
- * one is made first, its state is in the key manager, and then the old one is destroyed.
+ * one is made first, its state is in the key manager; it takes over what the old one was found by,
+ * and with that the old one is destroyed.
  */
 #include "kmip/changing.h"
 #include "kmip/holders.h"
@@ -15,12 +16,10 @@
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/registering.h"
+#include "kmip/settling.h"
 #include "kmip/unique_name.h"
 #include "kmip/unpacking.h"
 #include "kmip/wrapping.h"
-
-/* Ours, the server's. */
-#define IMPORT_IDENTIFIER "y-Imported Identifier"
 
 struct import_plan {
 	struct importing importing;
@@ -56,7 +55,7 @@ static enum err find_existing(struct kmip_item *item, struct import_plan *plan)
 	}
 	TRY(kmip_value_encode(&stored, item->arena, &named));
 	if (plan->existing == NULL)
-		TRY(holders_find(item, slice_text(IMPORT_IDENTIFIER), stored, existing_visit,
+		TRY(holders_find(item, slice_text(IMPORTING_IDENTIFIER), stored, existing_visit,
 			&plan->existing));
 	if (plan->existing == NULL)
 		return ERR_OK;
@@ -98,7 +97,7 @@ static enum err note_identifier(const struct kmip_item *item, struct attribute_e
 	struct kmip_value named = kmip_value_text(request->unique_identifier);
 
 	return attribute_rules_keep(edits, kmip_attribute_row(KMIP_ATTRIBUTE_CUSTOM_ATTRIBUTE),
-		slice_text(IMPORT_IDENTIFIER), &named);
+		slice_text(IMPORTING_IDENTIFIER), &named);
 }
 
 /* An earlier import's note is not of this one. */
@@ -107,7 +106,7 @@ static void forget_identifier(struct attribute_edits *edits)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < edits->count; i++) {
-		if (!slice_equal_text(edits->items[i].name, IMPORT_IDENTIFIER))
+		if (!slice_equal_text(edits->items[i].name, IMPORTING_IDENTIFIER))
 			edits->items[kept++] = edits->items[i];
 	}
 	edits->count = kept;
@@ -151,7 +150,8 @@ enum err op_import_plan(struct kmip_item *item)
 	TRY(making_further_effect(item, &plan->importing.edits, digested));
 	TRY(importing_state(item, &plan->importing));
 	plan->raises = change->activate || change->deactivate || change->compromise;
-	item->create.unclaimed = plan->raises || plan->existing != NULL;
+	if (plan->unpacking.count == 0 && (plan->raises || plan->existing != NULL))
+		TRY(settling_withhold(item));
 	TRY(unpacking_first(item, &plan->unpacking));
 	item->plan_result = plan;
 out:
@@ -159,12 +159,6 @@ out:
 }
 
 /* ---- afterwards ---- */
-
-static enum err made_check(void *ctx, const struct object *object)
-{
-	(void) ctx;
-	return object->dead ? ERR_STATE : ERR_OK;
-}
 
 /* Behind the certificates that came with it. */
 static struct kmip_placeholder made_object(const struct kmip_item *item)
@@ -174,50 +168,34 @@ static struct kmip_placeholder made_object(const struct kmip_item *item)
 	return (struct kmip_placeholder){ .has = true, .uid = item->made[plan->unpacking.count] };
 }
 
-/* Flags and dates once more, this time in the key manager; and it is the client's now. */
-static void claim(struct kmip_item *item)
+/* Flags and dates once more, this time in the key manager. */
+static enum err settle(struct kmip_item *item, const struct object_change *made)
 {
-	struct object_change change = item->change;
-	bool raises = ((struct import_plan *) item->plan_result)->raises;
+	const struct import_plan *plan = item->plan_result;
+	struct kmip_placeholder object = made_object(item);
+	struct object_change *change;
 
-	item_no_effect(item);
-	change.edits = NULL;
-	change.edit_count = 0;
-	change.claim = true;
-	item->change = change;
-	item->durable = raises;
+	settling_begin(item);
+	change = settling_change(item, &object.uid);
+	change->activate = made->activate;
+	change->deactivate = made->deactivate;
+	change->compromise = made->compromise;
+	bytes_copy(change->dates, made->dates, sizeof(change->dates));
+	item->durable |= plan->raises;
 	item->archived_too = true;
-	item->target = made_object(item);
-	item->check = made_check;
-	item->effect = KMIP_EFFECT_CHANGE;
-}
-
-static void destroy_existing(struct kmip_item *item, const struct object *existing)
-{
-	item_no_effect(item);
-	item->effect = KMIP_EFFECT_DESTROY;
-	item->change.destroy = true;
-	item->change.dates[OBJECT_DATE_DESTROYED] = item->now;
-	item->target = (struct kmip_placeholder){ .has = true, .uid = existing->uid };
-	item->check = changing_may_destroy;
+	return plan->existing == NULL ? ERR_OK : settling_destroy(item, plan->existing);
 }
 
 enum err op_import_finish(struct kmip_item *item)
 {
 	const struct import_plan *plan = item->plan_result;
 	struct kmip_import_response *response = item->response;
-	size_t steps = item->steps - plan->unpacking.count; /* that the object itself takes */
+	struct object_change made = item->change;
 
 	if (item->steps <= plan->unpacking.count)
 		return unpacking_next(item, &plan->unpacking);
-	if (steps == 1 && (plan->raises || plan->existing != NULL)) {
-		claim(item);
-		return ERR_OK;
-	}
-	if (steps == 2 && plan->existing != NULL) {
-		destroy_existing(item, plan->existing);
-		return ERR_OK;
-	}
+	if (item->steps == item->made_count && item->settling != NULL)
+		return settle(item, &made);
 	item->subject = made_object(item);
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);

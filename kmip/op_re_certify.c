@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Re-certify (KMIP 1.4, section 4.8), in the order of time: a certificate for the old one's key is
- * issued on another thread -> it is made, with its links -> the public key points to it instead of
- * the old one -> the old one gives up its names. Should one of them fail, the new certificate does
- * not stay, and the public key points to the old one.
+ * issued on another thread -> it is made, with its links -> it takes over the old one's names, and
+ * the public key points to it instead of the old one. Should one of them fail, the new certificate
+ * does not stay.
  */
 #include "kmip/certifying.h"
 #include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/replacing.h"
+#include "kmip/settling.h"
 
 /* What plan leaves to finish, in the arena. */
 struct renewal {
 	struct object *old, *key; /* key: NULL when none is held here */
-	bool has_link; /* from the key to the old certificate */
-	uint32_t link_index; /* of that, or of the one that was added */
 };
 
 static enum err find_key(struct kmip_item *item, struct renewal *renewal)
@@ -34,8 +33,6 @@ static enum err find_key(struct kmip_item *item, struct renewal *renewal)
 		return ERR_OK;
 	}
 	TRY(object_attributes_is_archived(renewal->key) ? ERR_ARCHIVED : ERR_OK);
-	renewal->has_link = linking_index(&renewal->link_index, item, renewal->key,
-		KMIP_LINK_TYPE_CERTIFICATE_LINK, &renewal->old->uid);
 out:
 	return err;
 }
@@ -66,6 +63,7 @@ static enum err make(
 	if (renewal->key != NULL)
 		TRY(linking_set(edits, KMIP_LINK_TYPE_PUBLIC_KEY_LINK, &renewal->key->uid));
 	TRY(making_further_effect(item, edits, digested));
+	TRY(settling_withhold(item));
 out:
 	return err;
 }
@@ -96,28 +94,16 @@ out:
 	return err;
 }
 
-static enum err point(struct kmip_item *item, const struct renewal *renewal)
+static enum err settle(struct kmip_item *item, const struct renewal *renewal)
 {
-	const uint32_t type = KMIP_LINK_TYPE_CERTIFICATE_LINK;
-	const struct uid *key = &renewal->key->uid;
+	struct settling_move move = { KMIP_LINK_TYPE_CERTIFICATE_LINK, &renewal->old->uid,
+		&item->made[0] };
+	enum err err = ERR_OK;
 
-	if (!renewal->has_link)
-		return linking_effect(item, key, type, &item->made[0]);
-	return linking_move(
-		item, key, &(struct linking){ type, renewal->link_index }, &item->made[0]);
-}
-
-/* The public key points to the old certificate, as before. */
-static enum err take_back(struct kmip_item *item)
-{
-	const struct renewal *renewal = item->plan_result;
-	struct linking link = { KMIP_LINK_TYPE_CERTIFICATE_LINK, renewal->link_index };
-	enum err err;
-
-	TRY(linking_move(
-		item, &renewal->key->uid, &link, renewal->has_link ? &renewal->old->uid : NULL));
-	item->durable = false; /* so that it needs nobody */
-	item->archived_too = true;
+	settling_begin(item);
+	if (renewal->key != NULL)
+		TRY(settling_move_link(item, renewal->key, &move));
+	TRY(settling_replace(item, renewal->old, &item->made[0]));
 out:
 	return err;
 }
@@ -125,22 +111,9 @@ out:
 enum err op_re_certify_finish(struct kmip_item *item)
 {
 	struct kmip_re_certify_response *response = item->response;
-	struct renewal *renewal = item->plan_result;
-	unsigned step = item->steps + (renewal->key == NULL && item->steps > 0 ? 1 : 0);
 
-	switch (step) {
-	case 1:
-		return point(item, renewal);
-	case 2:
-		if (renewal->key != NULL) {
-			item->take_back = take_back;
-			if (!renewal->has_link)
-				renewal->link_index = item->added_index;
-		}
-		return replacing_effect(item, renewal->old, &item->made[0]);
-	default:
-		break;
-	}
+	if (item->steps == 1)
+		return settle(item, item->plan_result);
 	item->subject = (struct kmip_placeholder){ .has = true, .uid = item->made[0] };
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Re-key (KMIP 1.4, section 4.4): a new symmetric key in place of an old one. The new key is made
- * first, so that nothing is lost between the two steps; then the old one gives up its names.
+ * first, so that nothing is lost between the two steps; then it takes over the old one's names.
  */
 #include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/replacing.h"
+#include "kmip/settling.h"
 
 enum err op_re_key_plan(struct kmip_item *item)
 {
@@ -27,6 +28,7 @@ enum err op_re_key_plan(struct kmip_item *item)
 	TRY(making_generator_of(item, &edits));
 	TRY(linking_set(&edits, KMIP_LINK_TYPE_REPLACED_OBJECT_LINK, &old->uid));
 	TRY(making_further_effect(item, &edits, item->create.material));
+	TRY(settling_withhold(item));
 	item->plan_result = old;
 out:
 	return err;
@@ -36,8 +38,10 @@ enum err op_re_key_finish(struct kmip_item *item)
 {
 	struct kmip_re_key_response *response = item->response;
 
-	if (item->steps == 1)
-		return replacing_effect(item, item->plan_result, &item->made[0]);
+	if (item->steps == 1) {
+		settling_begin(item);
+		return settling_replace(item, item->plan_result, &item->made[0]);
+	}
 	item->subject.uid = item->made[0];
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);

@@ -2,8 +2,8 @@
 /*
  * Re-key Key Pair (KMIP 1.4, section 4.5; since 1.1), in the order of time: a pair of the old one's
  * kind is computed on another thread -> the private key is made -> the public key, with its links
- * -> the private key gets its links -> the old public key gives up its names -> the old private
- * key. Should one of them fail, nothing of the new pair stays, and the old one keeps its names.
+ * -> both take over the names of the old pair, and the private key gets its links. Should one of
+ * them fail, nothing of the new pair stays.
  */
 #include "kmip/asymmetric.h"
 #include "kmip/linking.h"
@@ -12,13 +12,13 @@
 #include "kmip/pairing.h"
 #include "kmip/policing.h"
 #include "kmip/replacing.h"
+#include "kmip/settling.h"
 #include "kmip/stored.h"
 
 /* What plan leaves to finish, in the arena. */
 struct re_keying {
 	struct pairing pairing; /* the new keys */
 	struct object *old_private, *old_public;
-	uint32_t link_index; /* of the old public key's Replacement Object Link */
 };
 
 /* The pair that the private key is one of. */
@@ -110,23 +110,17 @@ out:
 	return err;
 }
 
-static enum err link_private(struct kmip_item *item, const struct re_keying *re_keying)
+static enum err settle(struct kmip_item *item, const struct re_keying *re_keying)
 {
 	enum err err;
 
-	TRY(linking_effect(item, &item->made[0], KMIP_LINK_TYPE_PUBLIC_KEY_LINK, &item->made[1]));
-	TRY(linking_further(
-		item, KMIP_LINK_TYPE_REPLACED_OBJECT_LINK, &re_keying->old_private->uid));
+	TRY(pairing_settle(item));
+	TRY(settling_link(item, &item->made[0], KMIP_LINK_TYPE_REPLACED_OBJECT_LINK,
+		&re_keying->old_private->uid));
+	TRY(settling_replace(item, re_keying->old_public, &item->made[1]));
+	TRY(settling_replace(item, re_keying->old_private, &item->made[0]));
 out:
 	return err;
-}
-
-/* The old public key has its names back. */
-static enum err take_back(struct kmip_item *item)
-{
-	const struct re_keying *re_keying = item->plan_result;
-
-	return replacing_undo(item, re_keying->old_public, re_keying->link_index);
 }
 
 enum err op_re_key_key_pair_finish(struct kmip_item *item)
@@ -141,13 +135,7 @@ enum err op_re_key_key_pair_finish(struct kmip_item *item)
 		return linking_further(
 			item, KMIP_LINK_TYPE_REPLACED_OBJECT_LINK, &re_keying->old_public->uid);
 	case 2:
-		return link_private(item, re_keying);
-	case 3:
-		return replacing_effect(item, re_keying->old_public, &item->made[1]);
-	case 4:
-		re_keying->link_index = item->added_index;
-		item->take_back = take_back;
-		return replacing_effect(item, re_keying->old_private, &item->made[0]);
+		return settle(item, re_keying);
 	default:
 		break;
 	}

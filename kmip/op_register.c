@@ -7,6 +7,7 @@
 #include "kmip/making.h"
 #include "kmip/operations.h"
 #include "kmip/registering.h"
+#include "kmip/settling.h"
 #include "kmip/unpacking.h"
 
 enum err op_register_plan(struct kmip_item *item)
@@ -44,6 +45,10 @@ enum err op_register_finish(struct kmip_item *item)
 
 	if (item->steps <= unpacking->count)
 		return unpacking_next(item, unpacking);
+	if (item->steps == item->made_count && item->settling != NULL) {
+		settling_begin(item);
+		return ERR_OK;
+	}
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);
 }

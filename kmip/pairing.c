@@ -4,6 +4,7 @@
 #include "kmip/asymmetric.h"
 #include "kmip/linking.h"
 #include "kmip/making.h"
+#include "kmip/settling.h"
 #include "kmip/stored.h"
 
 /* What the other thread sees. */
@@ -102,7 +103,7 @@ enum err pairing_make_private(struct kmip_item *item, struct pairing *pairing)
 	TRY(making_generator_of(item, &pairing->private_edits));
 	TRY(making_generator_of(item, &pairing->public_edits));
 	TRY(making_further_effect(item, &pairing->private_edits, digested));
-	item->create.unclaimed = true;
+	TRY(settling_withhold(item));
 out:
 	return err;
 }
@@ -115,6 +116,13 @@ enum err pairing_make_public(struct kmip_item *item, struct pairing *pairing)
 	TRY(linking_set(&pairing->public_edits, KMIP_LINK_TYPE_PRIVATE_KEY_LINK, &item->made[0]));
 	TRY(stored_write(item, &pairing->public_object));
 	TRY(making_further_effect(item, &pairing->public_edits, pairing->public_digested));
+	TRY(settling_withhold(item));
 out:
 	return err;
+}
+
+enum err pairing_settle(struct kmip_item *item)
+{
+	settling_begin(item);
+	return settling_link(item, &item->made[0], KMIP_LINK_TYPE_PUBLIC_KEY_LINK, &item->made[1]);
 }

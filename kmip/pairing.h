@@ -17,10 +17,12 @@ struct pairing {
 /* Has the pair computed on another thread: ERR_AGAIN, to be handed on. plan is run again, with
  * plan_memory set. */
 MUST_USE enum err pairing_begin(struct kmip_item *item, const struct pkey_wish *wish);
-/* The item's first effect: the private key, an orphan until a last change claims it. Names were
- * judged. Errors of pkey_generate also. */
+/* The item's first effect: the private key. Names were judged. Errors of pkey_generate also. */
 MUST_USE enum err pairing_make_private(struct kmip_item *item, struct pairing *pairing);
 /* The item's second effect: the public key, linked to the private one. */
 MUST_USE enum err pairing_make_public(struct kmip_item *item, struct pairing *pairing);
+/* The item's third effect, to which others may be added (settling.h): both have their names, and
+ * know each other. */
+MUST_USE enum err pairing_settle(struct kmip_item *item);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/replacing.h"
-#include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/unique_name.h"
 
@@ -173,75 +172,6 @@ enum err replacing_attributes(
 		edits->key.algorithm = value.u32;
 	if (object_attributes_stored(replacing->old, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &value))
 		edits->key.length_bits = value.integer;
-out:
-	return err;
-}
-
-/* ---- the old object ---- */
-
-/* One edit for each name that it has, with room for one more. */
-static enum err name_edits(struct kmip_item *item, struct object_edit **out, size_t *count,
-	const struct object *old, enum object_edit_kind kind)
-{
-	struct slice name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name);
-	struct object_edit *edits =
-		arena_array(item->arena, old->attribute_count + 1, sizeof(*edits));
-
-	if (edits == NULL)
-		return ERR_NOMEM;
-	*out = edits;
-	*count = 0;
-	for (size_t i = 0; i < old->attribute_count; i++) {
-		const struct object_attribute *stored = &old->attributes[i];
-
-		if (!stored->deleted && slice_equal(stored->name, name))
-			edits[(*count)++] = (struct object_edit){ .kind = kind,
-				.name = name,
-				.index = object_attribute_index(old, stored),
-				.value = stored->value };
-	}
-	return ERR_OK;
-}
-
-enum err replacing_effect(
-	struct kmip_item *item, const struct object *old, const struct uid *replacement)
-{
-	struct object_edit *edits;
-	size_t count;
-	enum err err;
-
-	TRY(linking_effect(item, &old->uid, KMIP_LINK_TYPE_REPLACEMENT_OBJECT_LINK, replacement));
-	TRY(name_edits(item, &edits, &count, old, OBJECT_EDIT_DELETE));
-	edits[count++] = item->change.edits[0];
-	item->change.edits = edits;
-	item->change.edit_count = count;
-out:
-	return err;
-}
-
-static enum err undo_check(void *ctx, const struct object *object)
-{
-	(void) ctx;
-	return object->dead ? ERR_STATE : ERR_OK;
-}
-
-enum err replacing_undo(struct kmip_item *item, const struct object *old, uint32_t link_index)
-{
-	struct object_edit *edits;
-	size_t count;
-	enum err err;
-
-	TRY(name_edits(item, &edits, &count, old, OBJECT_EDIT_ADD));
-	edits[count++] = (struct object_edit){ .kind = OBJECT_EDIT_DELETE,
-		.name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_LINK)->name),
-		.index = link_index };
-	item_no_effect(item);
-	item->change.edits = edits;
-	item->change.edit_count = count;
-	item->target = (struct kmip_placeholder){ .has = true, .uid = old->uid };
-	item->check = undo_check;
-	item->archived_too = true;
-	item->effect = KMIP_EFFECT_CHANGE;
 out:
 	return err;
 }

@@ -21,12 +21,5 @@ struct replacing {
  */
 MUST_USE enum err replacing_attributes(
 	struct kmip_item *item, struct attribute_edits *edits, const struct replacing *replacing);
-/* The item's further effect: the old object loses its names and points to its replacement. */
-MUST_USE enum err replacing_effect(
-	struct kmip_item *item, const struct object *old, const struct uid *replacement);
-/* Takes that effect back, once a later one of the item failed: the link of that index goes, and the
- * names that `old` had return. In the caches only, so that it needs nobody. */
-MUST_USE enum err replacing_undo(
-	struct kmip_item *item, const struct object *old, uint32_t link_index);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/offload.h"
 #include "kmip/batch.h"
 #include "kmip/later.h"
+#include "kmip/settling.h"
 
 struct kmip_server {
 	struct kmip_options options;
@@ -315,6 +316,7 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 			&pending->work, keystore, &item->create, pending_on_created, pending);
 	}
 	ASSERT(target->has && item->check != NULL);
+	settling_fill(&change, item);
 	if (item->effect == KMIP_EFFECT_CHANGE)
 		return keystore_change_start(
 			&pending->work, keystore, &change, pending_on_changed, pending);

@@ -7,6 +7,7 @@
 #include "kmip/linking.h"
 #include "kmip/making.h"
 #include "kmip/packing.h"
+#include "kmip/settling.h"
 #include "kmip/stored.h"
 
 /* ---- on the other thread ---- */
@@ -257,6 +258,7 @@ static enum err make_certificate(struct kmip_item *item, const struct unpacking 
 			&item->made[item->steps - 1]));
 	TRY(stored_write(item, &object));
 	TRY(making_further_effect(item, &edits, unpacking->ders[i]));
+	TRY(settling_withhold(item));
 out:
 	return err;
 }
@@ -272,12 +274,17 @@ enum err unpacking_first(struct kmip_item *item, struct unpacking *unpacking)
 
 enum err unpacking_next(struct kmip_item *item, const struct unpacking *unpacking)
 {
+	enum err err;
+
 	if (item->steps < unpacking->count)
 		return make_certificate(item, unpacking);
 	item_no_effect(item);
 	item->create = unpacking->create;
 	item->change = unpacking->change;
 	item->effect = KMIP_EFFECT_CREATE;
-	return linking_further(
-		item, KMIP_LINK_TYPE_PKCS_12_CERTIFICATE_LINK, &item->made[unpacking->count - 1]);
+	TRY(linking_further(
+		item, KMIP_LINK_TYPE_PKCS_12_CERTIFICATE_LINK, &item->made[unpacking->count - 1]));
+	TRY(settling_withhold(item));
+out:
+	return err;
 }

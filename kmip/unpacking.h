@@ -3,7 +3,7 @@
  * Private keys that come as PKCS #12 (KMIP 1.4, section 9.1.3.2.3), under the password of the
  * secret that their PKCS #12 Password Link names. The key is kept as PKCS #8. The certificates
  * become objects of their own, made before the key, each linked to the next by PKCS #12 Certificate
- * Link, as Get follows them; what the item made is undone when a later step fails. A client that
+ * Link, as Get follows them; all of it is settled (settling.h) when the key is made. A client that
  * gives such a link itself has the certificates already: none are made.
  */
 #ifndef KMIP_UNPACKING_H
@@ -33,7 +33,8 @@ MUST_USE enum err unpacking_open(
 	struct kmip_item *item, struct attribute_edits *edits, struct unpacking *unpacking);
 /* The key's effect has been stated: states that of the first certificate before it, if any. */
 MUST_USE enum err unpacking_first(struct kmip_item *item, struct unpacking *unpacking);
-/* For finish, while item->steps <= count: the next certificate's, and at last the key's. */
+/* For finish, while item->steps <= count: the next certificate's, and at last the key's. Behind
+ * that, settling_begin. */
 MUST_USE enum err unpacking_next(struct kmip_item *item, const struct unpacking *unpacking);
 
 #endif

@@ -14,10 +14,10 @@ def declared():
     return set(re.findall(r"^\tX\((\w+), ", HEADER.read_text(encoding="ascii"), re.MULTILINE))
 
 
-def strike(node, point, during):
-    """Runs during() until the node dies at the point."""
+def strike(node, point, during, passes=0):
+    """Runs during() until the node dies at the point, which is passed that many times before."""
     mark = node.log_mark()
-    admin.ask(node, "kill-arm", point=point)
+    admin.ask(node, "kill-arm", point=point, countdown=passes)
     worker = threading.Thread(target=during)
     worker.start()
     code = node.wait()

@@ -223,23 +223,31 @@ Test(op_import, does_not_replace)
 	served_stop(&served);
 }
 
-/* The key manager fails at either step: the old one is as it was, and nothing new is left. */
+/* The key manager fails at any step, the ledger record among them: the old one is as it was, with
+ * its name, and nothing new is left. */
 Test(op_import, replaces_or_not)
 {
-	static const enum fake_call calls[] = { FAKE_CREATE, FAKE_DELETE };
+	static const struct fake_fault faults[] = { { .call = FAKE_CREATE },
+		{ .call = FAKE_CREATE, .countdown = 1 }, { .call = FAKE_DELETE } };
 	struct served served = { 0 };
 	const struct kmip_export_response *what;
+	struct kmip_attribute name;
 	struct slice uid;
 	struct import import = { .replaces = true };
 
 	start(&served);
-	uid = import.uid = served_key(&served);
+	name = name_of(&served, "the name");
+	uid = import.uid = served_key_with(&served, &name, 1);
 	what = exported(&served, uid);
-	for (size_t i = 0; i < 2; i++) {
-		fake_service_fault(&served.store->service,
-			(struct fake_fault){ .call = calls[i], .repeat = 1, .err = ERR_REFUSED });
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		struct fake_fault fault = faults[i];
+
+		fault.repeat = 1;
+		fault.err = ERR_REFUSED;
+		fake_service_fault(&served.store->service, fault);
 		assert_reason(import_as(&served, &import, what), GENERAL_FAILURE);
 		assert_success(served_get(&served, uid));
+		cr_assert_neq(served_value(&served, uid, "Name").type, KMIP_TYPE_ANY);
 		cr_assert_eq(located(&served), 1);
 	}
 	assert_success(import_as(&served, &import, what));

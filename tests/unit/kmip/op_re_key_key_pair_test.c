@@ -243,11 +243,11 @@ Test(op_re_key_key_pair, refusals)
 	served_stop(&served);
 }
 
-/* Whichever of the five steps the key manager fails: the old pair keeps names and links, and the
+/* Whichever of the three steps the key manager fails: the old pair keeps names and links, and the
  * next try succeeds. */
 Test(op_re_key_key_pair, failures)
 {
-	enum { STEPS = 5 };
+	enum { STEPS = 3 };
 	struct served served = { 0 };
 	struct pair old;
 
