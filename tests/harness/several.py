@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations that make several objects, or make one and change others: how a client asks for them, and what it sees of them."""
+import collections
 import datetime
 
 import wire
+from process import wait_until
 from wire import ATTRIBUTE_VALUE as VALUE
 
 V14 = (1, 4)
@@ -88,6 +90,10 @@ class Scene:
 
     def __init__(self, making, frame, makes, names=False, replaces=None):
         self.making, self.frame, self.makes, self.names, self.replaces = making, frame, makes, names, replaces
+
+    @property
+    def tells(self):
+        return self.makes  # but for certificates that come within a key
 
     def tell(self, item):
         for tag in (wire.UID, PRIVATE_UID, PUBLIC_UID):
@@ -207,3 +213,59 @@ class Seen:
 
     def names(self):
         return [text for one in self.objects.values() for text in one.names]
+
+
+# Links that come in twos.
+BACK = {0x103: 0x102, 0x104: 0x105, 0x105: 0x104, 0x106: 0x107, 0x107: 0x106, 0x10A: 0x10B, 0x10B: 0x10A}
+
+
+class Several:
+    """For a PairCase: what must be so whatever happened to an operation."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.told = {}  # uid: bytes, of what clients were told of
+        cls.done = set()  # what was made by operations that were done, and told to nobody
+        cls.gone = set()  # replaced
+        cls.making = Making(cls.pair, cls.on_a, cls.told)
+
+    def look(self, node):
+        with self.pair.client("vcenter", node).connect(node.endpoint) as connection:
+            return Seen(node, connection)
+
+    def check(self, rebuilt=False, intents=0):
+        """intents: those that must be left; None: whatever is looked for still (RESOLVE_HOPELESS_S)."""
+        for node in self.pair.nodes:
+            wait_until(lambda: node.status()["cache"]["intents"] == intents or intents is None,
+                       f"{node.name} has settled everything")
+        self.pair.wait_same()
+        for node in self.pair.nodes:
+            with self.subTest(node.name):
+                self.check_seen(self.look(node), rebuilt)
+
+    def check_seen(self, seen, rebuilt):
+        self.assertEqual([name for name, count in collections.Counter(seen.names()).items() if count > 1], [])
+        self.assertEqual(set(self.told) - set(seen.objects), self.gone, "lost, or there though it was replaced")
+        for uid, material in self.told.items():
+            if uid not in self.gone:
+                self.assertEqual(seen.objects[uid].material, material, uid)
+        for uid, one in seen.objects.items():
+            self.check_links(seen, uid, one)
+            if uid in seen.unclaimed:
+                self.assertEqual(one.names, [], "an orphan has a name")
+            elif not rebuilt:
+                self.assertIn(uid, {*self.told, *self.done}, "it is not told to anybody, and claimed")
+                self.assertFalse(seen.unclaimed & {to for _, to in one.links}, "it points to an orphan")
+
+    def check_links(self, seen, uid, one):
+        for link_type, to in one.links:
+            self.assertIn(to, seen.objects, f"{uid} points to what is not there")
+            if link_type in BACK and one.names:
+                self.assertIn((BACK[link_type], uid), seen.objects[to].links, "nothing points back")
+        if one.names and one.type == PRIVATE_KEY:
+            self.assertTrue({link_type for link_type, _ in one.links} & {0x102, 0x10C}, "half a pair")
+
+    @staticmethod
+    def alive(node):
+        return {uid for uid, (state, _) in node.keys().items() if "Destroyed" not in state}

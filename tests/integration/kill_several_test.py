@@ -4,19 +4,17 @@
 with its bytes; each name is one object's; who is linked to is there, and points back; what nobody was told of and was not
 finished is unclaimed and has no name, so that it is in nobody's way; and the request succeeds when it is repeated.
 """
-import collections
 import os
 import signal
 import threading
 import unittest
 
 import harness  # noqa: F401
-import admin
 import kill_points
 import wire
 from case import PairCase
 from process import wait_until
-from several import PRIVATE_KEY, Making, Seen
+from several import Several
 
 # Where node A is killed, and how many passes of that point are let by before; node B at peer_merged.
 MADE_ONE, MADE_TWO, MADE_THREE = ("create_released", 0), ("create_released", 1), ("create_released", 2)
@@ -35,56 +33,10 @@ SCENES = {
 # From here on the operation is done, told or not.
 DONE = {"ledger_posted", "lower_written", "change_recorded", "change_released", "destroy_intent", "destroy_deleted",
         "destroy_recorded", "peer_merged"}
-# Links that come in twos.
-BACK = {0x103: 0x102, 0x104: 0x105, 0x105: 0x104, 0x106: 0x107, 0x107: 0x106, 0x10A: 0x10B, 0x10B: 0x10A}
 
 
-class KillSeveral(PairCase):
+class KillSeveral(Several, PairCase):
     options = {"authority": "/CN=authority"}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.told = {}  # uid: bytes, of what clients were told of
-        cls.done = set()  # what was made by operations that were done, and told to nobody
-        cls.gone = set()  # replaced
-        cls.making = Making(cls.pair, cls.on_a, cls.told)
-
-    # ---- the rules ----
-
-    def look(self, node):
-        with self.pair.client("vcenter", node).connect(node.endpoint) as connection:
-            return Seen(node, connection)
-
-    def check(self, rebuilt=False):
-        for node in self.pair.nodes:
-            wait_until(lambda: node.status()["cache"]["intents"] == 0, f"{node.name} has settled everything")
-        self.pair.wait_same()
-        for node in self.pair.nodes:
-            with self.subTest(node.name):
-                self.check_seen(self.look(node), rebuilt)
-
-    def check_seen(self, seen, rebuilt):
-        self.assertEqual([name for name, count in collections.Counter(seen.names()).items() if count > 1], [])
-        self.assertEqual(set(self.told) - set(seen.objects), self.gone, "lost, or there though it was replaced")
-        for uid, material in self.told.items():
-            if uid not in self.gone:
-                self.assertEqual(seen.objects[uid].material, material, uid)
-        for uid, one in seen.objects.items():
-            self.check_links(seen, uid, one)
-            if uid in seen.unclaimed:
-                self.assertEqual(one.names, [], "an orphan has a name")
-            elif not rebuilt:
-                self.assertIn(uid, {*self.told, *self.done}, "it is not told to anybody, and claimed")
-                self.assertFalse(seen.unclaimed & {to for _, to in one.links}, "it points to an orphan")
-
-    def check_links(self, seen, uid, one):
-        for link_type, to in one.links:
-            self.assertIn(to, seen.objects, f"{uid} points to what is not there")
-            if link_type in BACK and one.names:
-                self.assertIn((BACK[link_type], uid), seen.objects[to].links, "nothing points back")
-        if one.names and one.type == PRIVATE_KEY:
-            self.assertTrue({link_type for link_type, _ in one.links} & {0x102, 0x10C}, "half a pair")
 
     # ---- a kill ----
 
@@ -144,10 +96,6 @@ class KillSeveral(PairCase):
             self.assertEqual(replaced & set(self.told), set() if is_done else {scene.replaces})
             self.gone.update(replaced & set(self.told))
             self.done.difference_update(replaced)
-
-    @staticmethod
-    def alive(node):
-        return {uid for uid, (state, _) in node.keys().items() if "Destroyed" not in state}
 
     # ---- the tests ----
 
