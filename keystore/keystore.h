@@ -59,6 +59,8 @@ enum keystore_gate_class {
 	KEYSTORE_GATE_CREATE, /* wait for the peer for ack-wait, then answer anyway */
 	KEYSTORE_GATE_CHANGE, /* wait for the peer, or until it has provably stopped serving from
 				 its cache */
+	KEYSTORE_GATE_CHARGE, /* the same, and until all that the peer had logged when it merged
+				 ours is here: one of two that charge at one time sees the other */
 };
 struct keystore_hold {
 	uint64_t seq; /* the peer must have acknowledged up to here */
@@ -67,6 +69,8 @@ struct keystore_hold {
 	void *ctx;
 	struct keystore_hold *next, *previous; /* the gate's */
 	uint64_t since_ms, deadline_ms;
+	uint64_t behind_ms; /* a lease that was asked for then is behind all that; 0: not yet known
+			     */
 	bool held;
 };
 struct keystore_gate {
@@ -230,6 +234,26 @@ struct keystore_change {
 MUST_USE enum err keystore_change_start(struct keystore_pending **out, struct keystore *keystore,
 	const struct keystore_change *change,
 	void (*on_changed)(void *ctx, enum err err, uint32_t added_index), void *ctx);
+
+/*
+ * Charges an object's limited use (keystore/charge.c): ERR_OK once the charge is durable here and
+ * at the peer, as any change, and no charge of the peer's stands against it. ERR_DENIED: not so
+ * much is left; ERR_UNAVAILABLE: whether it is could not be settled in time. Then nothing is
+ * charged.
+ */
+struct keystore_charge {
+	struct instance_id instance;
+	struct uid uid;
+	int64_t units; /* not negative */
+	int64_t now; /* becomes last_change */
+	/* Inside the transaction, of the object as it then is: how much may be used in all;
+	 * negative: it has no limit. May refuse; its error is handed on. */
+	enum err (*limit)(void *ctx, const struct object *object, int64_t *out);
+	void *ctx; /* must live until the callback */
+};
+MUST_USE enum err keystore_charge_start(struct keystore_pending **out, struct keystore *keystore,
+	const struct keystore_charge *charge,
+	void (*on_charged)(void *ctx, enum err err, uint32_t unused), void *ctx);
 
 /*
  * Design D10: the standard key is deleted first (its envelope was verified as ours before), then

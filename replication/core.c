@@ -136,7 +136,8 @@ static void on_link_up(struct core *core, const struct core_event *event)
 		on_link_down(core, "replaced by a new connection");
 	core->link++;
 	core->heard_ms = core->now_ms;
-	core->pinged_ms = 0;
+	core->pinged_ms = core->answered_ms = 0;
+	gate_forget(&core->gate);
 	core_move(core, CORE_HELLO,
 		core->fenced_ms != 0 ? "connected; the fence is over" : "connected");
 	core->fenced_ms = 0;
@@ -288,19 +289,6 @@ static void on_frame(struct core *core, const struct core_event *event)
 
 /* ---- the rest ---- */
 
-static void on_hold(struct core *core, struct keystore_hold *hold)
-{
-	bool waits_shortly = hold->class == KEYSTORE_GATE_CREATE || MUTANT(no_leases);
-	uint64_t deadline_ms = waits_shortly ? core->now_ms + core->options.ack_wait_ms
-					     : lease_until(&core->lease);
-
-	hold->since_ms = core->now_ms;
-	gate_hold(&core->gate, hold, deadline_ms);
-	/* The hold may be heard of before the commit that it waits for. */
-	if (hold->seq > core->feed.own.seq)
-		core->feed.dirty = true;
-}
-
 static void drop_lease(struct core *core)
 {
 	lease_drop(&core->lease, core->now_ms);
@@ -379,7 +367,7 @@ static void dispatch(struct core *core, const struct core_event *event)
 		on_incarnation(core, &event->incarnation);
 		break;
 	case CORE_EVENT_HOLD:
-		on_hold(core, event->hold);
+		holds_add(core, event->hold);
 		break;
 	case CORE_EVENT_GAP:
 		drop_lease(core);
@@ -411,30 +399,11 @@ static void watch_link(struct core *core)
 	}
 	if (core_is_up(core) &&
 		(core->pinged_ms == 0 || core->now_ms >= core->pinged_ms + CORE_PING_MS ||
-			pace_wants_answer(core))) {
+			pace_wants_answer(core) || holds_question_ms(core) <= core->now_ms)) {
 		core->pinged_ms = core->now_ms;
 		pace_on_asked(core);
 		core_send(core, WIRE_PING)->ping_ms = core->now_ms;
 	}
-}
-
-static void release_holds(struct core *core)
-{
-	struct gate_pass pass = {
-		.now_ms = core->now_ms,
-		.acked = core_is_up(core) && core->feed.has_base,
-		.acked_seq = core->feed.acked_seq,
-		.creates = !core_is_up(core),
-		.changes = MUTANT(released_when_down) && !core_is_up(core),
-	};
-	if (MUTANT(released_when_sent) && core_is_up(core))
-		pass.acked_seq = core->feed.sent.seq;
-	if (MUTANT(released_one_early) && core_is_up(core))
-		pass.acked_seq++;
-
-	gate_release(&core->gate, &pass);
-	if (core->gate.released.first != NULL)
-		core_add(core, CORE_ACTION_RELEASE);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -444,10 +413,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static void set_timer(struct core *core)
 {
-	uint64_t at_ms = earlier(gate_deadline(&core->gate), compare_due_ms(core));
+	uint64_t at_ms = earlier(gate_deadline(&core->gate, core->now_ms), compare_due_ms(core));
 
 	if (core_is_up(core))
-		at_ms = earlier(at_ms, core->pinged_ms + CORE_PING_MS);
+		at_ms = earlier(
+			earlier(at_ms, core->pinged_ms + CORE_PING_MS), holds_question_ms(core));
 	if ((core->state == CORE_HELLO || core_is_up(core)) && !core->intake.paused)
 		at_ms = earlier(at_ms, core->heard_ms + CORE_SILENCE_MS);
 	if (at_ms == core->timer_ms)
@@ -463,9 +433,10 @@ void core_step(struct core *core, const struct core_event *event, struct core_ac
 	core->now_ms = event->now_ms;
 	core->unsent = event->unsent;
 	dispatch(core, event);
+	holds_note(core);
 	watch_link(core);
 	feed_poke(core);
-	release_holds(core);
+	holds_release(core);
 	set_timer(core);
 	core->actions = NULL;
 }

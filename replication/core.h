@@ -6,8 +6,8 @@
  * same code.
  *
  * core.c: link, states, timers. hello.c: what the peer's HELLO says. scope.c: instances in common.
- * feed.c: the stream to the peer. intake.c: the stream from it. compare.c: digests and repair.
- * standing.c: what is told of it.
+ * feed.c: the stream to the peer. intake.c: the stream from it. holds.c: answers that wait.
+ * compare.c: digests and repair. standing.c: what is told of it.
  */
 #ifndef REPLICATION_CORE_H
 #define REPLICATION_CORE_H

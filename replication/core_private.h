@@ -75,6 +75,7 @@ struct intake {
 	bool paused;
 	struct core_snapshot snapshot; /* the last one */
 	bool taken; /* a grant, once on this link */
+	uint64_t taken_ms; /* when the latest of them was asked for */
 	/* A grant counts when the merges that were started before it came are done. */
 	bool grant_waits;
 	uint64_t grant_behind; /* value of `done` that it waits for */
@@ -122,6 +123,7 @@ struct core {
 	char peer_software[WIRE_SOFTWARE_LEN_MAX + 1];
 	uint32_t link; /* number of the connection */
 	uint64_t heard_ms, ever_heard_ms, pinged_ms;
+	uint64_t answered_ms; /* the PING that was answered last, on this link */
 	uint64_t timer_ms;
 	bool full_wanted; /* a full exchange is due: what was applied is of no scope */
 	bool proven; /* in this life everything that the peer had was taken once */
@@ -218,6 +220,15 @@ void intake_on_grant(struct core *core, const struct wire_grant *grant);
 void intake_on_merged(struct core *core, const struct core_event *event);
 void intake_on_repair(struct core *core, const struct core_event *event);
 void intake_on_as_of(struct core *core, const struct wire_position *position);
+
+void holds_add(struct core *core, struct keystore_hold *hold);
+/* Notes which charges the peer has acknowledged, before a question for a lease may be sent: what
+ * the peer had logged by then is here with the answer to that, or to a later one. */
+void holds_note(struct core *core);
+/* When a question is to be sent for that; UINT64_MAX: none is. */
+uint64_t holds_question_ms(const struct core *core);
+/* Lets go what may be let go. */
+void holds_release(struct core *core);
 
 /* On a new link; nothing of an earlier one is under way. */
 void compare_start(struct core *core);

@@ -58,8 +58,37 @@ static bool is_acked(const struct gate_pass *pass, const struct keystore_hold *h
 static bool may_pass(const struct gate_pass *pass, const struct keystore_hold *hold)
 {
 	bool all = hold->class == KEYSTORE_GATE_CREATE ? pass->creates : pass->changes;
+	bool heard = is_acked(pass, hold), late = hold->deadline_ms <= pass->now_ms;
 
-	return all || is_acked(pass, hold) || hold->deadline_ms <= pass->now_ms;
+	if (hold->class == KEYSTORE_GATE_CHARGE) {
+		heard = heard && hold->behind_ms != 0 && pass->leased_ms >= hold->behind_ms;
+		late = late && pass->alone;
+	}
+	return all || heard || late;
+}
+
+void gate_note(struct gate *gate, const struct gate_pass *pass, uint64_t behind_ms)
+{
+	for (struct keystore_hold *hold = gate->held.first; hold != NULL; hold = hold->next)
+		if (hold->class == KEYSTORE_GATE_CHARGE && hold->behind_ms == 0 &&
+			is_acked(pass, hold))
+			hold->behind_ms = behind_ms;
+}
+
+void gate_forget(struct gate *gate)
+{
+	for (struct keystore_hold *hold = gate->held.first; hold != NULL; hold = hold->next)
+		hold->behind_ms = 0;
+}
+
+uint64_t gate_behind(const struct gate *gate)
+{
+	uint64_t latest_ms = 0;
+
+	for (const struct keystore_hold *hold = gate->held.first; hold != NULL; hold = hold->next)
+		if (hold->behind_ms > latest_ms)
+			latest_ms = hold->behind_ms;
+	return latest_ms;
 }
 
 static void note_wait(
@@ -88,12 +117,12 @@ void gate_release(struct gate *gate, const struct gate_pass *pass)
 	}
 }
 
-uint64_t gate_deadline(const struct gate *gate)
+uint64_t gate_deadline(const struct gate *gate, uint64_t now_ms)
 {
 	uint64_t earliest_ms = UINT64_MAX;
 
 	for (const struct keystore_hold *hold = gate->held.first; hold != NULL; hold = hold->next)
-		if (hold->deadline_ms < earliest_ms)
+		if (hold->deadline_ms > now_ms && hold->deadline_ms < earliest_ms)
 			earliest_ms = hold->deadline_ms;
 	return earliest_ms;
 }

@@ -38,11 +38,21 @@ struct gate_pass {
 	bool acked; /* the peer has all that there was before the log, and the log up to: */
 	uint64_t acked_seq;
 	bool creates; /* all of class KEYSTORE_GATE_CREATE: the link is known to be down */
-	bool changes; /* all of class KEYSTORE_GATE_CHANGE: the peer has stopped serving */
+	bool changes; /* all others: the peer has stopped serving */
+	/* Of KEYSTORE_GATE_CHARGE alone: */
+	uint64_t leased_ms; /* when the latest lease that was taken on this link was asked for */
+	bool alone; /* this node need not hear the peer: their deadline counts */
 };
 void gate_release(struct gate *gate, const struct gate_pass *pass);
-/* The earliest deadline among those held; UINT64_MAX without any. */
-uint64_t gate_deadline(const struct gate *gate);
+/* Notes which charges the peer has: a lease asked for at behind_ms, or later, comes behind what the
+ * peer had logged by then. */
+void gate_note(struct gate *gate, const struct gate_pass *pass, uint64_t behind_ms);
+/* The link ended, and with it what was noted. */
+void gate_forget(struct gate *gate);
+/* When the latest of these leases is to be asked for; 0: none. */
+uint64_t gate_behind(const struct gate *gate);
+/* The earliest deadline to come among those held; UINT64_MAX without any. */
+uint64_t gate_deadline(const struct gate *gate, uint64_t now_ms);
 /* The next one to call; NULL when there is none. */
 struct keystore_hold *gate_take_released(struct gate *gate);
 

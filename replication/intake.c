@@ -179,6 +179,7 @@ static void take_grants(struct core *core)
 			core_add(core, CORE_ACTION_VOUCH)->until_ms = core->lease.held_until_ms;
 		}
 		intake->taken = true;
+		intake->taken_ms = intake->grant.asked_ms;
 		intake->grant_waits = intake->next_waits;
 		intake->grant = intake->next;
 		intake->grant_behind = intake->next_behind;
@@ -198,6 +199,7 @@ void intake_on_grant(struct core *core, const struct wire_grant *grant)
 		return;
 	}
 	pace_on_answered(core, grant->asked_ms);
+	core->answered_ms = grant->asked_ms;
 	if (intake->grant_waits) {
 		intake->next = *grant;
 		intake->next_behind = intake->started;

@@ -672,6 +672,83 @@ Test(core, gate_with_peer)
 	cr_assert_eq(core_take_released(core), &change);
 }
 
+/* A charge waits for the acknowledgement, and then for a lease that is asked for after it: what the
+ * peer had logged by then is merged. */
+Test(core, gate_of_a_charge)
+{
+	struct keystore_hold charge;
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+	struct core_log_entry entry = { .seq = 11, .hash = { 11 } };
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+	struct core_event merged = { .kind = CORE_EVENT_MERGED };
+	struct wire_frame ack = { .type = WIRE_ACK, .position = place(1, 11) };
+	struct wire_frame data = { .type = WIRE_DATA, .data = { .seq = 21, .hash = { 21 } } };
+	struct wire_frame grant = { .type = WIRE_GRANT };
+	struct core_event acked = frame_of(&ack), came = frame_of(&data),
+			  granted = frame_of(&grant);
+
+	stream();
+	hold(&charge, KEYSTORE_GATE_CHARGE, "log:11 ");
+	log.log.entries = &entry;
+	log.log.entry_count = 1;
+	log.log.own = place(1, 11);
+	EXPECT(&log, "DATA:1100 ");
+	/* The question of this millisecond was asked before. */
+	EXPECT(&acked, "");
+	now_ms += 1;
+	EXPECT(&timer, "PING:0 ");
+	EXPECT(&came, "merge:0 ");
+	grant.grant = (struct wire_grant){ now_ms, 2000 };
+	EXPECT(&granted, "");
+	merged.merged.link = 1;
+	merged.merged.ok = merged.merged.has_position = true;
+	merged.merged.position = place(2, 21);
+	EXPECT(&merged, "ACK:21 vouch:1002001 release ");
+	cr_assert_eq(core_take_released(core), &charge);
+}
+
+static void link_up_again(struct core_event *down)
+{
+	EXPECT(down, "down ");
+	link_up();
+}
+
+/* A charge is not answered for want of patience while the peer is there; without a link it is, when
+ * the peer's lease is over. */
+Test(core, charge_alone)
+{
+	struct keystore_hold charge;
+	struct core_event timer = kind_of(CORE_EVENT_TIMER);
+	struct core_event down = kind_of(CORE_EVENT_LINK_DOWN);
+	struct core_log_entry entry = { .seq = 11, .hash = { 11 } };
+	struct core_event log = { .kind = CORE_EVENT_LOG_READ };
+	struct wire_frame ack = { .type = WIRE_ACK, .position = place(1, 11) };
+	struct core_event acked = frame_of(&ack);
+
+	stream();
+	hold(&charge, KEYSTORE_GATE_CHARGE, "log:11 ");
+	log.log.entries = &entry;
+	log.log.entry_count = 1;
+	log.log.own = place(1, 11);
+	EXPECT(&log, "DATA:1100 ");
+	now_ms += 1;
+	EXPECT(&acked, "PING:0 ");
+	cr_assert_eq(charge.behind_ms, now_ms);
+	now_ms += 900;
+	(void) step(&timer);
+	cr_assert_null(core_take_released(core));
+	link_up_again(&down);
+	cr_assert_eq(charge.behind_ms, 0, "that was noted on another link");
+	EXPECT(&down, "down ");
+	now_ms += 1188;
+	EXPECT(&timer, "");
+	now_ms += 1;
+	EXPECT(&timer, "release ");
+	cr_assert_eq(core_take_released(core), &charge);
+	hold(&charge, KEYSTORE_GATE_CHARGE, "release ");
+	cr_assert_eq(core_take_released(core), &charge);
+}
+
 /* Silence, an acknowledgement of what was not sent, and changes out of order end the link. */
 Test(core, link_ends)
 {
