@@ -8,6 +8,7 @@
 #include "keystore/cache.h"
 #include <stdlib.h>
 #include "keystore/cache_private.h"
+#include "keystore/usage.h"
 
 enum { TERMS_BESIDE_ATTRIBUTES = 8, DATE_LEN = 5, DATE_BITS = 40 };
 
@@ -55,6 +56,8 @@ static uint64_t made_at(const struct object *object)
 	for (size_t i = 0; i < object->attribute_count; i++) {
 		uint64_t time = object->attributes[i].added.time;
 
+		if (usage_is_register(object->attributes[i].name))
+			continue;
 		if (time != 0 && (first == 0 || time < first))
 			first = time;
 	}

@@ -73,6 +73,7 @@ void contact_start(struct keystore *keystore)
 
 void keystore_note_contact(struct keystore *keystore)
 {
+	keystore->was_in_step = true;
 	if (keystore->contact_ms == 0 || clock_boot_ms() > keystore->contact_ms + CONTACT_SAVE_MS)
 		note(keystore);
 }

@@ -33,6 +33,15 @@ enum err flow_new(struct keystore_pending **out, size_t size, struct keystore *k
 	return ERR_OK;
 }
 
+void flow_stop_holding(struct keystore_pending *flow)
+{
+	struct keystore *keystore = flow->keystore;
+
+	if (flow->holding && keystore->gate.cancel != NULL)
+		keystore->gate.cancel(keystore->gate.ctx, &flow->hold);
+	flow->holding = false;
+}
+
 static void flow_forget_waits(struct keystore_pending *flow)
 {
 	struct keystore *keystore = flow->keystore;
@@ -42,8 +51,7 @@ static void flow_forget_waits(struct keystore_pending *flow)
 	keymanager_cancel(flow->call);
 	if (flow->committing)
 		commit_cancel(keystore->commit, &flow->job);
-	if (flow->holding && keystore->gate.cancel != NULL)
-		keystore->gate.cancel(keystore->gate.ctx, &flow->hold);
+	flow_stop_holding(flow);
 }
 
 void flow_end(struct keystore_pending *flow)

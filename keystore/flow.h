@@ -60,6 +60,9 @@ MUST_USE enum err flow_commit(struct keystore_pending *flow,
 void flow_hold(struct keystore_pending *flow, enum keystore_gate_class class,
 	void (*on_released)(void *ctx));
 
+/* Waits there no more. */
+void flow_stop_holding(struct keystore_pending *flow);
+
 /* Time to the deadline, 0 when it is over. */
 uint32_t flow_left_ms(const struct keystore_pending *flow);
 /* For a call to the key manager within `part` percent of the time left; at least 1 ms. */

@@ -171,6 +171,7 @@ static enum err keystore_open_keeper(struct keystore *keystore, uint16_t node)
 	TRY(loop_timer_new(
 		&keystore->open_timer, keystore->loop, keystore_on_open_timer, keystore));
 	TRY(stamps_load(keystore, node));
+	keystore->life = stamp_next(&keystore->clock, clock_wall_ms());
 	TRY(cache_read_begin(&read, keystore->cache));
 	TRY(cache_log_position(read, &position));
 	keystore->last_seq = position.seq;

@@ -7,6 +7,7 @@
 #include "keystore/keystore.h"
 #include "keystore/kill_point.h"
 
+struct charge;
 struct instance;
 struct fetch_work;
 
@@ -30,6 +31,10 @@ struct keystore {
 	uint64_t contact_ms; /* boot time when contact.c last noted one; 0: not in this life */
 	/* Of the peer's merges: this one and all before; 0: none. Also the writing thread's. */
 	_Atomic uint32_t broken_chain;
+
+	struct stamp life; /* when this life began */
+	bool was_in_step; /* with the peer, in this life */
+	struct charge *charges; /* under way */
 
 	struct keystore_pending *flows;
 	size_t flow_count;

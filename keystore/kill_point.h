@@ -28,6 +28,9 @@
 	X(lower_written, "the ledger record is merged; the rest of the change is not") \
 	X(change_recorded, "the changed record is durable; not yet let go by the gate") \
 	X(change_released, "let go by the gate; not yet answered") \
+	X(charge_taken, "the charge is durable, and open; not yet let go by the gate") \
+	X(charge_released, "let go by the gate; not yet settled") \
+	X(charge_settled, "the charge is settled; not yet answered") \
 	X(ledger_wrapped, "the ledger record's key is wrapped; no standard key yet") \
 	X(ledger_posted, "the ledger record is made; not merged, its intents are there") \
 	X(ledger_recorded, "the ledger record is merged, its intents are done; nobody was told") \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/object.h"
+#include "keystore/usage.h"
 
 enum {
 	INDEX_MAX = 4096, /* above OBJECT_ATTRIBUTES_MERGED_MAX, so that one is always free */
@@ -183,7 +184,8 @@ size_t object_attributes_bytes(const struct object *object)
 	size_t len = 0;
 
 	for (size_t i = 0; i < object->attribute_count; i++)
-		if (!object->attributes[i].deleted)
+		if (!object->attributes[i].deleted &&
+			!usage_is_register(object->attributes[i].name))
 			len += object->attributes[i].name.len + object->attributes[i].value.len;
 	return len;
 }
@@ -284,12 +286,11 @@ out:
 
 static enum err draft_set(struct draft *draft, const struct object_edit *edit)
 {
-	struct stamp single = { 0 };
-	size_t at = draft_place(draft, edit->name, single);
+	size_t at = draft_place(draft, edit->name, edit->added);
 
-	if (draft_has(draft, at, edit->name, single))
+	if (draft_has(draft, at, edit->name, edit->added))
 		return draft_write(draft, &draft->object.attributes[at], edit);
-	return draft_insert(draft, at, edit, single);
+	return draft_insert(draft, at, edit, edit->added);
 }
 
 static enum err draft_add(struct draft *draft, const struct object_edit *edit)

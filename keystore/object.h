@@ -156,13 +156,14 @@ const struct object_attribute *object_attribute_find(
 uint32_t object_attribute_index(
 	const struct object *object, const struct object_attribute *attribute);
 /* Sum of name and value lengths of the live instances: the measure of OBJECT_ATTRIBUTES_BYTES_MAX.
- */
+ * What the nodes count of its use (usage.h) takes none of the clients' room. */
 size_t object_attributes_bytes(const struct object *object);
 
 /* What an operation wants changed. Applied inside the write transaction to whatever the record then
  * is. */
 enum object_edit_kind {
-	OBJECT_EDIT_SET, /* single-instance attribute: set or overwrite */
+	OBJECT_EDIT_SET, /* single-instance attribute, or the instance added then: set or overwrite
+			  */
 	OBJECT_EDIT_ADD, /* new instance of a multi-instance attribute; its index is chosen when
 			    applied */
 	OBJECT_EDIT_MODIFY, /* the instance visible at `index`; ERR_NOT_FOUND when it is gone */
@@ -172,6 +173,7 @@ struct object_edit {
 	enum object_edit_kind kind;
 	struct slice name;
 	uint32_t index;
+	struct stamp added; /* of OBJECT_EDIT_SET; zero for attributes of one instance */
 	struct slice value;
 };
 struct object_change {

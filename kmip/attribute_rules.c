@@ -2,6 +2,7 @@
 #include "kmip/attribute_rules.h"
 #include "base/text.h"
 #include "kmip/ttlv_read.h"
+#include "kmip/usage_limits.h"
 
 static struct object_attributes edits_view(const struct attribute_edits *edits)
 {
@@ -275,15 +276,12 @@ out:
 /* Usage Limits are frozen by the first allocation. */
 static enum err judge_unallocated(const struct attribute_edits *edits)
 {
-	struct codec codec = { .arena = edits->arena, .version = edits->version };
 	struct kmip_usage_limits limits;
-	struct kmip_value value;
-	enum err err = ERR_OK;
+	bool has;
+	enum err err;
 
-	if (!object_attributes_stored(edits->object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value))
-		return ERR_OK;
-	TRY(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, &value));
-	if (limits.count.value != limits.total.value)
+	TRY(usage_limits_read(&limits, edits->object, &has));
+	if (has && limits.count.value != limits.total.value)
 		err = ERR_STATE;
 out:
 	return err;

@@ -4,6 +4,7 @@
 #include "kmip/batch_answer.h"
 #include "kmip/result.h"
 #include "kmip/ttlv_read.h"
+#include "kmip/usage_limits.h"
 
 /* A whole message refused: one item without operation (KMIP 1.4, section 11.1). */
 static enum err batch_refuse(struct batch *batch, enum err why)
@@ -314,6 +315,16 @@ enum err batch_check(void *ctx, const struct object *object)
 
 	TRY(item_check(batch->item, object));
 	TRY(undo_note(batch, object));
+out:
+	return err;
+}
+
+enum err batch_limit(void *ctx, const struct object *object, int64_t *out)
+{
+	enum err err;
+
+	TRY(batch_check(ctx, object));
+	TRY(usage_limits_allowed(object, out));
 out:
 	return err;
 }

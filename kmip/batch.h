@@ -78,6 +78,8 @@ void batch_drop(struct batch *batch);
 void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index);
 /* Judges an effect within its transaction; ctx is the batch. */
 MUST_USE enum err batch_check(void *ctx, const struct object *object);
+/* How much of the object's use a charge may take (keystore/keystore.h), judged likewise. */
+MUST_USE enum err batch_limit(void *ctx, const struct object *object, int64_t *out);
 /* The effect could not be started. */
 void batch_failed(struct batch *batch, enum err err);
 /* Hands the finished items that were not handed out yet to the audit. */

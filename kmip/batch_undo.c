@@ -231,6 +231,10 @@ enum err undo_note(struct batch *batch, const struct object *object)
 
 	if (!batch->undo.on || batch->undo.is_running || step == NULL)
 		return ERR_OK;
+	if (batch->item->effect == KMIP_EFFECT_CHARGE) {
+		batch->undo.next = NULL; /* what was used stays used */
+		return ERR_OK;
+	}
 	step->uid = object->uid;
 	step->done = change->edits;
 	step->count = change->edit_count;

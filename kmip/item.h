@@ -16,7 +16,13 @@
 enum { KMIP_MADE_MAX = 64 };
 
 /* What an operation asks the engine to do: one thing at a time. */
-enum kmip_effect { KMIP_EFFECT_NONE, KMIP_EFFECT_CREATE, KMIP_EFFECT_CHANGE, KMIP_EFFECT_DESTROY };
+enum kmip_effect {
+	KMIP_EFFECT_NONE,
+	KMIP_EFFECT_CREATE,
+	KMIP_EFFECT_CHANGE,
+	KMIP_EFFECT_CHARGE,
+	KMIP_EFFECT_DESTROY
+};
 
 /* The ID Placeholder (KMIP 1.4, section 4): one per batch. */
 struct kmip_placeholder {
@@ -52,7 +58,8 @@ struct kmip_item {
 	enum kmip_effect effect;
 	struct kmip_placeholder target; /* what is changed or destroyed; left out: the subject */
 	struct keystore_create create; /* type, format, material of KMIP_EFFECT_CREATE */
-	struct object_change change; /* of every effect */
+	struct object_change change; /* of every effect but KMIP_EFFECT_CHARGE */
+	int64_t charge; /* units of Usage Limits, of KMIP_EFFECT_CHARGE */
 	bool durable; /* of KMIP_EFFECT_CHANGE, see struct keystore_change */
 	bool archived_too; /* the effect may be on an archived object */
 	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/object_attributes.h"
+#include "kmip/usage_limits.h"
 
 /* keystore/ numbers the states as the specification does. */
 _Static_assert((int) OBJECT_STATE_PRE_ACTIVE == (int) KMIP_STATE_PRE_ACTIVE, "State");
@@ -231,6 +232,8 @@ static enum err list_append_stored(
 	enum err err;
 
 	TRY(kmip_value_decode(&attribute.value, stored->value));
+	if (slice_equal_text(stored->name, kmip_attribute_row(KMIP_ATTRIBUTE_USAGE_LIMITS)->name))
+		TRY(usage_limits_tell(&attribute.value, list->arena, list->object));
 	/* Index 0 is left out, as all published answers do. */
 	if (index > 0)
 		attribute.index = KMIP_INT((int32_t) index);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Check (KMIP 1.4, section 4.10): usage mask and usage limits. Leases are not given out, so that
  * any lease time is as good as the object's. */
-#include "kmip/object_attributes.h"
 #include "kmip/operations.h"
+#include "kmip/usage_limits.h"
 
 static enum err judge_mask(const struct object *object, const struct kmip_int *asked)
 {
@@ -15,18 +15,14 @@ static enum err judge_mask(const struct object *object, const struct kmip_int *a
 	return (asked->value & ~mask.integer) == 0 ? ERR_OK : ERR_DENIED;
 }
 
-static enum err judge_limits(
-	struct kmip_item *item, const struct object *object, const struct kmip_long *asked)
+static enum err judge_limits(const struct object *object, const struct kmip_long *asked)
 {
-	struct codec codec = item_codec(item);
 	struct kmip_usage_limits limits;
-	struct kmip_value value;
+	bool has;
 	enum err err;
 
-	if (!asked->has || !object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value))
-		return ERR_OK;
-	TRY(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, &value));
-	if (limits.count.has && limits.count.value < asked->value)
+	TRY(usage_limits_read(&limits, object, &has));
+	if (asked->has && has && limits.count.value < asked->value)
 		err = ERR_DENIED;
 out:
 	return err;
@@ -43,7 +39,7 @@ enum err op_check_plan(struct kmip_item *item)
 	if (object->dead)
 		TRY(ERR_ILLEGAL);
 	TRY(judge_mask(object, &request->cryptographic_usage_mask));
-	TRY(judge_limits(item, object, &request->usage_limits_count));
+	TRY(judge_limits(object, &request->usage_limits_count));
 	TRY(item_uid_text(item, &response->unique_identifier));
 out:
 	/* A use that was refused must not go on by way of the ID Placeholder. */

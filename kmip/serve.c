@@ -294,6 +294,16 @@ out:
 	return err;
 }
 
+static enum err pending_start_charge(struct kmip_pending *pending, const struct uid *uid)
+{
+	const struct kmip_item *item = pending->batch.item;
+	struct keystore_charge charge = { pending->identity.instance, *uid, item->charge, item->now,
+		batch_limit, &pending->batch };
+
+	return keystore_charge_start(&pending->work, pending->server->options.keystore, &charge,
+		pending_on_changed, pending);
+}
+
 static enum err pending_start_effect(struct kmip_pending *pending)
 {
 	struct kmip_item *item = pending->batch.item;
@@ -316,6 +326,8 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 			&pending->work, keystore, &item->create, pending_on_created, pending);
 	}
 	ASSERT(target->has && item->check != NULL);
+	if (item->effect == KMIP_EFFECT_CHARGE)
+		return pending_start_charge(pending, &target->uid);
 	settling_fill(&change, item);
 	if (item->effect == KMIP_EFFECT_CHANGE)
 		return keystore_change_start(

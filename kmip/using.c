@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/using.h"
+#include "keystore/usage.h"
 #include "kmip/stored.h"
+#include "kmip/usage_limits.h"
 
 /* ---- may it be used? ---- */
 
@@ -142,71 +144,28 @@ out:
 
 /* ---- usage limits ---- */
 
-/* Somebody else may have used it meanwhile: then the client asks again. */
+/* Judged with the charge, when it is made. */
 static enum err charge_check(void *ctx, const struct object *object)
 {
-	const struct kmip_item *item = ctx;
-	const struct slice *seen = item->plan_result;
-	struct kmip_value value;
-	struct slice stored;
-	enum err err;
-
-	if (!object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value))
-		return ERR_OK;
-	TRY(kmip_value_encode(&stored, item->arena, &value));
-	err = slice_equal(stored, *seen) ? ERR_OK : ERR_UNAVAILABLE;
-out:
-	return err;
-}
-
-static enum err charge_edit(struct kmip_item *item, const struct kmip_usage_limits *limits)
-{
-	struct object_edit *edit = ARENA_NEW(item->arena, struct object_edit);
-	struct kmip_value value;
-	enum err err = edit == NULL ? ERR_NOMEM : ERR_OK;
-
-	TRY(err);
-	TRY(kmip_value_write(&value, item->arena, &kmip_usage_limits_table, limits));
-	edit->kind = OBJECT_EDIT_SET;
-	edit->name = slice_text(kmip_attribute_row(KMIP_ATTRIBUTE_USAGE_LIMITS)->name);
-	TRY(kmip_value_encode(&edit->value, item->arena, &value));
-	item->change.edits = edit;
-	item->change.edit_count = 1;
-	item->effect = KMIP_EFFECT_CHANGE;
-	item->check = charge_check;
-out:
-	return err;
-}
-
-static enum err read_limits(struct kmip_usage_limits *out, struct kmip_item *item,
-	const struct object *object, bool *has)
-{
-	struct codec codec = { .arena = item->arena, .version = KMIP_NEWEST };
-	struct kmip_value value;
-
-	*has = object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value);
-	return *has ? kmip_value_read(out, &codec, &kmip_usage_limits_table, &value) : ERR_OK;
+	(void) ctx;
+	return object->dead ? ERR_STATE : ERR_OK;
 }
 
 enum err using_charge_units(struct kmip_item *item, const struct object *object, int64_t units)
 {
-	struct slice *seen = ARENA_NEW(item->arena, struct slice);
-	struct kmip_usage_limits limits;
-	struct kmip_value value;
-	bool has;
-	enum err err = seen == NULL ? ERR_NOMEM : ERR_OK;
+	struct usage sum = usage_sum(object);
+	int64_t allowed;
+	enum err err;
 
-	TRY(err);
-	TRY(read_limits(&limits, item, object, &has));
-	if (!has)
+	TRY(usage_limits_allowed(object, &allowed));
+	if (allowed < 0)
 		return ERR_OK;
-	TRY(kmip_value_write(&value, item->arena, &kmip_usage_limits_table, &limits));
-	TRY(kmip_value_encode(seen, item->arena, &value));
-	item->plan_result = seen;
-	if (units > limits.count.value)
+	/* Known before anything is begun; what is still open is judged with the charge. */
+	if (units > allowed || sum.settled > allowed - units)
 		TRY(ERR_DENIED);
-	limits.count.value -= units;
-	TRY(charge_edit(item, &limits));
+	item->effect = KMIP_EFFECT_CHARGE;
+	item->charge = units;
+	item->check = charge_check;
 out:
 	return err;
 }
@@ -219,7 +178,7 @@ static enum err charge(
 	int64_t units;
 	enum err err;
 
-	TRY(read_limits(&limits, item, object, &has));
+	TRY(usage_limits_read(&limits, object, &has));
 	if (!has)
 		return ERR_OK;
 	counts_bytes = limits.unit.value == KMIP_USAGE_LIMITS_UNIT_BYTE;

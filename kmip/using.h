@@ -36,7 +36,8 @@ MUST_USE enum err using_again(
 	struct kmip_item *item, const struct uid *uid, bool protects, struct object **out);
 /*
  * Charges the object's Usage Limits, if it has any, with that many bytes or one use: states the
- * effect, and the operation's finish finds the response filled. ERR_DENIED: not so much is left.
+ * effect, and the operation's finish finds the response filled. ERR_DENIED: not so much is left;
+ * the effect may find that, too.
  */
 MUST_USE enum err using_charge(struct kmip_item *item, const struct object *object, size_t bytes);
 /* The same for a further piece of what was charged as one use. */

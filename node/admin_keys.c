@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "keystore/root_versions.h"
+#include "keystore/usage.h"
 #include "kmip/attribute.h"
 #include "kmip/print.h"
 #include "node/admin_call.h"
@@ -149,7 +150,8 @@ static void add_details(cJSON *json, const struct object *object)
 	add_date(json, "last_change", object->last_change);
 	cJSON *list = cJSON_AddArrayToObject(json, "attributes");
 	for (size_t i = 0; i < object->attribute_count; i++)
-		if (!object->attributes[i].deleted)
+		if (!object->attributes[i].deleted &&
+			!usage_is_register(object->attributes[i].name))
 			cJSON_AddItemToArray(list, attribute_json(object, &object->attributes[i]));
 }
 

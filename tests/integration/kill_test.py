@@ -9,6 +9,7 @@ import harness  # noqa: F401
 import admin
 import kill_migrate_test
 import kill_points
+import usage
 import vsphere
 import wire
 from case import PairCase
@@ -24,6 +25,7 @@ SCENES = {
     "destroy_intent": ("destroy",), "destroy_deleted": ("destroy",), "destroy_dated": ("destroy",),
     "destroy_recorded": ("destroy",), "destroy_released": ("destroy",),
     "lower_written": ("revoke",), "change_recorded": ("revoke", "activate"), "change_released": ("revoke", "activate"),
+    "charge_taken": ("charge",), "charge_released": ("charge",), "charge_settled": ("charge",),
     "ledger_wrapped": ("revoke", "install"), "ledger_posted": ("revoke", "install", "remove"),
     "ledger_recorded": ("revoke", "install", "remove"),
     "client_recorded": ("install", "remove"), "client_released": ("install", "remove"),
@@ -40,7 +42,7 @@ class KillPoints(PairCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.everything, cls.revoked, cls.destroyed = {}, set(), set()
+        cls.everything, cls.revoked, cls.destroyed, cls.charged = {}, set(), set(), set()
         cls.installed, cls.removed = {cls.vcenter.identity.fingerprint}, set()
         cls.number = cls.hopeless = 0
 
@@ -57,6 +59,9 @@ class KillPoints(PairCase):
 
     def during_activate(self):
         self.outcome = self.request(vsphere.activate(self.uid))
+
+    def during_charge(self):
+        self.outcome = self.request(usage.allocate(self.uid, 4))
 
     def during_install(self):
         self.outcome = self.operator("client", "add", self.identity.certificate, "--name", self.identity.name)
@@ -91,6 +96,8 @@ class KillPoints(PairCase):
         self.everything[self.uid] = self.on_a.material(self.uid)
         if scene == "checkpoint":
             self.on_a.activate(self.uid)
+        if scene == "charge":
+            usage.limit(self.on_a, self.uid, 10)
         if scene in ("install", "remove"):
             type(self).number += 1
             self.identity = self.pair.pki.self_signed(f"client-{self.number}")
@@ -124,6 +131,11 @@ class KillPoints(PairCase):
             self.destroyed.add(self.uid)
         if scene == "revoke" and outcome is not None and outcome.ok:
             self.revoked.add(self.uid)
+        if scene == "charge":
+            # Nobody was answered, and it stays counted: what is left is had from the other node, once.
+            self.assertIsNone(outcome)
+            self.on_b.ask(usage.allocate(self.uid, 6))
+            self.charged.add(self.uid)
         if scene == "install" and outcome is not None:
             self.installed.add(self.identity.fingerprint)
         if scene == "remove" and outcome is not None:
@@ -154,6 +166,8 @@ class KillPoints(PairCase):
             self.assertTrue(item.ok, item)
             self.assertEqual(item.material, self.everything[uid] or item.material)
             self.everything[uid] = item.material
+            if uid in self.charged:
+                self.assertEqual(usage.left(client, uid), 0)
             if uid in self.revoked:
                 self.assertEqual(client.state(uid), wire.COMPROMISED)
 
