@@ -192,7 +192,7 @@ static void charge_begin(void *ctx);
 
 static void charge_try_again(struct charge *charge, enum err otherwise)
 {
-	uint32_t pause_ms = 1 + rand_below(CHARGE_PAUSE_MS << charge->tries);
+	uint32_t pause_ms = 1 + rand_below((uint32_t) CHARGE_PAUSE_MS << charge->tries);
 	enum err err = otherwise;
 
 	if (++charge->tries < CHARGE_TRIES_MAX && pause_ms < flow_left_ms(&charge->flow))
