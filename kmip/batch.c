@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "kmip/batch_answer.h"
 #include "kmip/result.h"
+#include "kmip/settling.h"
 #include "kmip/ttlv_read.h"
 #include "kmip/usage_limits.h"
 
@@ -308,7 +309,8 @@ static bool batch_may_effect(struct batch *batch)
 	return err == ERR_OK;
 }
 
-enum err batch_check(void *ctx, const struct object *object)
+/* Judges an effect within its transaction. */
+static enum err batch_check(void *ctx, const struct object *object)
 {
 	struct batch *batch = ctx;
 	enum err err;
@@ -319,7 +321,22 @@ out:
 	return err;
 }
 
-enum err batch_limit(void *ctx, const struct object *object, int64_t *out)
+void batch_change(struct keystore_change *out, struct batch *batch)
+{
+	const struct kmip_item *item = batch->item;
+	const struct kmip_placeholder *target = item->target.has ? &item->target : &item->subject;
+
+	ASSERT(target->has && item->check != NULL);
+	*out = (struct keystore_change){ .instance = item->identity->instance,
+		.uid = target->uid,
+		.durable = item->durable,
+		.change = &item->change,
+		.check = batch_check,
+		.check_ctx = batch };
+	settling_fill(out, item);
+}
+
+static enum err batch_limit(void *ctx, const struct object *object, int64_t *out)
 {
 	enum err err;
 
@@ -327,6 +344,20 @@ enum err batch_limit(void *ctx, const struct object *object, int64_t *out)
 	TRY(usage_limits_allowed(object, out));
 out:
 	return err;
+}
+
+enum err batch_charge_start(struct keystore_pending **out, struct batch *batch,
+	void (*on_charged)(void *ctx, enum err err, uint32_t unused), void *ctx)
+{
+	const struct kmip_item *item = batch->item;
+	struct keystore_charge charge = { .instance = item->identity->instance,
+		.uid = item->subject.uid,
+		.units = item->charge,
+		.now = item->now,
+		.limit = batch_limit,
+		.ctx = batch };
+
+	return keystore_charge_start(out, item->options->keystore, &charge, on_charged, ctx);
 }
 
 enum batch_step batch_run(struct batch *batch)

@@ -76,10 +76,11 @@ void batch_drop(struct batch *batch);
 /* added_index as keystore_change_start gives it; uid: of the object made, NULL for other effects.
  */
 void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index);
-/* Judges an effect within its transaction; ctx is the batch. */
-MUST_USE enum err batch_check(void *ctx, const struct object *object);
-/* How much of the object's use a charge may take (keystore/keystore.h), judged likewise. */
-MUST_USE enum err batch_limit(void *ctx, const struct object *object, int64_t *out);
+/* What the store is to change, or destroy, for the item's effect. */
+void batch_change(struct keystore_change *out, struct batch *batch);
+/* Starts the effect of an item that charges its subject; ends as keystore_charge_start. */
+MUST_USE enum err batch_charge_start(struct keystore_pending **out, struct batch *batch,
+	void (*on_charged)(void *ctx, enum err err, uint32_t unused), void *ctx);
 /* The effect could not be started. */
 void batch_failed(struct batch *batch, enum err err);
 /* Hands the finished items that were not handed out yet to the audit. */

@@ -5,7 +5,6 @@
 #include "base/offload.h"
 #include "kmip/batch.h"
 #include "kmip/later.h"
-#include "kmip/settling.h"
 
 struct kmip_server {
 	struct kmip_options options;
@@ -294,29 +293,11 @@ out:
 	return err;
 }
 
-static enum err pending_start_charge(struct kmip_pending *pending, const struct uid *uid)
-{
-	const struct kmip_item *item = pending->batch.item;
-	struct keystore_charge charge = { pending->identity.instance, *uid, item->charge, item->now,
-		batch_limit, &pending->batch };
-
-	return keystore_charge_start(&pending->work, pending->server->options.keystore, &charge,
-		pending_on_changed, pending);
-}
-
 static enum err pending_start_effect(struct kmip_pending *pending)
 {
 	struct kmip_item *item = pending->batch.item;
 	struct keystore *keystore = pending->server->options.keystore;
-	const struct kmip_placeholder *target = item->target.has ? &item->target : &item->subject;
-	struct keystore_change change = {
-		.instance = pending->identity.instance,
-		.uid = target->uid,
-		.durable = item->durable,
-		.change = &item->change,
-		.check = batch_check,
-		.check_ctx = &pending->batch,
-	};
+	struct keystore_change change;
 
 	pending->state = PENDING_EFFECT;
 	if (item->effect == KMIP_EFFECT_CREATE) {
@@ -325,10 +306,10 @@ static enum err pending_start_effect(struct kmip_pending *pending)
 		return keystore_create_start(
 			&pending->work, keystore, &item->create, pending_on_created, pending);
 	}
-	ASSERT(target->has && item->check != NULL);
 	if (item->effect == KMIP_EFFECT_CHARGE)
-		return pending_start_charge(pending, &target->uid);
-	settling_fill(&change, item);
+		return batch_charge_start(
+			&pending->work, &pending->batch, pending_on_changed, pending);
+	batch_change(&change, &pending->batch);
 	if (item->effect == KMIP_EFFECT_CHANGE)
 		return keystore_change_start(
 			&pending->work, keystore, &change, pending_on_changed, pending);
