@@ -291,27 +291,22 @@ out:
 	return err;
 }
 
-enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_MAX])
+enum err config_parse(
+	struct config **out, struct slice text, const char *path, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
-	struct buf text;
 	struct config *config = NULL;
-	struct config_loading loading = { .path = path, .why = why };
+	struct config_loading loading = { .path = path, .why = why, .text = text };
 	why[0] = '\0';
-	buf_init(&text, CONFIG_FILE_LEN_MAX);
-	err = file_read(&text, path);
-	if (err != ERR_OK) {
-		snprintf(why, CONFIG_WHY_MAX, "%s: cannot be read: %s", path, err_text(err));
-		goto out;
-	}
-	loading.text = buf_slice(&text);
-	if (loading.text.len == 0) {
+	if (text.len == 0) {
 		config_say(&loading, 1, "%s", config_is_empty);
 		err = ERR_CONFIG;
 		goto out;
 	}
 	config = calloc(1, sizeof(*config));
 	TRY(config == NULL ? ERR_NOMEM : ERR_OK);
+	buf_init(&config->text, CONFIG_FILE_LEN_MAX);
+	TRY(buf_append(&config->text, text));
 	TRY(config_read(config, &loading));
 	*out = config;
 	config = NULL;
@@ -319,6 +314,18 @@ out:
 	if (err != ERR_OK && why[0] == '\0')
 		snprintf(why, CONFIG_WHY_MAX, "%s: %s", path, err_text(err));
 	config_free(config);
+	return err;
+}
+
+enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_MAX])
+{
+	struct buf text;
+	buf_init(&text, CONFIG_FILE_LEN_MAX);
+	enum err err = file_read(&text, path);
+	if (err == ERR_OK)
+		err = config_parse(out, buf_slice(&text), path, why);
+	else
+		snprintf(why, CONFIG_WHY_MAX, "%s: cannot be read: %s", path, err_text(err));
 	buf_free(&text);
 	return err;
 }
@@ -345,5 +352,6 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->instance_count; i++)
 		free_section(&config->instances[i], &config_sections[CONFIG_SECTION_INSTANCES]);
 	free(config->instances);
+	buf_free(&config->text);
 	free(config);
 }

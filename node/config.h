@@ -63,11 +63,15 @@ struct config {
 	struct config_peer peer;
 	struct config_instance *instances; /* in the order of the file */
 	size_t instance_count;
+	struct buf text; /* what it was read from */
 };
 
 /* why: "node-a.yaml:12: kmip.listen: expected HOST:PORT, found \"5696\"". The caller frees with
  * config_free. */
 MUST_USE enum err config_load(struct config **out, const char *path, char why[CONFIG_WHY_MAX]);
+/* The same from a text that was read before; path names it, and relative paths start there. */
+MUST_USE enum err config_parse(
+	struct config **out, struct slice text, const char *path, char why[CONFIG_WHY_MAX]);
 void config_free(struct config *config);
 /* Names what of a file that was loaded again only a restart applies: "workers, kmip.listen";
  * nothing where a reload was enough. */

@@ -180,10 +180,17 @@ static enum err keeper_apply(
 	TRY(keeper_apply_instances(keeper, config, why));
 	keystore_reload(keeper->keystore, &settings);
 	log_set_level(config->top.log_level);
-	if (keeper->workers != NULL)
-		workers_reload(keeper->workers);
 out:
 	return err;
+}
+
+/* Takes it over, for the workers that run and those to come. */
+static void keeper_keep_reloaded(struct keeper *keeper, struct config *config)
+{
+	if (keeper->workers != NULL)
+		workers_reload(keeper->workers, config);
+	config_free(keeper->reloaded);
+	keeper->reloaded = config;
 }
 
 /* What was written and is not in force must not look as if it were. */
@@ -222,6 +229,8 @@ enum err keeper_reload(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		authorities_exchange(&keeper->authorities, &authorities);
 		log_info("reloaded", "file=%s", keeper->config_path);
 		keeper_tell_waiting(keeper, config, why);
+		keeper_keep_reloaded(keeper, config);
+		config = NULL;
 	} else
 		log_error("reload-refused", "applied=%s why=%s",
 			err == ERR_CONFIG ? "nothing" : "a-part", log_quoted(slice_text(why)));
@@ -357,6 +366,7 @@ static void keeper_close(struct keeper *keeper)
 	loop_timer_free(keeper->reader_check);
 	loop_timer_free(keeper->stop_timer);
 	loop_free(keeper->loop);
+	config_free(keeper->reloaded);
 	config_free(keeper->config);
 }
 

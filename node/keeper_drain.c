@@ -53,6 +53,8 @@ enum err keeper_start_workers(struct keeper *keeper, char why[CONFIG_WHY_MAX])
 		.table = keeper->table,
 		.cache = keeper->cache,
 		.config_path = keeper->config_path,
+		.started = keeper->config,
+		.reloaded = keeper->reloaded,
 		.listen_fd = keeper->listen_fd,
 		.counters = keeper->counters,
 		.count = workers_count(keeper->config->top.workers),

@@ -21,7 +21,8 @@ enum keeper_state {
 
 struct keeper {
 	const char *config_path;
-	struct config *config;
+	struct config *config; /* as it was started */
+	struct config *reloaded; /* the last one; NULL: none yet */
 	struct loop *loop;
 	struct cache *cache;
 	struct cache_guard cache_guard;

@@ -15,11 +15,7 @@
 #include "node/server_tls.h"
 #include "node/session.h"
 
-enum {
-	WORKER_STOP_MS = 3000,
-	WORKER_SLOTS_FIRST = 64,
-	NODE_NAME_SIZE = 64 /* config.def */
-};
+enum { WORKER_STOP_MS = 3000, WORKER_SLOTS_FIRST = 64 };
 
 /* A session's ticket is its slot and the slot's generation, so that a late answer finds nobody. */
 struct worker_slot {
@@ -30,7 +26,8 @@ struct worker_slot {
 
 struct worker {
 	const char *config_path;
-	struct config *config;
+	struct config *started; /* what the keeper was started with, for what no reload applies */
+	struct config *config; /* what it reloaded last, or the same again */
 	struct loop *loop;
 	struct chan *chan;
 	struct cache *cache;
@@ -45,7 +42,6 @@ struct worker {
 	uint32_t slot_count, slot_free; /* slot_free == slot_count: none */
 	int number;
 	char name[24];
-	char node_name[NODE_NAME_SIZE]; /* outlives a reload's change of config */
 };
 
 /* ---- slots ---- */
@@ -160,43 +156,52 @@ static void worker_take_config(struct worker *worker)
 	worker->host.refuse_expired = slice_equal_text(slice_text(kmip->expired_clients), "refuse");
 }
 
-static enum err worker_open_store(struct worker *worker, struct slice key, char why[CONFIG_WHY_MAX])
+static enum err worker_open_keystore(
+	struct worker *worker, struct slice key, char why[CONFIG_WHY_MAX])
 {
 	enum err err;
 	bool changed;
+	const struct config *started = worker->started;
 	struct keystore_instance_options *instances = NULL;
-	struct cache_options cache = { .folder = worker->config->top.data_dir,
-		.map_bytes = (size_t) worker->config->top.cache_size_mib << 20,
+	struct cache_options cache = { .folder = started->top.data_dir,
+		.map_bytes = (size_t) started->top.cache_size_mib << 20,
 		.read_only = true };
 	TRY(counters_page_attach(&worker->counters, IPC_FD_COUNTERS));
 	TRY(counters_page_part(
 		&worker->host.counters, worker->counters, (uint32_t) worker->number));
 	TRY(cache_open(&worker->cache, &cache, why));
 	TRY(kek_table_attach(&worker->table, IPC_FD_TABLE, key));
-	TRY(instances_for_keystore(&instances, worker->config));
+	TRY(instances_for_keystore(&instances, started));
 	struct keystore_options options = { .cache = worker->cache,
 		.table = worker->table,
 		.instances = instances,
-		.instance_count = worker->config->instance_count,
+		.instance_count = started->instance_count,
 		.settings = instances_settings(worker->config),
-		.node = (uint16_t) worker->config->top.node,
+		.node = (uint16_t) started->top.node,
 		.reader = true,
 		.lookups = &worker->host.counters->lookups };
 	TRY(keystore_new(&worker->host.keystore, &options, why));
-	TRY(text_copy(worker->node_name, sizeof(worker->node_name),
-		slice_text(worker->config->top.name)));
+	TRY(instances_apply(worker->host.keystore, worker->config, &changed, why));
+out:
+	free(instances);
+	return err;
+}
+
+static enum err worker_open_kmip(struct worker *worker)
+{
+	enum err err;
+	bool changed;
 	TRY(authorities_names(&worker->authorities, worker->config));
 	struct kmip_options kmip = { .keystore = worker->host.keystore,
 		.vendor = "kmip-pair " PAIR_VERSION,
-		.node_name = worker->node_name,
+		.node_name = worker->started->top.name,
 		.authorities = &worker->authorities,
 		.on_item = counters_on_item,
 		.ctx = worker->host.counters,
-		.strict_activate = worker->config->kmip.strict_activate };
+		.strict_activate = worker->started->kmip.strict_activate };
 	TRY(kmip_server_new(&worker->host.kmip, &kmip));
 	TRY(instances_set_policies(&worker->policies, worker->host.kmip, worker->config, &changed));
 out:
-	free(instances);
 	return err;
 }
 
@@ -206,13 +211,19 @@ static enum err worker_begin(struct worker *worker, struct slice body, char why[
 	struct cursor cursor = cursor_of(body);
 	worker->number = cursor_be16(&cursor);
 	struct slice key = cursor_bytes(&cursor, CRYPT_GCM_KEY_LEN);
+	struct slice started = cursor_bytes32(&cursor, CONFIG_FILE_LEN_MAX);
+	struct slice reloaded = cursor_bytes(&cursor, cursor.rest.len);
 	TRY(cursor_end(&cursor));
 	snprintf(worker->name, sizeof(worker->name), "worker-%d", worker->number);
 	log_start(STDERR_FILENO, worker->name);
+	TRY(config_parse(&worker->started, started, worker->config_path, why));
+	TRY(config_parse(
+		&worker->config, reloaded.len == 0 ? started : reloaded, worker->config_path, why));
 	worker_take_config(worker);
 	/* Not reloadable: the channel to the keeper is measured for it. */
-	worker->host.frame_len_max = worker->config->kmip.message_size_max;
-	TRY(worker_open_store(worker, key, why));
+	worker->host.frame_len_max = worker->started->kmip.message_size_max;
+	TRY(worker_open_keystore(worker, key, why));
+	TRY(worker_open_kmip(worker));
 	TRY(server_tls_new(&worker->host.tls, worker->config, worker_accept_client, worker, why));
 	TRY(listener_new(&worker->listener, worker->loop, IPC_FD_LISTEN, worker_on_accept, worker));
 	TRY(worker_tell(worker, IPC_READY, 0, SLICE_EMPTY));
@@ -220,15 +231,16 @@ out:
 	return err;
 }
 
-/* The keeper judged the file before it told us; if it changed since, we stay with what we have. */
-static void worker_reload(struct worker *worker)
+/* The keeper judged it before it told us; if a file that it names changed since, we stay with what
+ * we have. */
+static void worker_reload(struct worker *worker, struct slice text)
 {
 	char why[CONFIG_WHY_MAX];
 	bool changed;
 	struct config *config = NULL;
 	struct tls_context *tls = NULL;
 	struct kmip_authorities authorities = { 0 };
-	if (config_load(&config, worker->config_path, why) != ERR_OK ||
+	if (config_parse(&config, text, worker->config_path, why) != ERR_OK ||
 		server_tls_new(&tls, config, worker_accept_client, worker, why) != ERR_OK ||
 		authorities_names(&authorities, config) != ERR_OK ||
 		instances_apply(worker->host.keystore, config, &changed, why) != ERR_OK ||
@@ -291,7 +303,7 @@ static void worker_on_message(void *ctx, struct chan *chan, const struct chan_me
 		worker_take_answer(worker, message);
 		break;
 	case IPC_RELOAD:
-		worker_reload(worker);
+		worker_reload(worker, message->body);
 		break;
 	case IPC_STOP:
 		worker_stop(worker);
@@ -315,10 +327,9 @@ static void worker_on_stop_timer(void *ctx)
 	loop_stop(worker->loop);
 }
 
-static enum err worker_open(struct worker *worker, char why[CONFIG_WHY_MAX])
+static enum err worker_open(struct worker *worker)
 {
 	enum err err;
-	TRY(config_load(&worker->config, worker->config_path, why));
 	TRY(loop_new(&worker->loop));
 	TRY(loop_timer_new(&worker->stop_timer, worker->loop, worker_on_stop_timer, worker));
 	worker->host.loop = worker->loop;
@@ -357,23 +368,22 @@ static void worker_close(struct worker *worker)
 	loop_timer_free(worker->stop_timer);
 	loop_free(worker->loop);
 	config_free(worker->config);
+	config_free(worker->started);
 }
 
 _Noreturn void worker_run(const char *config_path)
 {
-	char why[CONFIG_WHY_MAX] = "";
 	struct worker worker = { .config_path = config_path };
 	log_start(STDERR_FILENO, "worker");
 	/* A terminal and a service manager signal the whole group: the keeper ends us, when what is
 	 * under way has been answered. */
 	(void) signal(SIGTERM, SIG_IGN);
 	(void) signal(SIGINT, SIG_IGN);
-	enum err err = worker_open(&worker, why);
+	enum err err = worker_open(&worker);
 	if (err == ERR_OK)
 		err = loop_run(worker.loop);
 	if (err != ERR_OK)
-		log_error("worker-failed", "err=%s why=%s", err_name(err),
-			log_quoted(slice_text(why)));
+		log_error("worker-failed", "err=%s", err_name(err));
 	worker_close(&worker);
 	/* Not returned: this frame still holds the open cache, for checkers of leaks to find. */
 	exit(err == ERR_OK ? 0 : 1);

@@ -20,7 +20,9 @@ enum {
 	WORKER_RESTART_MAX_MS = 10000,
 	WORKER_STABLE_MS = 10000, /* a worker that lived this long was not failing at its start */
 	WORKER_FD_SAFE = 16, /* above the numbers that the worker's descriptors get */
+	WORKER_GREETING_MAX = 128 + 2 * CONFIG_FILE_LEN_MAX,
 };
+_Static_assert((int) WORKER_GREETING_MAX < (int) IPC_RESPONSE_LEN_MAX, "a worker reads it whole");
 
 struct worker_process {
 	struct workers *workers;
@@ -299,9 +301,15 @@ static enum err worker_greet(struct worker_process *worker)
 {
 	enum err err;
 	struct buf body;
-	buf_init(&body, 128);
+	const struct workers_options *options = &worker->workers->options;
+	struct slice started = buf_slice(&options->started->text);
+	buf_init(&body, WORKER_GREETING_MAX);
 	TRY(buf_append_be16(&body, worker->number));
-	TRY(buf_append(&body, kek_table_key(worker->workers->options.table)));
+	TRY(buf_append(&body, kek_table_key(options->table)));
+	TRY(buf_append_be32(&body, (uint32_t) started.len));
+	TRY(buf_append(&body, started));
+	if (options->reloaded != NULL)
+		TRY(buf_append(&body, buf_slice(&options->reloaded->text)));
 	struct chan_message message = { .type = IPC_START, .body = buf_slice(&body) };
 	TRY(chan_send(worker->chan, &message));
 out:
@@ -414,9 +422,9 @@ out:
 	return err;
 }
 
-static void workers_tell_all(struct workers *workers, enum ipc_type type)
+static void workers_tell_all(struct workers *workers, enum ipc_type type, struct slice body)
 {
-	struct chan_message message = { .type = (uint16_t) type };
+	struct chan_message message = { .type = (uint16_t) type, .body = body };
 	for (uint32_t i = 0; i < workers->options.count; i++) {
 		struct worker_process *worker = &workers->list[i];
 		if (worker->chan != NULL && chan_send(worker->chan, &message) != ERR_OK)
@@ -424,9 +432,10 @@ static void workers_tell_all(struct workers *workers, enum ipc_type type)
 	}
 }
 
-void workers_reload(struct workers *workers)
+void workers_reload(struct workers *workers, const struct config *config)
 {
-	workers_tell_all(workers, IPC_RELOAD);
+	workers->options.reloaded = config;
+	workers_tell_all(workers, IPC_RELOAD, buf_slice(&config->text));
 }
 
 void workers_stop(struct workers *workers)
@@ -434,7 +443,7 @@ void workers_stop(struct workers *workers)
 	workers->stopping = true;
 	for (uint32_t i = 0; i < workers->options.count; i++)
 		loop_timer_stop(workers->list[i].restart);
-	workers_tell_all(workers, IPC_STOP);
+	workers_tell_all(workers, IPC_STOP, SLICE_EMPTY);
 	if (workers->running == 0)
 		workers->options.on_stopped(workers->options.ctx);
 }

@@ -8,6 +8,7 @@
 
 #include "keystore/keystore.h"
 #include "kmip/serve.h"
+#include "node/config.h"
 #include "node/counters.h"
 #include "node/ipc.h"
 
@@ -22,7 +23,9 @@ struct workers_options {
 	struct kek_table *table;
 	struct counters_page *counters;
 	struct cache *cache; /* stale readers are checked after a worker's death */
-	const char *config_path;
+	const char *config_path; /* what relative paths start from */
+	/* Borrowed: what only a restart applies, and what was reloaded since (NULL: nothing). */
+	const struct config *started, *reloaded;
 	int listen_fd; /* borrowed */
 	uint32_t count;
 	/* All workers have gone after workers_stop. */
@@ -36,7 +39,8 @@ MUST_USE enum err workers_new(struct workers **out, const struct workers_options
 MUST_USE enum err workers_start(struct workers *workers);
 /* The keeper got SIGCHLD. */
 void workers_reap(struct workers *workers);
-void workers_reload(struct workers *workers);
+/* Those that run and those that are born later; borrowed until the next one. */
+void workers_reload(struct workers *workers, const struct config *config);
 void workers_stop(struct workers *workers);
 /* Kills what is left. */
 void workers_free(struct workers *workers);

@@ -178,6 +178,22 @@ Test(config, reads_what_is_kept_warm)
 	}
 }
 
+Test(config, keeps_its_text_which_gives_the_same_without_the_file)
+{
+	struct config *again = NULL;
+	cr_assert_eq(load(good), ERR_OK, "%s", why);
+	cr_assert(slice_equal_text(buf_slice(&config->text), good));
+	cr_assert_eq(file_write_atomic(path, slice_text("{"), 0600), ERR_OK);
+	cr_assert_eq(config_parse(&again, buf_slice(&config->text), path, why), ERR_OK, "%s", why);
+	cr_assert_str_eq(again->top.data_dir, config->top.data_dir);
+	cr_assert_eq(again->instance_count, 1);
+	config_free(again);
+	again = NULL;
+	cr_assert_eq(config_parse(&again, SLICE_EMPTY, path, why), ERR_CONFIG);
+	cr_assert_eq(config_parse(&again, slice_of(good, 40), path, why), ERR_CONFIG);
+	cr_assert_null(again);
+}
+
 Test(config, refuses_empty_broken_and_absent_files)
 {
 	refused(load(""), "node.yaml", "empty");
