@@ -391,6 +391,14 @@ static void apply_flags(struct object *object, const struct object_change *chang
 		object->last_change = object->dates[OBJECT_DATE_DESTROYED];
 }
 
+/* Attributes changed since an object was made make it younger than that, also within the second and
+ * when the clock was set back: its envelope does not say all any more (trace.h). */
+static void apply_edit_date(struct object *object, int64_t made)
+{
+	if (made != 0 && made < INT64_MAX && object->last_change <= made)
+		object->last_change = made + 1;
+}
+
 enum err object_apply(struct object *object, struct arena *arena,
 	const struct object_change *change, struct stamp stamp, uint32_t *added_index)
 {
@@ -402,6 +410,8 @@ enum err object_apply(struct object *object, struct arena *arena,
 		TRY(draft_edit(&draft, &change->edits[i]));
 	TRY(draft_check(&draft, object));
 	apply_flags(&draft.object, change);
+	if (change->edit_count > 0)
+		apply_edit_date(&draft.object, object->dates[OBJECT_DATE_INITIAL]);
 	*object = draft.object;
 	if (added_index != NULL)
 		*added_index = draft.added_index;

@@ -95,7 +95,8 @@ struct object {
 			   */
 	bool disputed; /* likewise, on envelope_hash; of the key that key_id names */
 	int64_t dates[OBJECT_DATE_COUNT];
-	int64_t last_change; /* the latest wins */
+	int64_t last_change; /* the latest wins; after the initial date once an attribute was
+				changed, whatever the clock said */
 	struct object_attribute *attributes; /* sorted by name, then added */
 	size_t attribute_count;
 };
@@ -180,7 +181,7 @@ struct object_change {
 	bool activate, deactivate, compromise, destroy; /* flags to raise */
 	bool claim; /* clears `unclaimed` */
 	int64_t dates[OBJECT_DATE_COUNT]; /* to set where not yet set; 0: leave */
-	int64_t now; /* becomes last_change */
+	int64_t now; /* becomes last_change, if that is later */
 	const struct object_edit *edits;
 	size_t edit_count;
 };

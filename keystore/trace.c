@@ -111,7 +111,8 @@ out:
 	return err;
 }
 
-/* Attributes given at Create were all written with one stamp, and none was deleted. */
+/* Attributes given at Create were all written with one stamp, and none was deleted. That alone does
+ * not show that they are the ones given: of an only one last_change tells. */
 static bool attributes_changed(const struct object *object)
 {
 	const struct object_attribute *at = object->attributes;

@@ -272,6 +272,16 @@ enum err world_tag(struct world *world, const struct uid *uid, const char *name,
 	return world_change(world, uid, &change);
 }
 
+enum err world_rename(struct world *world, const struct uid *uid, const char *name, int64_t now)
+{
+	struct object_edit edit = {
+		.kind = OBJECT_EDIT_MODIFY, .name = SLICE_LITERAL("Name"), .value = slice_text(name)
+	};
+	struct object_change change = { .now = now, .edits = &edit, .edit_count = 1 };
+
+	return world_change(world, uid, &change);
+}
+
 enum err world_tag_durably(struct world *world, const struct uid *uid, const char *name)
 {
 	struct object_edit edit = {

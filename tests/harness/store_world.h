@@ -60,6 +60,8 @@ enum err world_activate(struct world *world, const struct uid *uid);
 enum err world_revoke(struct world *world, const struct uid *uid);
 /* A further instance of an attribute. */
 enum err world_tag(struct world *world, const struct uid *uid, const char *name, size_t len);
+/* Another value for the attribute that all keys here are created with. */
+enum err world_rename(struct world *world, const struct uid *uid, const char *name, int64_t now);
 /* Sets an attribute that is in the key manager before it is answered. */
 enum err world_tag_durably(struct world *world, const struct uid *uid, const char *name);
 /* Runs a checkpoint to its end. */

@@ -65,6 +65,47 @@ Test(checkpoint, survives_a_lost_cache)
 	cr_assert_eq(ledger_records(), 1, "what was read is not written again");
 }
 
+static bool is_named(const struct uid *uid, const char *name)
+{
+	const struct object_attribute *found;
+	struct object *object;
+	struct cache_read *read;
+	struct arena *arena;
+	bool is;
+
+	cr_assert_eq(arena_new(&arena, RECORD_LEN_MAX), ERR_OK);
+	cr_assert_eq(cache_read_begin(&read, world.cache), ERR_OK);
+	cr_assert_eq(cache_get_object(read, arena, uid, &object), ERR_OK);
+	found = object_attribute_find(object, SLICE_LITERAL("Name"), 0);
+	is = found != NULL && slice_equal_text(found->value, name);
+	cache_read_end(read);
+	arena_free(arena);
+	return is;
+}
+
+/* Shows that the only attribute comes back as it was changed last: in the very second of the
+ * creation, and by a clock that was set back. */
+Test(checkpoint, has_what_changed_in_the_second_of_creation)
+{
+	const int64_t times[] = { 1000, 900 }; /* the worlds' keys are created at 1000 */
+	struct uid uids[2], untouched = create(&world);
+
+	for (size_t i = 0; i < 2; i++) {
+		uids[i] = create(&world);
+		cr_assert_eq(world_rename(&world, &uids[i], "renamed", times[i]), ERR_OK);
+	}
+	cr_assert_eq(world_checkpoint(&world), ERR_OK);
+	cr_expect_eq(written(), 2);
+	world_lose_cache(&world);
+	world_start(&world);
+	for (size_t i = 0; i < 2; i++) {
+		cr_assert_eq(world_get(&world, &uids[i], material), ERR_OK);
+		cr_assert(is_named(&uids[i], "renamed"));
+	}
+	cr_assert_eq(world_get(&world, &untouched, material), ERR_OK);
+	cr_assert(is_named(&untouched, "disk key"));
+}
+
 /* Shows that attributes too many for one ledger record come back from several. */
 Test(checkpoint, spreads_a_long_trace)
 {

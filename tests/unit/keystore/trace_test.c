@@ -147,3 +147,37 @@ Test(trace, is_needed)
 	cr_assert_not(trace_is_needed(&record, 51 + TRACE_DEAD_S));
 	cr_assert(trace_is_needed(&client, 100));
 }
+
+/* Shows that an attribute that was set after the creation is missed at no time: in its second,
+ * before it by a clock that was set back, where there was none before, and with what the peer
+ * holds; and that the creation alone needs no trace. */
+Test(trace, is_needed_whenever_an_attribute_was_set)
+{
+	struct object_edit edit = {
+		.kind = OBJECT_EDIT_SET, .name = SLICE_LITERAL("x-tag"), .value = SLICE_LITERAL("a")
+	};
+	struct object_change make = { .now = 10, .dates[OBJECT_DATE_INITIAL] = 10 };
+	struct object_change set = { .edits = &edit, .edit_count = 1 };
+
+	for (size_t given = 0; given <= 1; given++) {
+		struct record made = { .kind = RECORD_OBJECT };
+
+		made.object.type = 2;
+		make.edits = &edit;
+		make.edit_count = given;
+		cr_assert_eq(object_apply(&made.object, arena, &make, (struct stamp){ 5, 1 }, NULL),
+			ERR_OK);
+		cr_assert_not(trace_is_needed(&made, 100), "%zu given", given);
+		for (set.now = 9; set.now <= 11; set.now++) {
+			struct record changed = made, merged;
+
+			cr_assert_eq(object_apply(&changed.object, arena, &set,
+					     (struct stamp){ 6, 1 }, NULL),
+				ERR_OK);
+			cr_assert(trace_is_needed(&changed, 100), "%zu given, at %d", given,
+				(int) set.now);
+			cr_assert_eq(record_merge(&merged, arena, &made, &changed), ERR_OK);
+			cr_assert(trace_is_needed(&merged, 100));
+		}
+	}
+}
