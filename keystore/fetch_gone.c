@@ -15,6 +15,12 @@ static enum err work_absent(const struct fetch_work *work)
 	return ERR_UNAVAILABLE;
 }
 
+/* What is told and cannot be stored must not look like a damaged key, past which a listing goes. */
+static enum err work_unstored(enum err err)
+{
+	return err == ERR_CORRUPT ? ERR_IO : err;
+}
+
 /* ---- missing ---- */
 
 static enum err work_write_missing(void *ctx, struct cache_write *write, struct arena *arena)
@@ -38,7 +44,7 @@ static void work_on_noted(void *ctx, enum err err)
 			"instance=%s key=%s effect=\"not served, not deleted\" "
 			"hint=\"kmipctl key show, kmipctl key forget\"",
 			work->flow.instance->id.text, id);
-	fetch_work_done(work, err == ERR_OK ? ERR_MISSING : err);
+	fetch_work_done(work, err == ERR_OK ? ERR_MISSING : work_unstored(err));
 }
 
 static void work_note_missing(struct fetch_work *work)
@@ -109,7 +115,7 @@ static void work_on_tombstone(void *ctx, enum err err)
 	struct fetch_work *work = ctx;
 
 	kek_table_drop(work->flow.keystore->table, &work->flow.instance->id, &work->uid);
-	fetch_work_done(work, err == ERR_OK ? ERR_DESTROYED : err);
+	fetch_work_done(work, err == ERR_OK ? ERR_DESTROYED : work_unstored(err));
 }
 
 /* Of a destroyed key that is not cached only its name tells whose it was. */
@@ -131,6 +137,7 @@ static void work_bury(struct fetch_work *work)
 	uint64_t epoch = object_epoch_of(work->deletion, true);
 	enum err err;
 
+	kek_table_drop(work->flow.keystore->table, &work->flow.instance->id, &work->uid);
 	if (work->cached != NULL)
 		*tombstone = *work->cached;
 	tombstone->uid = work->uid;

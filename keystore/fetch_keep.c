@@ -125,7 +125,12 @@ static void work_keep(struct fetch_work *work)
 		fetch_work_done(work, err);
 		return;
 	}
-	if (work->unwrapped && work->kind != FETCH_LISTED &&
+	/* A poll has found meanwhile that the cache is not to be believed. */
+	if (instance->behind && !work->has_fresh) {
+		fetch_work_get(work);
+		return;
+	}
+	if (work->unwrapped && work->kind != FETCH_LISTED && !instance->behind &&
 		instance_root_is_usable(instance, work->crk) &&
 		kek_table_put(keystore->table, &entry) != ERR_OK)
 		log_debug("key-not-kept", "instance=%s", instance->id.text);

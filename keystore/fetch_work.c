@@ -70,6 +70,7 @@ static bool work_must_ask(const struct fetch_work *work)
 
 	return work->kind == FETCH_LISTED || object_is_quarantined(cached) ||
 	       !cached->has_material || work->missing || instance->poll_good_ms == 0 ||
+	       instance->behind ||
 	       kek_table_vouch_of(work->flow.keystore->table, &instance->id) <= clock_boot_ms();
 }
 

@@ -165,11 +165,48 @@ void instance_note_failed(struct instance *instance, enum err err, bool is_poll)
 	}
 }
 
+bool instance_is_ours(const struct instance *instance, enum err err)
+{
+	switch (err) {
+	case ERR_NOMEM:
+	case ERR_IO:
+	case ERR_FULL:
+	case ERR_SYS:
+	case ERR_CORRUPT:
+	case ERR_INTERNAL:
+		return true;
+	case ERR_LIMIT:
+		return instance_is_reachable(instance);
+	default:
+		return false;
+	}
+}
+
+void instance_set_behind(struct instance *instance, enum err err)
+{
+	bool behind = err != ERR_OK;
+
+	if (instance->behind == behind)
+		return;
+	instance->behind = behind;
+	/* Without a word in the table that says so, nothing of it may be there. */
+	if (kek_table_set_withheld(instance->keystore->table, &instance->id, behind) != ERR_OK)
+		kek_table_drop_instance(instance->keystore->table, &instance->id);
+	if (behind)
+		log_error("cache-behind",
+			"instance=%s error=%s effect=\"each Get asks the key manager\" "
+			"hint=\"a greater cache-size-mib, or room on the disk or in memory\"",
+			instance->id.text, err_name(err));
+	else
+		log_info("cache-current-again", "instance=%s", instance->id.text);
+}
+
 bool instance_in_grace(const struct instance *instance)
 {
 	uint64_t grace_ms = 1000ull * instance->keystore->settings.outage_grace_s;
 
-	return instance->poll_good_ms == 0 || clock_boot_ms() < instance->poll_good_ms + grace_ms;
+	return !instance->behind &&
+	       (instance->poll_good_ms == 0 || clock_boot_ms() < instance->poll_good_ms + grace_ms);
 }
 
 int64_t instance_ledger_since(const struct instance *instance)

@@ -54,6 +54,7 @@ struct instance {
 	uint64_t outages_ms, outages; /* that are over */
 	uint64_t outage_since_ms; /* boot time; 0: the key manager answers (design D13) */
 	bool refused; /* it answers, and refuses our credentials */
+	bool behind; /* the cache lacks what it told: the last poll failed for a reason of ours */
 	uint64_t objects_seen, unclaimed, ledger_records;
 	/* Of the listing of the whole ring that runs, or ran last: keys listed, of them read. */
 	uint64_t listing_listed, listing_read;
@@ -73,6 +74,13 @@ MUST_USE enum err instance_keep_roots(
 void instance_note_good(struct instance *instance, bool is_poll);
 void instance_note_failed(struct instance *instance, enum err err, bool is_poll);
 bool instance_is_outage(const struct instance *instance, enum err err, bool is_poll);
+/*
+ * A poll whose result could not be stored is no outage: what the cache says may be known to be
+ * wrong. Nobody vouches for it until a good poll, nor is there a grace; each Get asks the key
+ * manager.
+ */
+bool instance_is_ours(const struct instance *instance, enum err err);
+void instance_set_behind(struct instance *instance, enum err err);
 /* Resident copies may be served in an outage: outage-grace counts from the last good poll, too. */
 bool instance_in_grace(const struct instance *instance);
 /* What the ledger says that is not read yet was updated since then; 0: it may be anything. */

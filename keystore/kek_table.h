@@ -75,6 +75,10 @@ uint64_t kek_table_vouch(const struct kek_table *table);
 /* Whether the lease speaks for the instance; it does until told otherwise. ERR_LIMIT: too many. */
 MUST_USE enum err kek_table_set_leased(
 	struct kek_table *table, const struct instance_id *instance, bool leased);
+/* Nobody's word is good for the instance: not the lease, nor what its key manager told. ERR_LIMIT:
+ * too many. */
+MUST_USE enum err kek_table_set_withheld(
+	struct kek_table *table, const struct instance_id *instance, bool withheld);
 uint64_t kek_table_lease_of(const struct kek_table *table, const struct instance_id *instance);
 /* And one instance, by what its key manager told (design D19). The later of the two holds. */
 void kek_table_set_vouch_of(

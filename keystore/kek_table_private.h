@@ -10,7 +10,7 @@
 
 enum {
 	HEADER_LEN = 12288,
-	TABLE_VERSION = 3,
+	TABLE_VERSION = 4,
 	SLOTS_MAX = 1 << 22, /* 2.5 GB */
 	SEALED_MAX = KEK_TABLE_MATERIAL_MAX + CRYPT_GCM_TAG_LEN,
 	READ_TRIES_MAX = 64, /* a write takes about a microsecond */

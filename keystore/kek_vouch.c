@@ -20,6 +20,13 @@ enum err kek_table_set_leased(
 	return vouches_set_leased(kek_table_vouches(table), instance->text, leased);
 }
 
+enum err kek_table_set_withheld(
+	struct kek_table *table, const struct instance_id *instance, bool withheld)
+{
+	ASSERT(kek_table_is_keeper(table));
+	return vouches_set_withheld(kek_table_vouches(table), instance->text, withheld);
+}
+
 uint64_t kek_table_lease_of(const struct kek_table *table, const struct instance_id *instance)
 {
 	return vouches_lease_of(kek_table_vouches(table), instance->text);

@@ -114,6 +114,7 @@ static void poll_succeed(struct poll *poll, const struct sweep_counts *counts)
 	poll->backoff_ms = 0;
 	poll->told_alone = false;
 	instance_note_good(instance, true);
+	instance_set_behind(instance, ERR_OK);
 	if (poll_reaches_back(poll))
 		poll_vouch(poll);
 	if (!instance->rebuilt)
@@ -135,7 +136,9 @@ static void poll_fail(struct poll *poll, enum err err)
 	if (poll->backoff_ms > POLL_ALONE_MS)
 		poll->backoff_ms = POLL_ALONE_MS;
 	instance_note_failed(instance, err, true);
-	if (poll->told_alone || poll_is_leased(poll))
+	if (instance_is_ours(instance, err))
+		instance_set_behind(instance, err);
+	if (instance->behind || poll->told_alone || poll_is_leased(poll))
 		return;
 	poll->told_alone = true;
 	log_warning("nobody-vouches",

@@ -3,7 +3,8 @@
  * Asks the key manager of an instance what was deleted and what changed (design D12): every
  * reconcile_s under the peer's lease, every POLL_ALONE_MS without it. A good poll vouches for every
  * cached key of the instance for max_stale_s, counted from the poll's beginning (design D19), so
- * that a dead peer does not turn each Get into a call.
+ * that a dead peer does not turn each Get into a call. One whose result cannot be stored takes
+ * every vouch away, the lease too, until the next good one.
  */
 #ifndef KEYSTORE_POLL_H
 #define KEYSTORE_POLL_H

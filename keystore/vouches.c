@@ -75,10 +75,27 @@ enum err vouches_set_leased(struct vouches *vouches, const char *instance, bool 
 	return ERR_OK;
 }
 
+enum err vouches_set_withheld(struct vouches *vouches, const char *instance, bool withheld)
+{
+	struct vouch *vouch = vouches_take(vouches, instance);
+
+	if (vouch == NULL)
+		return ERR_LIMIT;
+	atomic_store_explicit(&vouch->withheld, withheld ? 1 : 0, memory_order_seq_cst);
+	return ERR_OK;
+}
+
+static bool is_withheld(const struct vouches *vouches, size_t at, size_t count)
+{
+	return at < count &&
+	       atomic_load_explicit(&vouches->of[at].withheld, memory_order_seq_cst) != 0;
+}
+
 static uint64_t lease_of(const struct vouches *vouches, size_t at, size_t count)
 {
-	if (at < count &&
-		atomic_load_explicit(&vouches->of[at].unleased, memory_order_seq_cst) != 0)
+	if (is_withheld(vouches, at, count) ||
+		(at < count &&
+			atomic_load_explicit(&vouches->of[at].unleased, memory_order_seq_cst) != 0))
 		return 0;
 	return vouches_lease(vouches);
 }
@@ -96,6 +113,8 @@ uint64_t vouches_until(const struct vouches *vouches, const char *instance)
 	size_t at = vouches_find(vouches, instance);
 	uint64_t lease_ms = lease_of(vouches, at, count), told_ms = 0;
 
+	if (is_withheld(vouches, at, count))
+		return 0;
 	if (at < count)
 		told_ms = atomic_load_explicit(&vouches->of[at].until_ms, memory_order_seq_cst);
 	return lease_ms > told_ms ? lease_ms : told_ms;

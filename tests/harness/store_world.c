@@ -25,6 +25,7 @@ void world_make(struct world *world)
 	cr_assert_eq(crypt_start(), ERR_OK);
 	log_set_level(LOG_ERROR);
 	*world = (struct world){ .node = 1,
+		.map_bytes = WORLD_MAP_BYTES,
 		.settings = {
 			.plaintext_ttl_s = 300,
 			.outage_grace_s = 14400,
@@ -63,7 +64,7 @@ static void world_on_timer(void *ctx)
 
 void world_open(struct world *world)
 {
-	struct cache_options cache = { .folder = world->folder, .map_bytes = WORLD_MAP_BYTES };
+	struct cache_options cache = { .folder = world->folder, .map_bytes = world->map_bytes };
 	struct keystore_options options = { .instances = world->instances,
 		.instance_count = WORLD_INSTANCES,
 		.settings = world->settings,

@@ -21,6 +21,7 @@ struct world {
 	struct keystore *keystore;
 	bool open;
 	uint16_t node; /* 1, unless changed before the start */
+	size_t map_bytes; /* of the cache; likewise */
 
 	bool (*condition)(struct world *world);
 	uint64_t give_up_ms;

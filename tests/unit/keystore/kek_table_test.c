@@ -191,6 +191,27 @@ Test(kek_table, lease_is_silent_on_a_tenant)
 	cr_assert_eq(get(table, &tenant, 1, 50, &out), ERR_OK);
 }
 
+/* What the tenant's key manager told could not be stored: neither the lease nor what was told
+ * before vouches for that tenant, until it is said to again. */
+Test(kek_table, vouches_are_withheld)
+{
+	struct slice out;
+
+	put(1, "material");
+	kek_table_set_vouch(table, UINT64_MAX);
+	kek_table_set_vouch_of(table, &tenant, 90);
+	cr_assert_eq(kek_table_set_withheld(table, &tenant, true), ERR_OK);
+	cr_assert_eq(get(table, &tenant, 1, 20, &out), ERR_FORWARD);
+	cr_assert_eq(kek_table_vouch_of(table, &tenant), 0);
+	cr_assert_eq(kek_table_lease_of(table, &tenant), 0);
+	cr_assert_eq(kek_table_vouch_of(table, &stranger), UINT64_MAX);
+	kek_table_set_vouch_of(table, &tenant, 95);
+	cr_assert_eq(kek_table_set_leased(table, &tenant, true), ERR_OK);
+	cr_assert_eq(get(table, &tenant, 1, 20, &out), ERR_FORWARD);
+	cr_assert_eq(kek_table_set_withheld(table, &tenant, false), ERR_OK);
+	cr_assert_eq(get(table, &tenant, 1, 20, &out), ERR_OK);
+}
+
 /* What is dropped is gone, for one key or for a tenant. */
 Test(kek_table, drop)
 {
