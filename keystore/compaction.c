@@ -76,7 +76,20 @@ static bool is_taken(const struct compaction *compaction, const struct uid *id)
 	return false;
 }
 
-/* Does the entry still count, as far as this node knows? */
+/* What a ledger record's entry is worth, as far as this node knows. What was once merged and is no
+ * more was a tombstone until the key manager forgot the key, too (design D20): it counts no more.
+ */
+static enum err entry_cover(struct ledger_cover *out, struct cache_read *read, struct arena *arena,
+	const struct ledger_note_entry *entry)
+{
+	enum err err;
+
+	arena_reset(arena);
+	err = ledger_cover_get(out, read, arena, entry->record_key);
+	return err == ERR_MISS ? ERR_OK : err;
+}
+
+/* Does the entry still count? */
 static bool entry_counts(const struct ledger_cover *cover, const struct uid *id)
 {
 	return cover->needed && !(cover->covered && !uid_equal(&cover->by, id));
@@ -97,9 +110,8 @@ static enum err survey_judge(struct survey *survey, struct ledger_note note, boo
 
 	*poor = false;
 	while (ledger_note_next(&note, &entry)) {
-		arena_reset(survey->arena);
 		/* What cannot be read here cannot be rewritten here. */
-		err = ledger_cover_get(&cover, survey->read, survey->arena, entry.record_key);
+		err = entry_cover(&cover, survey->read, survey->arena, &entry);
 		if (err != ERR_OK)
 			return ERR_OK;
 		total++;
@@ -157,8 +169,7 @@ static enum err survey_take(struct survey *survey, struct ledger_note note)
 		return ERR_OK;
 	compaction->poor[compaction->taken++] = note.id;
 	while (ledger_note_next(&note, &entry)) {
-		arena_reset(survey->arena);
-		TRY(ledger_cover_get(&cover, survey->read, survey->arena, entry.record_key));
+		TRY(entry_cover(&cover, survey->read, survey->arena, &entry));
 		if (entry_counts(&cover, &note.id))
 			move_add(compaction, entry.record_key);
 		else if (cover.covered)
@@ -384,8 +395,7 @@ static enum err delete_judge(struct compaction *compaction, const struct uid *id
 	while (*may_go && ledger_note_next(&note, &entry)) {
 		const struct move *move = move_find(compaction, entry.record_key);
 
-		arena_reset(compaction->flow.arena);
-		TRY(ledger_cover_get(&cover, read, compaction->flow.arena, entry.record_key));
+		TRY(entry_cover(&cover, read, compaction->flow.arena, &entry));
 		*may_go = !cover.needed || (move != NULL && is_relied_on(compaction, &move->by)) ||
 			  (cover.covered && is_relied_on(compaction, &cover.by));
 	}

@@ -3,6 +3,8 @@
 #include "keystore/instance.h"
 #include <criterion/criterion.h>
 #include "base/clock.h"
+#include "base/crypt.h"
+#include "keystore/cache_digest.h"
 #include "tests/harness/store_world.h"
 
 enum { KEYS = 20 };
@@ -165,4 +167,69 @@ Test(compaction, by_two_nodes)
 	cr_assert_leq(ledger_records(), 2, "moved records are found, not written again");
 	world_remove(&second);
 	assert_all_is_back();
+}
+
+/* Removes the record from the cache, as after its tombstone's days. */
+static void trim(const struct uid *uid)
+{
+	struct cache_grave grave = { .uid = *uid };
+	struct record record = { .kind = RECORD_OBJECT };
+	struct object *object;
+	struct cache_write *write;
+	struct arena *arena;
+	struct buf bytes;
+	size_t trimmed;
+
+	buf_init(&bytes, RECORD_LEN_MAX);
+	cr_assert_eq(arena_new(&arena, 4 * RECORD_LEN_MAX), ERR_OK);
+	cr_assert_eq(cache_write_begin(&write, world.cache), ERR_OK);
+	cr_assert_eq(cache_get_object(cache_write_read(write), arena, uid, &object), ERR_OK);
+	record.object = *object;
+	cr_assert_eq(record_encode(&bytes, &record), ERR_OK);
+	cr_assert_eq(crypt_sha256(grave.hash, buf_slice(&bytes)), ERR_OK);
+	cr_assert_eq(cache_digest_trim(write, arena, &grave, 1, &trimmed), ERR_OK);
+	cr_assert_eq(trimmed, 1);
+	cr_assert_eq(cache_commit(write), ERR_OK);
+	arena_free(arena);
+	buf_free(&bytes);
+}
+
+/* Shows that ledger records that name a key whose tombstone is trimmed go like all others, those
+ * that name nothing else, too; and that one whose record cannot be read here stays. */
+Test(compaction, forgets_what_is_trimmed)
+{
+	size_t deleted;
+
+	for (size_t i = 0; i < 2; i++) {
+		cr_assert_eq(world_destroy(&world, &uids[i]), ERR_OK);
+		trim(&uids[i]);
+	}
+	cr_assert_eq(compact(&deleted), ERR_OK);
+	cr_assert_eq(deleted, KEYS);
+	cr_assert_leq(ledger_records(), 2);
+	cr_assert_eq(compact(&deleted), ERR_OK);
+	cr_assert_eq(deleted, 0);
+}
+
+static bool is_listing(struct world *in)
+{
+	return in->service.calls[FAKE_LIST] > 0;
+}
+
+/* Shows that a tombstone that is trimmed between survey and deletion ends no compaction. */
+Test(compaction, goes_on_when_one_is_trimmed_meanwhile)
+{
+	struct keystore_pending *pending;
+	size_t deleted;
+
+	cr_assert_eq(world_destroy(&world, &uids[0]), ERR_OK);
+	world.answered = false;
+	world.service.calls[FAKE_LIST] = 0;
+	cr_assert_eq(compaction_start(&pending, instance(), false, on_compacted, &deleted), ERR_OK);
+	world_until(&world, is_listing);
+	cr_assert_not(world.answered);
+	trim(&uids[0]);
+	world_until(&world, world_is_answered);
+	cr_assert_eq(world.err, ERR_OK);
+	cr_assert_eq(deleted, KEYS);
 }
