@@ -3,7 +3,7 @@
 from pair import FIRST
 from process import wait_until
 
-FINISH_S = 90  # what a lost answer left open is settled within a minute
+FINISH_S = 150  # what a lost answer left open is settled within a minute; a pass may begin just before
 
 
 class Migrating:
@@ -44,7 +44,7 @@ class Migrating:
     @staticmethod
     def migrate_quietly(node, step, tenant=FIRST):
         """Followed to its end, whatever that is."""
-        node.ctl_run("instance", "migrate", tenant, "--rate", "1000", *step)
+        node.ctl_run("instance", "migrate", tenant, "--rate", "1000", *step, timeout=FINISH_S)
 
     def finish(self, node, step, tenant=FIRST):
         """Until everything is done."""

@@ -108,9 +108,9 @@ class Node(Process):
 
     # ---- the operator ----
 
-    def ctl_run(self, *arguments):
+    def ctl_run(self, *arguments, timeout=60):
         return subprocess.run([program("kmipctl"), "--socket", self.socket, *arguments], capture_output=True,
-                              text=True, timeout=60, check=False)
+                              text=True, timeout=timeout, check=False)
 
     def ctl_start(self, *arguments):
         """kmipctl, not waited for."""

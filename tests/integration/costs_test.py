@@ -86,7 +86,7 @@ class Costs(PairCase):
         yield f"rewrap of {living} keys after a rotation", lambda: ctl("rewrap")
 
     def remove(self, ctl):
-        ctl("client", "remove", "second", "--yes")
+        ctl("client", "remove", "second")
         wait_until(lambda: self.pair.a.status()["instances"][0]["ledger_waiting"] == 0, "the removal is in the ledger")
 
     def restart(self):

@@ -24,7 +24,7 @@ class RebuildOfMany(FreshPairCase):
         super().setUp()
         for number in range(CLIENTS):
             self.pair.register(f"client-{number}", node=self.pair.nodes[number % 2])
-        self.pair.a.ctl("client", "remove", "client-0", "--yes")
+        self.pair.a.ctl("client", "remove", "client-0")
         self.random = random.Random(self.id())
 
     def rebuilt(self, node):
