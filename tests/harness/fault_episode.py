@@ -245,12 +245,20 @@ class FaultEpisode:
             if wrong is not None:
                 self.broken.append((self.operation_of(uid), f"{node.name}, key {uid}: {wrong}"))
 
+    @staticmethod
+    def get(uid, client):
+        with client.connect(client.endpoints[0]) as connection:
+            return connection.ask(vsphere.get(uid)).one
+
     def wrong_with(self, uid, client):
         """What a node does with a key that it must not, after the state's end."""
-        with client.connect(client.endpoints[0]) as connection:
-            item = connection.ask(vsphere.get(uid)).one
+        item = self.get(uid, client)
         if self.manager_state(uid) in (5, None):
-            return f"served, or kept back: {item}" if word_of(item) != "gone" and uid not in self.missing() else None
+            try:  # what the key manager only now came to deleting, a poll finds
+                wait_until(lambda: word_of(self.get(uid, client)) == "gone" or uid in self.missing(), "it is gone", SETTLED_S)
+            except AssertionError:
+                return f"served, or kept back: {item}"
+            return None
         if not item.ok:
             return f"lost: {item}"
         if item.material != (self.told[uid] or item.material):
