@@ -42,6 +42,12 @@ out:
 	return err;
 }
 
+enum err changing_is_alive(void *ctx, const struct object *object)
+{
+	(void) ctx;
+	return object->dead ? ERR_STATE : ERR_OK;
+}
+
 enum err changing_may_destroy(void *ctx, const struct object *object)
 {
 	const struct kmip_item *item = ctx;

@@ -15,6 +15,8 @@ MUST_USE enum err changing_effect(struct kmip_item *item, const struct attribute
 /* The attribute as it was written, for the answer: in the arena; index 0 is left out. */
 MUST_USE enum err changing_echo(
 	struct kmip_item *item, struct slice name, int32_t index, struct kmip_attribute **out);
+/* Whether the object has not been destroyed; a check. ERR_STATE. */
+MUST_USE enum err changing_is_alive(void *ctx, const struct object *object);
 /* Whether the object's state lets it be destroyed (3.22, 4.21); a check, whose ctx is the item.
  * ERR_STATE. */
 MUST_USE enum err changing_may_destroy(void *ctx, const struct object *object);

@@ -130,12 +130,6 @@ out:
 }
 
 /* A member of a group is handed out once as a fresh one (3.34). */
-static enum err mark_check(void *ctx, const struct object *object)
-{
-	(void) ctx;
-	return object->dead ? ERR_STATE : ERR_OK;
-}
-
 enum err giving_mark(struct kmip_item *item, const struct object *object)
 {
 	const char *group = kmip_attribute_row(KMIP_ATTRIBUTE_OBJECT_GROUP)->name;
@@ -147,7 +141,7 @@ enum err giving_mark(struct kmip_item *item, const struct object *object)
 		!object_attributes_is_fresh(object))
 		return ERR_OK;
 	TRY(attribute_rules_set(&edits, KMIP_ATTRIBUTE_FRESH, &no));
-	TRY(changing_effect(item, &edits, mark_check));
+	TRY(changing_effect(item, &edits, changing_is_alive));
 out:
 	return err;
 }

@@ -66,13 +66,6 @@ out:
 
 /* ---- the effect ---- */
 
-/* Of the objects themselves operations judge in plan. */
-static enum err settling_check(void *ctx, const struct object *object)
-{
-	(void) ctx;
-	return object->dead ? ERR_STATE : ERR_OK;
-}
-
 void settling_begin(struct kmip_item *item)
 {
 	struct settling *settling = item->settling;
@@ -84,7 +77,8 @@ void settling_begin(struct kmip_item *item)
 		item->durable |= settling->parts[i].change.edit_count > 0;
 	}
 	item->target = (struct kmip_placeholder){ .has = true, .uid = item->made[0] };
-	item->check = settling_check;
+	/* Of the objects themselves operations judge in plan. */
+	item->check = changing_is_alive;
 	item->settles = true;
 	item->effect = KMIP_EFFECT_CHANGE;
 }
@@ -191,7 +185,7 @@ static enum err destroy_check(void *ctx, const struct object *object)
 	const struct kmip_item *item = ctx;
 
 	if (!uid_equal(&object->uid, &item->settling->replaced->uid))
-		return settling_check(ctx, object);
+		return changing_is_alive(ctx, object);
 	return object_attributes_is_archived(object) ? ERR_ARCHIVED
 						     : changing_may_destroy(ctx, object);
 }
@@ -199,11 +193,10 @@ static enum err destroy_check(void *ctx, const struct object *object)
 /* ERR_STATE: it has lost nothing, or is gone. */
 static enum err give_back_check(void *ctx, const struct object *object)
 {
-	(void) ctx;
 	for (size_t i = 0; i < object->attribute_count; i++)
 		if (!object->attributes[i].deleted && is_found_by(object->attributes[i].name))
 			return ERR_STATE;
-	return object->dead ? ERR_STATE : ERR_OK;
+	return changing_is_alive(ctx, object);
 }
 
 static enum err give_back(struct kmip_item *item)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/using.h"
 #include "keystore/usage.h"
+#include "kmip/changing.h"
 #include "kmip/stored.h"
 #include "kmip/usage_limits.h"
 
@@ -144,13 +145,6 @@ out:
 
 /* ---- usage limits ---- */
 
-/* Judged with the charge, when it is made. */
-static enum err charge_check(void *ctx, const struct object *object)
-{
-	(void) ctx;
-	return object->dead ? ERR_STATE : ERR_OK;
-}
-
 enum err using_charge_units(struct kmip_item *item, const struct object *object, int64_t units)
 {
 	struct usage sum = usage_sum(object);
@@ -165,7 +159,7 @@ enum err using_charge_units(struct kmip_item *item, const struct object *object,
 		TRY(ERR_DENIED);
 	item->effect = KMIP_EFFECT_CHARGE;
 	item->charge = units;
-	item->check = charge_check;
+	item->check = changing_is_alive; /* the amount is judged with the charge */
 out:
 	return err;
 }
