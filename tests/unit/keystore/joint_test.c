@@ -113,6 +113,24 @@ Test(joint, is_refused_as_a_whole)
 	cr_assert_eq(ledger_records(), 0);
 }
 
+static size_t checks;
+
+static enum err refuse_later(void *ctx, const struct object *object)
+{
+	(void) ctx;
+	(void) object;
+	return ++checks > OBJECTS ? ERR_STATE : ERR_OK;
+}
+
+/* Shows that what the ledger has holds: nothing refuses it any more. */
+Test(joint, holds_once_the_ledger_has_it)
+{
+	checks = 0;
+	cr_assert_eq(change(value, refuse_later), ERR_OK);
+	cr_assert_eq(changed(), OBJECTS);
+	cr_assert_eq(ledger_records(), 1);
+}
+
 /* Shows that what one ledger record cannot hold is not done. */
 Test(joint, is_not_torn_by_its_length)
 {

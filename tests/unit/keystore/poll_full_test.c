@@ -183,13 +183,28 @@ Test(poll_full, serves_what_lives)
 	world_until(&world, is_not_vouched);
 	for (unsigned i = 1; i <= 3; i++) {
 		gets = world.service.calls[FAKE_GET];
+		kek_table_drop(world.table, &world.instances[0].id, &live);
 		cr_assert_eq(world_get(&world, &live, material), ERR_OK);
+		cr_assert_eq(kek_table_count(world.table), 0, "it is not kept unwrapped");
 		cr_assert_gt(world.service.calls[FAKE_GET], gets, "asked first");
 		cr_assert_neq(world_get_warm(&world, &live), ERR_OK);
 	}
 	cr_assert_neq(world_get(&world, &world.uid, material), ERR_OK);
 	keystore_instance_status(world.keystore, 1, &other);
 	cr_assert(other.vouched);
+}
+
+/* Shows that a key that was being unwrapped while that was found out is asked for once more. */
+Test(poll_full, asks_again_for_what_is_under_way)
+{
+	start_with_key();
+	fill();
+	kek_table_drop(world.table, &world.instances[0].id, &world.uid);
+	fake_service_fault(&world.service,
+		(struct fake_fault){ .call = FAKE_UNWRAP, .repeat = 1, .delay_ms = 1500 });
+	fake_service_delete(&world.service, &world.uid, clock_wall_seconds());
+	cr_assert_neq(world_get(&world, &world.uid, material), ERR_OK);
+	cr_assert(is_not_vouched(&world), "found out meanwhile");
 }
 
 /* Shows that all is well again as soon as there is room: the deletion is stored, and the cache

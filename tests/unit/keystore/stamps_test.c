@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include "base/clock.h"
+#include "keystore/stamps.h"
 #include "tests/harness/store_world.h"
 
 enum { ARENA_MAX = 1 << 20 };
@@ -73,4 +74,29 @@ Test(stamps, tell_additions_apart_after_a_fall_back)
 	cr_assert_gt(first.time, last);
 	cr_assert_gt(second.time, last);
 	cr_assert_neq(stamp_compare(first, second), 0);
+}
+
+static void save_seen(uint64_t last)
+{
+	struct cache_write *write;
+
+	cr_assert_eq(cache_write_begin(&write, keystore_cache(world.keystore)), ERR_OK);
+	cr_assert_eq(stamps_save_seen(write, last), ERR_OK);
+	cr_assert_eq(cache_commit(write), ERR_OK);
+}
+
+/* Shows that a write that began earlier and ends later does not take what is saved back. */
+Test(stamps, are_never_saved_backwards)
+{
+	const uint64_t late = UINT64_C(1) << 62;
+	struct cache_read *read;
+	struct slice value;
+
+	save_seen(late);
+	save_seen(late - 1);
+	cr_assert_eq(cache_read_begin(&read, world.cache), ERR_OK);
+	cr_assert_eq(cache_get_fact(read, "stamp", &value), ERR_OK);
+	cr_assert_eq(value.len, sizeof(late));
+	cr_assert_eq(be64_get(value.data), late);
+	cache_read_end(read);
 }

@@ -749,6 +749,24 @@ Test(core, charge_alone)
 	cr_assert_eq(core_take_released(core), &charge);
 }
 
+/* While the peer is there, and renews its lease, its log is waited for, however long that takes. */
+Test(core, charge_waits_for_a_linked_peer)
+{
+	struct keystore_hold charge;
+	struct wire_frame ping = { .type = WIRE_PING };
+	struct core_event pinged = frame_of(&ping);
+
+	stream();
+	hold(&charge, KEYSTORE_GATE_CHARGE, "log:11 ");
+	for (int i = 0; i < 10; i++) {
+		now_ms += 400;
+		ping.ping_ms = now_ms;
+		(void) step(&pinged);
+		cr_assert_null(core_take_released(core));
+	}
+	cr_assert_leq(charge.deadline_ms, now_ms, "the lease of that time is over");
+}
+
 /* Silence, an acknowledgement of what was not sent, and changes out of order end the link. */
 Test(core, link_ends)
 {
