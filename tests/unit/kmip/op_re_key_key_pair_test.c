@@ -270,3 +270,29 @@ Test(op_re_key_key_pair, failures)
 	assert_link(&served, old.public_key, 0, KMIP_LINK_TYPE_PRIVATE_KEY_LINK, old.private_key);
 	served_stop(&served);
 }
+
+/* Shows that where nobody knows whether the names were taken over, the new pair is not destroyed:
+ * the ledger record that says so may come to be, and the old names would lead to nothing. */
+Test(op_re_key_key_pair, keeps_what_names_may_lead_to)
+{
+	enum { OLD_AND_NEW = 4, MANY = 1000 };
+	struct served served = { 0 };
+	struct fake_service *service;
+	struct pair old;
+
+	start(&served);
+	service = &served.store->service;
+	old = pair_made(&served, "a", "b");
+	fake_service_fault(service, (struct fake_fault){ .call = FAKE_CREATE,
+					    .countdown = 2,
+					    .repeat = 1,
+					    .err = ERR_AMBIGUOUS,
+					    .effect = true });
+	fake_service_fault(service,
+		(struct fake_fault){ .call = FAKE_LIST, .repeat = MANY, .err = ERR_UNAVAILABLE });
+	assert_reason(
+		RE_KEY_PAIR(.private_key_unique_identifier = old.private_key), GENERAL_FAILURE);
+	service->fault_count = 0;
+	cr_assert_eq(fake_service_count(service, "kmip-"), OLD_AND_NEW);
+	served_stop(&served);
+}
