@@ -4,6 +4,7 @@ import collections
 import datetime
 
 import wire
+from attributes import kind, mask, named, template
 from process import wait_until
 from wire import ATTRIBUTE_VALUE as VALUE
 
@@ -29,25 +30,8 @@ def uid_of(uid):
     return wire.text(wire.UID, uid)
 
 
-def name(text):
-    return wire.attribute("Name", wire.structure(VALUE, wire.text(wire.NAME_VALUE, text), wire.enum(wire.NAME_TYPE, 1)))
-
-
-def mask(bits):
-    return wire.attribute("Cryptographic Usage Mask", wire.integer(VALUE, bits))
-
-
-def kind(algorithm, length):
-    return (wire.attribute("Cryptographic Algorithm", wire.enum(VALUE, algorithm)),
-            wire.attribute("Cryptographic Length", wire.integer(VALUE, length)))
-
-
 def active():
     return wire.attribute("Activation Date", wire.date(VALUE, 1000000000))
-
-
-def template(*attributes, tag=wire.TEMPLATE_ATTRIBUTE):
-    return wire.structure(tag, *attributes)
 
 
 def link(link_type, uid):
@@ -56,13 +40,13 @@ def link(link_type, uid):
 
 def key(label, *more, bits=ENCRYPT_DECRYPT):
     return request(wire.CREATE, wire.enum(wire.OBJECT_TYPE, SYMMETRIC_KEY), template(
-        *kind(AES, 256), mask(bits), name(label), *more))
+        *kind(AES, 256), mask(bits), named(label), *more))
 
 
 def pair(label):
     return request(CREATE_KEY_PAIR, template(*kind(EC, 256), active(), tag=COMMON),
-                   template(name(label + " private"), mask(SIGN), tag=PRIVATE),
-                   template(name(label + " public"), mask(VERIFY), tag=PUBLIC))
+                   template(named(label + " private"), mask(SIGN), tag=PRIVATE),
+                   template(named(label + " public"), mask(VERIFY), tag=PUBLIC))
 
 
 def pkcs12(password):
@@ -136,7 +120,7 @@ class Making:
 
     def certify(self, label):
         _, public = self.made(pair(label))
-        return request(CERTIFY, uid_of(public), template(name(label + " certificate"), mask(VERIFY)))
+        return request(CERTIFY, uid_of(public), template(named(label + " certificate"), mask(VERIFY)))
 
     def scene_certify(self, label):
         return Scene(self, self.certify(label), 1, names=True)
@@ -151,12 +135,12 @@ class Making:
                                     wire.data(DERIVATION_DATA, b"some data"))
         return Scene(self, request(DERIVE_KEY, wire.enum(wire.OBJECT_TYPE, SYMMETRIC_KEY), uid_of(base),
                                    wire.enum(DERIVATION_METHOD, 3), parameters,
-                                   template(*kind(AES, 128), mask(ENCRYPT_DECRYPT), name(label))), 1, names=True)
+                                   template(*kind(AES, 128), mask(ENCRYPT_DECRYPT), named(label))), 1, names=True)
 
     def scene_import_replacing(self, label):
         """What the client called it finds it; its Name goes from one to the other."""
         parts = (wire.attribute("State", wire.enum(VALUE, wire.DEACTIVATED)),
-                 *kind(AES, 256), mask(ENCRYPT_DECRYPT), name(label), wire.structure(
+                 *kind(AES, 256), mask(ENCRYPT_DECRYPT), named(label), wire.structure(
                      wire.SYMMETRIC_KEY, wire.structure(
                          wire.KEY_BLOCK, wire.enum(wire.FORMAT, 1), wire.structure(
                              wire.KEY_VALUE, wire.data(wire.KEY_MATERIAL, label.encode().ljust(32)[:32])),
@@ -167,13 +151,13 @@ class Making:
 
     def scene_register_pkcs12(self, label):
         (secret,) = self.made(request(
-            wire.REGISTER, wire.enum(wire.OBJECT_TYPE, SECRET), template(mask(ENCRYPT_DECRYPT), active(), name(label + " password")),
+            wire.REGISTER, wire.enum(wire.OBJECT_TYPE, SECRET), template(mask(ENCRYPT_DECRYPT), active(), named(label + " password")),
             wire.structure(SECRET_DATA, wire.enum(SECRET_TYPE, 1), wire.structure(
                 wire.KEY_BLOCK, wire.enum(wire.FORMAT, 2), wire.structure(
                     wire.KEY_VALUE, wire.data(wire.KEY_MATERIAL, b"password"))))))
         return Scene(self, request(
             wire.REGISTER, wire.enum(wire.OBJECT_TYPE, PRIVATE_KEY),
-            template(name(label), mask(SIGN), link(PASSWORD_LINK, secret)),
+            template(named(label), mask(SIGN), link(PASSWORD_LINK, secret)),
             wire.structure(PRIVATE_KEY_OBJECT, wire.structure(
                 wire.KEY_BLOCK, wire.enum(wire.FORMAT, PKCS_12), wire.structure(
                     wire.KEY_VALUE, wire.data(wire.KEY_MATERIAL, pkcs12(b"password")))))), 3, names=True)

@@ -13,6 +13,7 @@ import unittest
 import harness  # noqa: F401
 import vsphere
 import wire
+from attributes import mask, named, template, words
 from case import PairCase
 
 # What only these clients need.
@@ -23,23 +24,6 @@ RE_KEY, DECRYPT = 4, 32
 SYMMETRIC, SECRET = 2, 7
 PASSWORD, SEED = 1, 2
 RAW, OPAQUE, AES, CBC, PKCS5 = 1, 2, 3, 1, 3
-
-
-def named(name):
-    return wire.attribute("Name", wire.structure(wire.ATTRIBUTE_VALUE, wire.text(wire.NAME_VALUE, name),
-                                                 wire.enum(wire.NAME_TYPE, 1)))
-
-
-def words(name, value):
-    return wire.attribute(name, wire.text(wire.ATTRIBUTE_VALUE, value))
-
-
-def mask(bits):
-    return wire.attribute("Cryptographic Usage Mask", wire.integer(wire.ATTRIBUTE_VALUE, bits))
-
-
-def template(*attributes):
-    return wire.structure(wire.TEMPLATE_ATTRIBUTE, *attributes)
 
 
 def secret(value, kind):

@@ -6,6 +6,7 @@ import unittest
 
 import harness  # noqa: F401
 import wire
+from attributes import mask, named
 from case import FreshPairCase
 from population import Population
 from process import wait_until
@@ -15,14 +16,6 @@ CREATE_KEY_PAIR, CERTIFY, RE_CERTIFY, RE_KEY_KEY_PAIR = 2, 6, 7, 29
 PRIVATE_UID, PUBLIC_UID = 0x420066, 0x42006F
 COMMON, PRIVATE, PUBLIC = 0x42001F, 0x420065, 0x42006E
 EC, SIGN, VERIFY = 6, 1, 2
-
-
-def name(text):
-    return wire.attribute("Name", wire.structure(VALUE, wire.text(wire.NAME_VALUE, text), wire.enum(wire.NAME_TYPE, 1)))
-
-
-def mask(bits):
-    return wire.attribute("Cryptographic Usage Mask", wire.integer(VALUE, bits))
 
 
 class Linked(FreshPairCase):
@@ -38,8 +31,8 @@ class Linked(FreshPairCase):
             wire.structure(COMMON, wire.attribute("Cryptographic Algorithm", wire.enum(VALUE, EC)),
                            wire.attribute("Cryptographic Length", wire.integer(VALUE, 256)),
                            wire.attribute("Activation Date", wire.date(VALUE, 1000))),
-            wire.structure(PRIVATE, name(label + " private"), mask(SIGN)),
-            wire.structure(PUBLIC, name(label + " public"), mask(VERIFY)))
+            wire.structure(PRIVATE, named(label + " private"), mask(SIGN)),
+            wire.structure(PUBLIC, named(label + " public"), mask(VERIFY)))
         return made.get(PRIVATE_UID), made.get(PUBLIC_UID)
 
     def re_key(self, client, private):
@@ -75,7 +68,7 @@ class Linked(FreshPairCase):
     def test_certificates_that_were_renewed(self):
         """Issued by one node, renewed by the other, and once more: keys and certificates point to each other as before."""
         private, public = self.make_pair(self.on_a, "pair")
-        template = wire.structure(wire.TEMPLATE_ATTRIBUTE, name("certificate"), mask(VERIFY))
+        template = wire.structure(wire.TEMPLATE_ATTRIBUTE, named("certificate"), mask(VERIFY))
         first = self.ask(self.on_a, CERTIFY, wire.text(wire.UID, public), template).get(wire.UID)
         second = self.ask(self.on_b, RE_CERTIFY, wire.text(wire.UID, first)).get(wire.UID)
         third = self.ask(self.on_a, RE_CERTIFY, wire.text(wire.UID, second)).get(wire.UID)

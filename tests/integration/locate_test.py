@@ -9,19 +9,12 @@ import unittest
 import harness  # noqa: F401
 import vsphere
 import wire
+from attributes import named, words
 from case import FreshPairCase
 from process import program, wait_until
 
 VALUE, STATE_PRE_ACTIVE, STATE_ACTIVE, STATE_DEACTIVATED, STATE_COMPROMISED = wire.ATTRIBUTE_VALUE, 1, 2, 3, 4
 SYMMETRIC_KEY, SECRET_DATA = 2, 7
-
-
-def name(text):
-    return wire.attribute("Name", wire.structure(VALUE, wire.text(wire.NAME_VALUE, text), wire.enum(wire.NAME_TYPE, 1)))
-
-
-def words(attribute, text):
-    return wire.attribute(attribute, wire.text(VALUE, text))
 
 
 def number(attribute, value):
@@ -40,7 +33,7 @@ class Located(FreshPairCase):
         """Keys made, tagged, activated, revoked and destroyed on either node."""
         clients, made = (self.on_a, self.on_b), []
         for i in range(12):
-            more = [name(f"key {i}"), words("Object Group", f"group {i % 3}"), words("x-Color", "red" if i % 2 else "blue")]
+            more = [named(f"key {i}"), words("Object Group", f"group {i % 3}"), words("x-Color", "red" if i % 2 else "blue")]
             made.append(clients[i % 2].create(more=more))
         for uid in made[:8]:
             self.on_b.activate(uid)
@@ -58,8 +51,8 @@ class Located(FreshPairCase):
         of = {uid: i for i, uid in enumerate(made)}
         return (
             ((), live),
-            ((name("key 5"),), [made[5]]),
-            ((name("key 2"),), []),
+            ((named("key 5"),), [made[5]]),
+            ((named("key 2"),), []),
             ((words("Object Group", "group 1"),), [uid for uid in live if of[uid] % 3 == 1]),
             ((words("x-Color", "blue"), number("State", STATE_ACTIVE)),
              [uid for uid in live if of[uid] % 2 == 0 and 2 < of[uid] < 8]),

@@ -8,6 +8,7 @@ import unittest
 import harness  # noqa: F401
 import vsphere
 import wire
+from attributes import kind, mask, named, template
 from case import FreshPairCase
 from pair import SECOND
 from process import wait_until
@@ -26,23 +27,6 @@ CERTIFICATE_TYPE, SECRET_DATA, SECRET_TYPE, OPAQUE, OPAQUE_TYPE, OPAQUE_VALUE = 
 OBJECT_ARCHIVED, COMPROMISE = 13, 2
 SIGN, VERIFY, ENCRYPT_DECRYPT, DERIVE = 1, 2, 12, 0x200
 PARTS, THRESHOLD = 4, 3
-
-
-def template(*attributes, tag=wire.TEMPLATE_ATTRIBUTE):
-    return wire.structure(tag, *attributes)
-
-
-def named(text):
-    return wire.attribute("Name", wire.structure(VALUE, wire.text(wire.NAME_VALUE, text), wire.enum(wire.NAME_TYPE, 1)))
-
-
-def mask(bits):
-    return wire.attribute("Cryptographic Usage Mask", wire.integer(VALUE, bits))
-
-
-def kind(algorithm, length):
-    return (wire.attribute("Cryptographic Algorithm", wire.enum(VALUE, algorithm)),
-            wire.attribute("Cryptographic Length", wire.integer(VALUE, length)))
 
 
 def link(type_, uid):
