@@ -66,13 +66,16 @@ static enum err entry_request(
 {
 	const struct operation *operation =
 		operation_find(entry->item.operation.value, batch->request.version);
+	void *payload;
 	enum err err;
 
 	*out = NULL;
 	if (operation == NULL || entry->err != ERR_OK)
 		return ERR_OK;
 	err = kmip_request_payload(
-		out, &batch->request, batch->arena, operation->request, entry->item.payload);
+		&payload, &batch->request, batch->arena, operation->request, entry->item.payload);
+	if (err == ERR_OK)
+		*out = payload;
 	return err == ERR_NOMEM ? err : ERR_OK;
 }
 

@@ -384,3 +384,33 @@ Test(batch_undo, worker)
 	assert_reason(&response->items[1], ITEM_NOT_FOUND);
 	served_stop(served);
 }
+
+/* Items whose payloads lack a field, or break off, fail by themselves as in any batch. */
+Test(batch_undo, broken)
+{
+	static const struct ask attribute_asks[] = {
+		{ .operation = KMIP_OPERATION_ADD_ATTRIBUTE },
+		{ .operation = KMIP_OPERATION_MODIFY_ATTRIBUTE },
+		{ .operation = KMIP_OPERATION_DELETE_ATTRIBUTE },
+		{ .operation = KMIP_OPERATION_REVOKE },
+	};
+	struct served *served = start();
+	struct slice uid = served_key(served);
+	const struct kmip_get_request named = { .unique_identifier = uid };
+
+	for (size_t i = 0; i < sizeof(attribute_asks) / sizeof(attribute_asks[0]); i++) {
+		struct ask broken = attribute_asks[i];
+		struct kmip_response *response;
+
+		for (int with_uid = 0; with_uid <= 1; with_uid++) {
+			broken.table = with_uid == 1 ? &kmip_get_request_table : NULL;
+			broken.request = &named;
+			response = undo(served, (struct ask[]){ create_ask(), broken, missing }, 3);
+			cr_assert_eq(response->count, 2);
+			assert_undone(&response->items[0]);
+			assert_reason(&response->items[1], INVALID_MESSAGE);
+		}
+	}
+	cr_assert_eq(located(served), 1);
+	served_stop(served);
+}
