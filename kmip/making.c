@@ -71,52 +71,88 @@ enum err making_template_names(struct attribute_edits *edits, const struct kmip_
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; i < template->attributes.count; i++) {
-		if (is_name(&template->attributes.items[i]))
-			TRY(attribute_rules_make(edits, &template->attributes.items[i], 1));
+		if (!is_name(&template->attributes.items[i]))
+			continue;
+		TRY(edits->version > KMIP_1_0 ? ERR_FIELD : ERR_OK);
+		TRY(attribute_rules_make(edits, &template->attributes.items[i], 1));
 	}
 out:
 	return err;
 }
 
-static bool is_given(const struct kmip_attribute *items, size_t count, struct slice name)
+static bool has_value(const struct attribute_edits *edits, struct slice name, struct slice value)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (slice_equal(items[i].name, name))
+	for (size_t i = 0; i < edits->count; i++) {
+		if (slice_equal(edits->items[i].name, name) &&
+			slice_equal(edits->items[i].value, value))
 			return true;
 	}
 	return false;
 }
 
-/* What is given beside a template wins over the template's, and an earlier template over a later
- * one (2.1.8). Its names are its own (2.2.6). */
-static enum err template_apply(struct attribute_edits *edits,
-	const struct kmip_template_attribute *given, const struct kmip_template *template)
+/* Besides what is there: of what has one instance that stays; the instances of others unite, and
+ * none is there twice (4.2). */
+static enum err make_besides(struct attribute_edits *edits, const struct kmip_attribute *attribute)
 {
+	const struct kmip_attribute_row *row = kmip_attribute_find(attribute->name);
+	struct slice value;
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; i < template->attributes.count; i++) {
-		const struct kmip_attribute *attribute = &template->attributes.items[i];
-
-		if (!is_name(attribute) &&
-			!is_given(given->attributes.items, given->attributes.count,
-				attribute->name) &&
-			!attribute_rules_has(edits, attribute->name))
-			TRY(attribute_rules_make(edits, attribute, 1));
+	if (row != NULL && row->instances == KMIP_ONE) {
+		if (attribute_rules_has(edits, attribute->name))
+			return ERR_OK;
+	} else {
+		TRY(kmip_value_encode(&value, edits->arena, &attribute->value));
+		if (has_value(edits, attribute->name, value))
+			return ERR_OK;
 	}
+	TRY(attribute_rules_make(edits, attribute, 1));
 out:
 	return err;
 }
 
+static bool is_given(const struct kmip_template *template, struct slice name)
+{
+	for (size_t i = 0; i < template->attributes.count; i++) {
+		if (slice_equal(template->attributes.items[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* Of templates the last that gives what has one instance wins (4.2). */
+static bool is_overruled(const struct kmip_template *const *later, size_t count, struct slice name)
+{
+	const struct kmip_attribute_row *row = kmip_attribute_find(name);
+
+	if (row == NULL || row->instances != KMIP_ONE)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (is_given(later[i], name))
+			return true;
+	}
+	return false;
+}
+
+/* What was given beside templates wins over theirs. Their names are their own (2.2.6). */
 static enum err apply_templates(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given)
 {
-	const struct kmip_template *template;
-	enum err err = given->names.count > MAKING_TEMPLATES_MAX ? ERR_FIELD : ERR_OK;
+	const struct kmip_template *templates[MAKING_TEMPLATES_MAX];
+	size_t count = given->names.count;
+	enum err err = count > MAKING_TEMPLATES_MAX ? ERR_FIELD : ERR_OK;
 
 	TRY(err);
-	for (size_t i = 0; i < given->names.count; i++) {
-		TRY(template_read(item, &given->names.items[i], &template));
-		TRY(template_apply(edits, given, template));
+	for (size_t i = 0; i < count; i++)
+		TRY(template_read(item, &given->names.items[i], &templates[i]));
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < templates[i]->attributes.count; j++) {
+			const struct kmip_attribute *one = &templates[i]->attributes.items[j];
+
+			if (!is_name(one) &&
+				!is_overruled(&templates[i + 1], count - i - 1, one->name))
+				TRY(make_besides(edits, one));
+		}
 	}
 out:
 	return err;
@@ -138,14 +174,8 @@ enum err making_more_attributes(struct kmip_item *item, struct attribute_edits *
 {
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; i < given->attributes.count; i++) {
-		const struct kmip_attribute *attribute = &given->attributes.items[i];
-		const struct kmip_attribute_row *row = kmip_attribute_find(attribute->name);
-		bool is_single = row != NULL && row->instances == KMIP_ONE;
-
-		if (!is_single || !attribute_rules_has(edits, attribute->name))
-			TRY(attribute_rules_make(edits, attribute, 1));
-	}
+	for (size_t i = 0; i < given->attributes.count; i++)
+		TRY(make_besides(edits, &given->attributes.items[i]));
 	TRY(apply_templates(item, edits, given));
 out:
 	return err;

@@ -13,12 +13,14 @@ enum { MAKING_TEMPLATES_MAX = 16 };
 struct attribute_edits making_edits(const struct kmip_item *item, uint32_t object_type);
 /* OpenSSL's default generator, for the attribute Random Number Generator and for Query. */
 struct kmip_rng_parameters making_generator(void);
-/* The attributes of the Template-Attribute and of the templates that it names; ERR_NOT_FOUND: no
- * template has that name; ERR_FIELD: more than MAKING_TEMPLATES_MAX. ERR_AGAIN is to be handed on.
+/* The attributes of the Template-Attribute, then those of the templates that it names, of which the
+ * last wins; ERR_NOT_FOUND: no template has that name; ERR_FIELD: more than MAKING_TEMPLATES_MAX.
+ * ERR_AGAIN is to be handed on.
  */
 MUST_USE enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given);
-/* The names that a Template gives itself (2.2.6). */
+/* The names that a Template gives itself (2.2.6), as 1.0 has it; later they stand beside it, and
+ * within are ERR_FIELD (11.4). */
 MUST_USE enum err making_template_names(
 	struct attribute_edits *edits, const struct kmip_template *template);
 /* The same as making_attributes, behind attributes that were given before: what has one instance

@@ -211,19 +211,20 @@ Test(op_create, too_many_templates)
 {
 	struct served served = { 0 };
 	struct kmip_attribute named, group = text_of("Object Group", "of the template");
-	struct kmip_template content = { .attributes = { &named, 1 } };
+	struct kmip_template content = { .attributes = { &group, 1 } };
 	struct kmip_name names[17];
 	struct kmip_attribute attributes[] = {
 		attribute_of("Cryptographic Algorithm",
 			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
 		group,
 	};
-	struct kmip_template_attribute none = { 0 }, given = { .attributes = { attributes, 2 } };
+	struct kmip_template_attribute beside = { .attributes = { &named, 1 } };
+	struct kmip_template_attribute given = { .attributes = { attributes, 2 } };
 
 	served_start(&served, false);
 	named = name_of(&served, "template");
 	assert_success(ONE(&served, REGISTER, register,
-		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE), .template_attribute = &none,
+		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE), .template_attribute = &beside,
 		.object = { .template = &content }));
 	for (size_t i = 0; i < 17; i++)
 		names[i] = (struct kmip_name){ .value = slice_text("template"),

@@ -323,7 +323,8 @@ Test(op_register, by_template)
 	served_stop(&served);
 }
 
-/* A Name within the template is the template's own (2.2.6), and not that of what is made by it. */
+/* A Name within the template, which 1.0 has, is the template's own (2.2.6), and not that of what is
+ * made by it. */
 Test(op_register, template_names_itself)
 {
 	struct served served = { 0 };
@@ -342,6 +343,7 @@ Test(op_register, template_names_itself)
 	struct slice uid;
 
 	served_start(&served, false);
+	served.version = KMIP_1_0;
 	inner[0] = name_of(&served, "itself");
 	assert_success(ONE(&served, REGISTER, register,
 		.object_type = KMIP_UINT(KMIP_OBJECT_TYPE_TEMPLATE), .template_attribute = &nothing,
