@@ -32,6 +32,12 @@ struct stretch {
 	enum err err;
 };
 
+/* What plan leaves to finish, in the arena: the objects that the new one is derived from. */
+struct bases {
+	struct uid uids[SOURCES_MAX];
+	size_t count;
+};
+
 struct derivation {
 	struct using sources[SOURCES_MAX];
 	size_t source_count;
@@ -305,14 +311,32 @@ static enum err judge_length(struct attribute_edits *edits, size_t *len)
 	return edits->object_type == KMIP_OBJECT_TYPE_SECRET_DATA ? ERR_OK : ERR_FIELD;
 }
 
+/* Each base object once, however often it is named. */
+static enum err link_bases(
+	struct attribute_edits *edits, struct bases *bases, const struct derivation *derivation)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < derivation->source_count; i++) {
+		const struct uid *uid = &derivation->sources[i].object->uid;
+
+		if (i > 0 && uid_equal(uid, &bases->uids[0]))
+			continue;
+		bases->uids[bases->count++] = *uid;
+		TRY(linking_set(edits, KMIP_LINK_TYPE_DERIVATION_BASE_OBJECT_LINK, uid));
+	}
+out:
+	return err;
+}
+
 enum err op_derive_key_plan(struct kmip_item *item)
 {
 	const struct kmip_derive_key_request *request = item->request;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
 	struct derivation derivation = { .parameters = request->parameters };
 	struct slice key;
-	struct uid *base = ARENA_NEW(item->arena, struct uid);
-	enum err err = base == NULL ? ERR_NOMEM : ERR_OK;
+	struct bases *bases = ARENA_NEW(item->arena, struct bases);
+	enum err err = bases == NULL ? ERR_NOMEM : ERR_OK;
 
 	buf_init(&derivation.out, DERIVED_LEN_MAX + CIPHER_NAME_LEN_MAX);
 	TRY(err);
@@ -321,10 +345,9 @@ enum err op_derive_key_plan(struct kmip_item *item)
 	TRY(find_sources(item, &derivation));
 	TRY(derive(item, &derivation, request->method.value));
 	TRY(write_derived(item, &edits, &derivation, &key));
-	*base = derivation.sources[0].object->uid;
-	item->plan_result = base;
+	item->plan_result = bases;
 	TRY(making_date_of(&edits));
-	TRY(linking_set(&edits, KMIP_LINK_TYPE_DERIVATION_BASE_OBJECT_LINK, base));
+	TRY(link_bases(&edits, bases, &derivation));
 	TRY(making_effect(item, &edits, key));
 	TRY(settling_withhold(item));
 out:
@@ -332,15 +355,24 @@ out:
 	return err;
 }
 
+static enum err settle(struct kmip_item *item, const struct bases *bases)
+{
+	enum err err = ERR_OK;
+
+	settling_begin(item);
+	for (size_t i = 0; i < bases->count; i++)
+		TRY(settling_link(
+			item, &bases->uids[i], KMIP_LINK_TYPE_DERIVED_KEY_LINK, &item->made[0]));
+out:
+	return err;
+}
+
 enum err op_derive_key_finish(struct kmip_item *item)
 {
 	struct kmip_derive_key_response *response = item->response;
-	const struct uid *base = item->plan_result;
 
-	if (item->steps == 1) {
-		settling_begin(item);
-		return settling_link(item, base, KMIP_LINK_TYPE_DERIVED_KEY_LINK, &item->made[0]);
-	}
+	if (item->steps == 1)
+		return settle(item, item->plan_result);
 	item->subject.uid = item->made[0];
 	item->placeholder = item->subject;
 	return item_uid_text(item, &response->unique_identifier);
