@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Check (KMIP 1.4, section 4.10): usage mask and usage limits. Leases are not given out, so that
- * any lease time is as good as the object's. */
+/* Check (KMIP 1.4, section 4.10): usage mask, usage limits, and a lease no longer than Obtain Lease
+ * gives. */
+#include "kmip/object_attributes.h"
 #include "kmip/operations.h"
 #include "kmip/usage_limits.h"
 
@@ -40,6 +41,7 @@ enum err op_check_plan(struct kmip_item *item)
 		TRY(ERR_ILLEGAL);
 	TRY(judge_mask(object, &request->cryptographic_usage_mask));
 	TRY(judge_limits(object, &request->usage_limits_count));
+	TRY(request->lease_time.value > OBJECT_ATTRIBUTES_LEASE_S ? ERR_DENIED : ERR_OK);
 	TRY(item_uid_text(item, &response->unique_identifier));
 out:
 	/* A use that was refused must not go on by way of the ID Placeholder. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Get Usage Allocation (KMIP 1.4, section 4.18): takes an amount off the Usage Limits for a client
- * that uses the key itself. */
+ * that uses the key itself, to protect something: what does not do that has nothing to allocate. */
 #include "kmip/operations.h"
 #include "kmip/using.h"
 
@@ -14,7 +14,7 @@ enum err op_get_usage_allocation_plan(struct kmip_item *item)
 
 	TRY(request->count.value <= 0 ? ERR_FIELD : ERR_OK);
 	TRY(item_object(item, request->unique_identifier, &object));
-	if (object_attributes_state(object, item->now) != OBJECT_STATE_ACTIVE)
+	if (!using_may_protect(item, object))
 		TRY(ERR_ILLEGAL);
 	if (!object_attributes_stored(object, KMIP_ATTRIBUTE_USAGE_LIMITS, &value))
 		TRY(ERR_ILLEGAL);

@@ -48,6 +48,25 @@ static enum err judge_mask(const struct object *object, int32_t mask)
 	return (value.integer & mask) == mask ? ERR_OK : ERR_DENIED;
 }
 
+/* All but those that only undo or verify what another use made (3.19). */
+static const int32_t protecting_mask =
+	~(KMIP_CRYPTOGRAPHIC_USAGE_MASK_VERIFY | KMIP_CRYPTOGRAPHIC_USAGE_MASK_DECRYPT |
+		KMIP_CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY | KMIP_CRYPTOGRAPHIC_USAGE_MASK_EXPORT |
+		KMIP_CRYPTOGRAPHIC_USAGE_MASK_MAC_VERIFY |
+		KMIP_CRYPTOGRAPHIC_USAGE_MASK_VALIDATE_CRYPTOGRAM |
+		KMIP_CRYPTOGRAPHIC_USAGE_MASK_TRANSLATE_DECRYPT |
+		KMIP_CRYPTOGRAPHIC_USAGE_MASK_TRANSLATE_UNWRAP);
+
+bool using_may_protect(const struct kmip_item *item, const struct object *object)
+{
+	struct kmip_value mask;
+
+	if (object_attributes_stored(object, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_USAGE_MASK, &mask) &&
+		(mask.integer & protecting_mask) == 0)
+		return false;
+	return judge_state(item, object, true) == ERR_OK;
+}
+
 /* ---- parameters and material ---- */
 
 static enum err find_parameters(struct using *use, struct kmip_item *item,

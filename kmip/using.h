@@ -34,6 +34,8 @@ MUST_USE enum err using_begin(
  * errors as item_material, whose judgement of lease, polls and root key holds here, too. */
 MUST_USE enum err using_again(
 	struct kmip_item *item, const struct uid *uid, bool protects, struct object **out);
+/* Active, before Protect Stop, and with a usage that protects in its mask, if it has one. */
+bool using_may_protect(const struct kmip_item *item, const struct object *object);
 /*
  * Charges the object's Usage Limits, if it has any, with that many bytes or one use: states the
  * effect, and the operation's finish finds the response filled. ERR_DENIED: not so much is left;
