@@ -124,6 +124,10 @@ enum err op_create_key_pair_plan(struct kmip_item *item)
 	*public_edits = making_edits(item, KMIP_OBJECT_TYPE_PUBLIC_KEY);
 	TRY(pair_judge(item, private_edits, request->private_template));
 	TRY(pair_judge(item, public_edits, request->public_template));
+	TRY(pairing_judge_names(pairing));
+	/* 11.3: no field of the request is required but what attributes say. */
+	if (private_edits->key.algorithm == 0 && public_edits->key.algorithm == 0)
+		TRY(ERR_MESSAGE);
 	if (private_edits->key.algorithm != public_edits->key.algorithm ||
 		private_edits->key.length_bits != public_edits->key.length_bits)
 		TRY(ERR_FIELD);

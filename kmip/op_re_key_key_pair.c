@@ -103,6 +103,7 @@ enum err op_re_key_key_pair_plan(struct kmip_item *item)
 		item, &pairing->private_edits, re_keying->old_private, request->private_template));
 	TRY(judge_one(
 		item, &pairing->public_edits, re_keying->old_public, request->public_template));
+	TRY(pairing_judge_names(pairing));
 	TRY(item->plan_memory == NULL ? begin(item, re_keying)
 				      : pairing_make_private(item, pairing));
 	item->plan_result = re_keying;

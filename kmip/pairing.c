@@ -7,6 +7,24 @@
 #include "kmip/settling.h"
 #include "kmip/stored.h"
 
+enum err pairing_judge_names(const struct pairing *pairing)
+{
+	const struct attribute_edits *ours = &pairing->private_edits;
+	const struct attribute_edits *theirs = &pairing->public_edits;
+	const char *name = kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name;
+
+	for (size_t i = 0; i < ours->count; i++) {
+		if (!slice_equal_text(ours->items[i].name, name))
+			continue;
+		for (size_t j = 0; j < theirs->count; j++) {
+			if (slice_equal(theirs->items[j].name, ours->items[i].name) &&
+				slice_equal(theirs->items[j].value, ours->items[i].value))
+				return ERR_FIELD;
+		}
+	}
+	return ERR_OK;
+}
+
 /* What the other thread sees. */
 struct pair_memory {
 	struct pkey_wish wish;

@@ -14,6 +14,8 @@ struct pairing {
 	struct slice public_digested;
 };
 
+/* ERR_FIELD: both keys would have one Name (3.2). */
+MUST_USE enum err pairing_judge_names(const struct pairing *pairing);
 /* Has the pair computed on another thread: ERR_AGAIN, to be handed on. plan is run again, with
  * plan_memory set. */
 MUST_USE enum err pairing_begin(struct kmip_item *item, const struct pkey_wish *wish);

@@ -65,18 +65,19 @@ out:
 	return err;
 }
 
-static enum err replace_dates(struct kmip_item *item, struct attribute_edits *edits,
+/* *changed: some are given, and the others' order with them is to be judged. */
+static enum err replace_dates(bool *changed, struct kmip_item *item, struct attribute_edits *edits,
 	const struct attribute_edits *given, const struct replacing *replacing)
 {
 	struct kmip_value value;
+	bool is_given = false;
 
+	for (size_t i = 0; i < SCHEDULE; i++)
+		is_given = is_given || attribute_rules_get(given, schedule[i], &value);
+	*changed = is_given;
 	if (!replacing->offset.has)
 		return copy_dates(edits, given, replacing);
-	for (size_t i = 0; i < SCHEDULE; i++) {
-		if (attribute_rules_get(given, schedule[i], &value))
-			return ERR_MESSAGE;
-	}
-	return shift_dates(item, edits, replacing);
+	return is_given ? ERR_MESSAGE : shift_dates(item, edits, replacing);
 }
 
 /* ---- the rest ---- */
@@ -152,11 +153,35 @@ out:
 	return err;
 }
 
+/* A symmetric key may be replaced by one of another kind, as Create makes it; what else is replaced
+ * is of the old one's. */
+static enum err replace_key(
+	struct algorithm_key *key, const struct algorithm_key *given, const struct object *old)
+{
+	bool may_differ = old->type == KMIP_OBJECT_TYPE_SYMMETRIC_KEY;
+	struct algorithm_key was = { 0 };
+	struct kmip_value value;
+
+	if (object_attributes_stored(old, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &value))
+		was.algorithm = value.u32;
+	if (object_attributes_stored(old, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &value))
+		was.length_bits = value.integer;
+	*key = was;
+	if (given->algorithm != 0 && given->algorithm != was.algorithm)
+		*key = *given;
+	else if (given->length_bits != 0)
+		key->length_bits = given->length_bits;
+	return may_differ || (key->algorithm == was.algorithm &&
+				     key->length_bits == was.length_bits)
+		       ? ERR_OK
+		       : ERR_FIELD;
+}
+
 enum err replacing_attributes(
 	struct kmip_item *item, struct attribute_edits *edits, const struct replacing *replacing)
 {
 	struct attribute_edits given = making_edits(item, replacing->old->type);
-	struct kmip_value value;
+	bool changed;
 	enum err err = ERR_OK;
 
 	TRY(making_joint_attributes(item, &given, replacing->given, replacing->common));
@@ -164,14 +189,12 @@ enum err replacing_attributes(
 	TRY(err == ERR_EXISTS ? ERR_FIELD : err);
 	for (size_t i = 0; i < replacing->old->attribute_count; i++)
 		TRY(hand_on(item, edits, &given, &replacing->old->attributes[i]));
-	TRY(replace_dates(item, edits, &given, replacing));
+	TRY(replace_dates(&changed, item, edits, &given, replacing));
 	for (size_t i = 0; i < given.count; i++)
 		TRY(attribute_rules_append(edits, &given.items[i]));
-	if (object_attributes_stored(
-		    replacing->old, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM, &value))
-		edits->key.algorithm = value.u32;
-	if (object_attributes_stored(replacing->old, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH, &value))
-		edits->key.length_bits = value.integer;
+	if (changed)
+		TRY(attribute_rules_make(edits, NULL, 0));
+	TRY(replace_key(&edits->key, &given.key, replacing->old));
 out:
 	return err;
 }

@@ -17,7 +17,8 @@ struct replacing {
 /*
  * The attributes of the replacement: the old one's, names included, then what is given; dates as
  * Offset or the given ones say. ERR_MESSAGE: Offset and dates; ERR_ILLEGAL: an Offset, and dates
- * that cannot be shifted; else as making_attributes.
+ * that cannot be shifted; ERR_FIELD: dates out of order, or another algorithm or length for what is
+ * no symmetric key; else as making_attributes.
  */
 MUST_USE enum err replacing_attributes(
 	struct kmip_item *item, struct attribute_edits *edits, const struct replacing *replacing);

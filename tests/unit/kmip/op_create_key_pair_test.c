@@ -116,6 +116,6 @@ Test(op_create_key_pair, refusals)
 	assert_reason(
 		ONE(&served, CREATE_KEY_PAIR, create_key_pair, .common = &shared), INVALID_FIELD);
 	assert_reason(
-		ONE(&served, CREATE_KEY_PAIR, create_key_pair, .common = NULL), INVALID_FIELD);
+		ONE(&served, CREATE_KEY_PAIR, create_key_pair, .common = NULL), INVALID_MESSAGE);
 	served_stop(&served);
 }
