@@ -18,12 +18,10 @@ static enum err judge_giving(const struct giving *giving)
 }
 
 /* 3.48, 3.50: a sensitive key leaves only wrapped, one that is not extractable never. */
-static enum err judge_object(const struct object *object, bool is_wrapped)
+static enum err judge_secrecy(const struct object *object, bool is_wrapped)
 {
 	struct kmip_value value;
 
-	if (object->dead || !object->has_material)
-		return ERR_ILLEGAL;
 	if (!is_wrapped && object_attributes_stored(object, KMIP_ATTRIBUTE_SENSITIVE, &value) &&
 		value.boolean)
 		return ERR_SENSITIVE;
@@ -109,14 +107,17 @@ enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const stru
 	const struct giving *giving)
 {
 	struct kmip_key_block *block;
+	bool is_wrapped;
 	enum err err;
 
 	TRY(judge_giving(giving));
-	TRY(judge_object(object, giving->wrapping != NULL));
+	TRY(object->dead || !object->has_material ? ERR_ILLEGAL : ERR_OK);
 	TRY(stored_read(item, object, out));
 	block = kmip_object_key_block(out);
-	if (giving->key_wrap_type.value == KMIP_KEY_WRAP_TYPE_NOT_WRAPPED && block != NULL &&
-		block->wrapping_data != NULL)
+	is_wrapped = block != NULL && block->wrapping_data != NULL &&
+		     giving->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_NOT_WRAPPED;
+	TRY(judge_secrecy(object, is_wrapped || giving->wrapping != NULL));
+	if (block != NULL && block->wrapping_data != NULL && !is_wrapped)
 		TRY(wrapping_remove(item, block));
 	TRY(convert_as_asked(item, object, block, giving));
 	if (giving->wrapping != NULL) {
