@@ -4,6 +4,7 @@
 #include "base/x509_authority.h"
 #include "kmip/asymmetric.h"
 #include "kmip/certificates.h"
+#include "kmip/making.h"
 #include "kmip/stored.h"
 
 enum { DAY_S = 86400 };
@@ -284,6 +285,7 @@ enum err certifying_end(
 	*digested = certificate->value;
 	TRY(stored_write(item, &object));
 	TRY(certificates_describe(edits, certificate));
+	TRY(making_date_of(edits));
 out:
 	return err;
 }

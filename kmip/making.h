@@ -44,7 +44,7 @@ MUST_USE enum err making_secret(
 	struct kmip_item *item, const struct making_secret *kind, struct slice material);
 /* The attributes Random Number Generator and Original Creation Date of what the server makes. */
 MUST_USE enum err making_generator_of(struct kmip_item *item, struct attribute_edits *edits);
-/* The latter alone, of what is computed and not drawn. */
+/* The latter alone, of what is computed or issued and not drawn. */
 MUST_USE enum err making_date_of(struct attribute_edits *edits);
 /*
  * Adds what the server sets (algorithm and length of edits->key, Digest over `digested`) and states

@@ -159,6 +159,8 @@ Test(op_certify, issues)
 	cr_assert_eq(served_state(served, with), OBJECT_STATE_PRE_ACTIVE);
 	cr_assert_leq(llabs(end_of(served, with) - clock_wall_seconds() - DAYS * DAY_S), 60);
 	cr_assert_eq(served_value(served, with, "Cryptographic Length").integer, 256);
+	cr_assert_eq(served_value(served, with, "Original Creation Date").i64,
+		served_value(served, with, "Initial Date").i64);
 	assert_link(served, with, AT(0, 1), KMIP_LINK_TYPE_PUBLIC_KEY_LINK, world.public_key);
 	assert_link(served, world.public_key, AT(0, 1), KMIP_LINK_TYPE_CERTIFICATE_LINK, with);
 
