@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the repository's own cases (own/*.case) and the published ones of KMIP 1.0 to 1.4 (folder in KMIP_VECTORS), those of
-profiles in 1.3 also as 1.2, against a pair of nodes.
+"""Runs the repository's own cases (own/*.case) and the published ones of KMIP 1.0 to 1.4 (folder in KMIP_VECTORS), many of them
+also as other versions (published.py), against a pair of nodes.
 
 Each case is one session. deviations.tsv names the published ones that cannot pass, with the reason; one of them that passes is
 a failure too, so that the list stays true.
@@ -17,8 +17,7 @@ sys.path.insert(0, str(HERE.parent / "harness"))
 import published  # noqa: E402
 from own import OwnSession, Reader  # noqa: E402
 from pair import Pair  # noqa: E402
-from runner import Job, Runner, chains, run_all  # noqa: E402
-from session import Session  # noqa: E402
+from runner import Job, Runner, run_all  # noqa: E402
 from vectors import Tables  # noqa: E402
 
 OPTIONS = {"top": {"reconcile-interval": 600, "root-key-poll": 600}, "kmip": {"strict-activate": "true"},
@@ -32,24 +31,6 @@ def own_jobs(tables):
         for version in case.versions:
             yield Job(f"{case.name} [{version[0]}.{version[1]}]", OwnSession,
                       lambda case=case, version=version: reader.messages(case, version))
-
-
-def published_jobs():
-    files = list(published.case_files())
-    for (name, path), (next_name, _) in zip(files, files[1:] + [("", None)]):
-        before, given = published.set_up_of(path, files), published.given_for(path, files)
-        yield Job(name, Session, lambda path=path: published.parse(path), keeps=published.is_followed(name, next_name),
-                  before=(lambda given=given: given) if given is not None else
-                  before and (lambda before=before: published.parse(before)))
-
-
-def older_jobs(known):
-    for chain in chains(list(published_jobs())):
-        if published.is_run_as_the_version_before(chain[0].name) and not any(job.name in known for job in chain):
-            for job in chain:
-                root = job.root
-                job.name, job.root = f"{job.name} as 1.2", lambda root=root: published.as_the_version_before(root())
-                yield job
 
 
 class Tally:
@@ -100,8 +81,8 @@ def main():
     tables, tally = Tables(), Tally(options.verbose)
     jobs = list(own_jobs(tables))
     if published.vectors_are_here():
-        jobs += published_jobs()
-        jobs += older_jobs(tally.known)
+        jobs += published.jobs()
+        jobs += published.jobs_as_other_versions(tables)
     else:
         tally.skipped += 1
         print("SKIPPED: KMIP_VECTORS does not name a folder: no published case is run, no table compared")

@@ -83,6 +83,15 @@ def tally(rows_of):
         yield f"| {name} | " + " | ".join(f"{cell[0]} of {cell[1]}" if cell else "–" for cell in cells) + " |"
 
 
+def other_versions(tables):
+    counts = collections.Counter()
+    for job in published.jobs_as_other_versions(tables):
+        counts[job.name.split("/")[0], job.name.rsplit(" ", 1)[1]] += 1
+    for row in published.ALSO_AS:
+        cells = [counts[row, f"{major}.{minor}"] for major, minor in tables.versions]
+        yield f"| {row} | " + " | ".join(str(cell) if cell else "–" for cell in cells) + " |"
+
+
 def published_part(tables, operations):
     known, files = published.deviations(), list(published.case_files())
     by_operation, by_profile = {}, {}
@@ -104,6 +113,8 @@ def published_part(tables, operations):
             *heading("operation", tables.versions), *tally(by_operation), "",
             "Cases of the profiles (M mandatory, O optional):", "",
             *heading("profile", tables.versions), *tally(by_profile), "",
+            "Cases that are run as other versions, too, where those have all that they name; all of these pass:", "",
+            *heading("cases of", tables.versions), *other_versions(tables), "",
             "## Published cases that do not pass", "",
             *(line for reason, names in sorted(reasons.items())
               for line in (f"* {reason}:", *(f"  `{name}`" for name in sorted(names))))]

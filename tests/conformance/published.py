@@ -4,8 +4,12 @@ import os
 import pathlib
 import re
 
+import wire
 from canaries import handed_out
-from vectors import NOT_OASIS, parse
+from law import Different, Law
+from runner import Job, chains
+from session import Session
+from vectors import NOT_OASIS, parse, plain, ttlv, value_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
@@ -18,6 +22,11 @@ SET_UPS = ((re.compile(r"TC-CREG-[23]-"), "TC-CREG-1-13.xml"),
            (re.compile(r"TC-OTP-[34]-"), "TC-OTP-SETUP-2-13.xml"))
 # What a case takes for granted: members of a group, made as by the first exchange of another case.
 GIVEN = {"TC_151_11": ("TC_153_11", "RoundRobinTestGroup", "default")}
+# The versions that cases of a version are run as, too, where these have all that a case names. None are published for 1.2.
+ALSO_AS = {"1.1": ((1, 2), (1, 3), (1, 4)), "1.3": ((1, 2),), "1.4": ((1, 2), (1, 3))}
+# What such a version answers otherwise all the same.
+NOT_AS = {re.compile(r"/TC-SJ-"): ((1, 2),),  # Create and Join Split Key tell the Object Type (4.38, 4.39)
+          re.compile(r"/TC-CREATE-SD-1-"): ((1, 2), (1, 3))}  # Create makes symmetric keys only (4.1)
 # Mandatory and optional cases of a profile; the others test the specification.
 OF_PROFILE = re.compile(r"^((?:SUITEB[-_]\d+|MSGENC[-_][A-Z]+|CS[-_](?:AC|BC|RNG)|[A-Z]+)[-_][MO])[-_]")
 
@@ -34,16 +43,34 @@ def case_files():
                 yield str(path.relative_to(root)), path
 
 
-def is_run_as_the_version_before(name):
-    """Cases of profiles that are there in 1.2, for which none are published, as in 1.3."""
-    return name.startswith(("1.3/profiles-mandatory/", "1.3/profiles-optional/"))
+def other_versions(name):
+    return [version for version in ALSO_AS.get(name.split("/")[0], ())
+            if not any(pattern.search(name) and version in versions for pattern, versions in NOT_AS.items())]
 
 
-def as_the_version_before(root):
-    for header in [child for message in root for child in message if child.tag.endswith("Header")]:
-        minor = header.find("ProtocolVersion/ProtocolVersionMinor")
-        minor.set("value", str(int(minor.get("value")) - 1))
+def messages_of(root):
+    return [child for child in root if child.tag in ("RequestMessage", "ResponseMessage")]
+
+
+def as_version(root, version):
+    """The same messages with another version in their headers."""
+    for message in messages_of(root):
+        message.find("*/ProtocolVersion/ProtocolVersionMajor").set("value", str(version[0]))
+        message.find("*/ProtocolVersion/ProtocolVersionMinor").set("value", str(version[1]))
     return root
+
+
+def is_all_in(tables, root, version):
+    """Whether the version has all that the messages name (some with more blanks than one between two words)."""
+    for element in root.iter("AttributeName"):
+        element.set("value", value_of(element))
+    operations = [tables.sets["operation"][plain(value_of(operation))] for operation in root.iter("Operation")]
+    try:
+        for message in messages_of(root):
+            Law(tables).check_version(wire.read(ttlv(tables, message))[0], version, None)
+    except Different:
+        return False
+    return all(tables.lives(("operation", operation), version) for operation in operations)
 
 
 def is_followed(name, next_name):
@@ -68,6 +95,35 @@ def given_for(path, files):
         if element.get("value") == group:
             element.set("value", wanted)
     return root
+
+
+def jobs():
+    files = list(case_files())
+    for (name, path), (next_name, _) in zip(files, files[1:] + [("", None)]):
+        before, given = set_up_of(path, files), given_for(path, files)
+        yield Job(name, Session, lambda path=path: parse(path), keeps=is_followed(name, next_name),
+                  before=(lambda given=given: given) if given is not None else
+                  before and (lambda before=before: parse(before)))
+
+
+def jobs_as_other_versions(tables):
+    """What passes as the version that it is of, once more."""
+    known = deviations()
+    for chain in chains(list(jobs())):
+        if any(job.name in known for job in chain):
+            continue
+        for version in other_versions(chain[0].name):
+            roots = [root for job in chain for root in (job.before, job.root) if root is not None]
+            if all(is_all_in(tables, root(), version) for root in roots):
+                yield from (job_as(job, version) for job in chain)
+
+
+def job_as(job, version):
+    def root_of(root):
+        return root and (lambda: as_version(root(), version))
+
+    return Job(f"{job.name} as {version[0]}.{version[1]}", job.session, root_of(job.root), keeps=job.keeps,
+               before=root_of(job.before))
 
 
 def deviations():
