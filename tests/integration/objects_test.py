@@ -94,8 +94,9 @@ class Objects(Maker):
         old = self.key(named("re-keyed"))
         self.ask(wire.ACTIVATE, self.on(old))
         new = self.ask(RE_KEY, self.on(old)).uid
-        pair = self.ask(CREATE_KEY_PAIR, template(*kind(4, 2048), named("a pair"), tag=COMMON_TEMPLATE),
-                        template(mask(SIGN), tag=PRIVATE_TEMPLATE), template(mask(VERIFY), tag=PUBLIC_TEMPLATE)).payload
+        pair = self.ask(CREATE_KEY_PAIR, template(*kind(4, 2048), tag=COMMON_TEMPLATE),
+                        template(mask(SIGN), named("a private key"), tag=PRIVATE_TEMPLATE),
+                        template(mask(VERIFY), named("its public key"), tag=PUBLIC_TEMPLATE)).payload
         return {"plain": plain_key, "base": base, "derived": derived, "old": old, "new": new,
                 "private": pair.get(PRIVATE_KEY_UID), "public": pair.get(PUBLIC_KEY_UID)}
 
