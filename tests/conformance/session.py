@@ -13,7 +13,7 @@ from law import Different, Law
 from server_information import ServerInformation, Wrong, functions_of, version_asked
 from vectors import TYPES, context_of, date_of, plain, scalar, ttlv, value_of
 
-PENDING_S, POLL_EVERY_S, OPERATION_PENDING = 20, 0.02, 2
+PENDING_S, POLL_EVERY_S, OPERATION_PENDING = 20, 0.02, 2  # also of what is repeated until it is so
 UNAVAILABLE = 5  # a Cancellation Result
 MADE_SLACK, DER_MIN = 8, 100  # bytes
 NOW_SLACK_S = 120  # what $NOW may be off: a slow machine is no fault
@@ -68,13 +68,35 @@ class Session:
         messages = [message for message in self.root if message.tag in ("RequestMessage", "ResponseMessage")]
         if len(messages) % 2 or not messages:
             raise Different(f"{len(messages)} messages: not every request has its answer")
+        repeated = None  # what is asked until it is answered as published: also once more, for the next answer
         for number, (request, response) in enumerate(zip(messages[::2], messages[1::2])):
             if request.tag != "RequestMessage" or response.tag != "ResponseMessage":
                 raise Different(f"message {number}: no request and answer")
+            asked = [(element.tag, element.get("value")) for element in request.iter()]
+            repeated = asked if asked == repeated or self.is_repeated(request) else None
             try:
-                self.step(request, response)
+                (self.repeat if repeated else self.step)(request, response)
             except Different as different:
                 raise Different(f"message {number}: {different}") from None
+
+    def is_repeated(self, request):
+        """Published with the remark that it is asked until it is answered so. Polls are (exchange), whatever is remarked."""
+        elements = list(self.root)
+        place = elements.index(request)
+        remark = elements[place - 1].tail if place else self.root.text
+        return "[REPEAT]" in (remark or "") and not self.polls(request)
+
+    def repeat(self, request, response):
+        deadline, bound = time.monotonic() + PENDING_S, dict(self.bound)
+        while True:
+            try:
+                self.step(request, response)
+                return
+            except Different:
+                if time.monotonic() > deadline:
+                    raise
+            self.bound = dict(bound)
+            time.sleep(POLL_EVERY_S)
 
     def step(self, request, response):
         filled = copy.deepcopy(request)
@@ -88,7 +110,7 @@ class Session:
 
     def exchange(self, request):
         """The answer; what is polled is asked for again while it is pending."""
-        polls = any(value_of(element) == "Poll" for element in request.iter("Operation"))
+        polls = self.polls(request)
         deadline = time.monotonic() + PENDING_S
         while True:
             frame = ttlv(self.tables, request)
@@ -101,6 +123,10 @@ class Session:
             if time.monotonic() > deadline:
                 raise Different("is pending for too long")
             time.sleep(POLL_EVERY_S)
+
+    @staticmethod
+    def polls(request):
+        return any(value_of(element) == "Poll" for element in request.iter("Operation"))
 
     # ---- where a request must go: what is under way lives in the keeper that began it, and is not told to its peer ----
 

@@ -125,6 +125,16 @@ def outcome(tables, session, root, answers):
     return None
 
 
+def repeated(tables):
+    """Only what is published with that remark is asked again when it is answered otherwise: (remark, outcome)."""
+    for remark in ("# TIME 1", "# TIME 1\n# [REPEAT] until the State is Pre-Active"):
+        root = ET.fromstring(CASE)
+        root[1].tail = remark
+        answers = right_answers(root)
+        setting(PAYLOAD + "/Attribute/AttributeValue", "Active")(answers[1])
+        yield remark, outcome(tables, Session, root, answers + right_answers(root)[1:])
+
+
 def main():
     tables, root, failed, passed = Tables(), ET.fromstring(CASE), 0, 0
     assert date_of(seconds_away(0)) <= time.time()
@@ -142,6 +152,12 @@ def main():
                 print(f"FAILED: {session.__name__}: not noticed: {what}")
             else:
                 passed += 1
+    for remark, different in repeated(tables):
+        if (different is None) != ("[REPEAT]" in remark):
+            failed += 1
+            print(f"FAILED: with the remark {remark!r}: {different}")
+        else:
+            passed += 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
