@@ -12,13 +12,15 @@ static enum err date_extend(struct locate_filter *filter, int64_t date)
 	return ERR_OK;
 }
 
+/* Custom ones are told apart by their names. */
 static struct locate_filter *date_find(
-	struct locate_filters *filters, const struct kmip_attribute_row *row)
+	struct locate_filters *filters, const struct kmip_attribute *attribute)
 {
-	if (row->type != KMIP_TYPE_DATE_TIME)
+	if (attribute->value.type != KMIP_TYPE_DATE_TIME)
 		return NULL;
 	for (size_t i = 0; i < filters->count; i++) {
-		if (filters->items[i].row == row)
+		if (filters->items[i].value.type == KMIP_TYPE_DATE_TIME &&
+			slice_equal(filters->items[i].name, attribute->name))
 			return &filters->items[i];
 	}
 	return NULL;
@@ -33,7 +35,7 @@ static enum err filter_add(
 
 	err = kmip_attribute_check(&row, codec, attribute);
 	TRY(err == ERR_MESSAGE ? ERR_FIELD : err);
-	filter = date_find(filters, row);
+	filter = date_find(filters, attribute);
 	if (filter != NULL)
 		return date_extend(filter, attribute->value.i64);
 	if (filters->count == LOCATE_FILTERS_MAX)
@@ -135,14 +137,22 @@ static bool value_matches(const struct locate_filter *filter, const struct kmip_
 	}
 }
 
+/* The largest date stands for none (4.9). */
+static bool wants_undefined(const struct locate_filter *filter)
+{
+	return filter->row->type == KMIP_TYPE_DATE_TIME &&
+	       filter->value.type == KMIP_TYPE_DATE_TIME &&
+	       (filter->is_range ? filter->last : filter->value.i64) == INT64_MAX;
+}
+
 static enum err filter_match(
 	bool *out, const struct locate_filter *filter, const struct object_attributes *seen)
 {
 	struct object_attributes list = *seen;
 	enum err err;
 
-	*out = false;
 	TRY(object_attributes_collect(&list, filter->row, filter->name));
+	*out = list.count == 0 && wants_undefined(filter);
 	for (size_t i = 0; i < list.count && !*out; i++)
 		*out = value_matches(filter, &list.items[i].value);
 out:

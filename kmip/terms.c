@@ -189,7 +189,8 @@ static enum err term_of_attribute(
 	const struct term_row *row = row_of(filter->name);
 	struct cache_term term = { .name = filter->name };
 
-	*has = row != NULL && term_of_value(&term.value, row, &filter->value, filter->encoded);
+	*has = row != NULL && !filter->is_range &&
+	       term_of_value(&term.value, row, &filter->value, filter->encoded);
 	return *has ? one_term(out, arena, term) : ERR_OK;
 }
 

@@ -146,6 +146,8 @@ def vectors(versions):
 
 
 def date_of(value):
+    if value.startswith("0x"):  # beyond the years that a calendar has
+        return int(value, 16)
     match = re.match(r"(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)", value)
     return calendar.timegm(tuple(map(int, match.groups()))) if match else 1
 
