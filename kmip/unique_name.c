@@ -4,23 +4,34 @@
 
 static enum err is_held(void *ctx, const struct object *object)
 {
-	struct uid *leaving = ctx;
+	const struct uid *but = ctx;
 
-	return leaving != NULL && uid_equal(&object->uid, leaving) ? ERR_OK : ERR_EXISTS;
+	return uid_equal(&object->uid, but) ? ERR_OK : ERR_EXISTS;
 }
 
-static enum err name_check(
-	struct kmip_item *item, const struct object_edit *edit, struct uid *leaving)
+/* A zero `but` is nobody. */
+static enum err name_check(struct kmip_item *item, const struct object_edit *edit, struct uid but)
 {
 	const struct claim claim = { item->identity->instance, edit->name, edit->value };
 	enum err err;
 
-	TRY(holders_find(item, edit->name, edit->value, is_held, leaving));
+	TRY(holders_find(item, edit->name, edit->value, is_held, &but));
 	/* A worker's plan takes nothing: the keeper judges again. */
 	if (item->claims != NULL)
 		TRY(claims_take(item->claims, item, &claim));
 out:
 	return err;
+}
+
+/* Whether the edit gives an instance the Name that it has. */
+static bool is_its_own(const struct attribute_edits *edits, const struct object_edit *edit)
+{
+	const struct object_attribute *held;
+
+	if (edits->object == NULL || edit->kind != OBJECT_EDIT_MODIFY)
+		return false;
+	held = object_attribute_find(edits->object, edit->name, edit->index);
+	return held != NULL && slice_equal(held->value, edit->value);
 }
 
 enum err unique_name_check(struct kmip_item *item, const struct attribute_edits *edits)
@@ -31,7 +42,6 @@ enum err unique_name_check(struct kmip_item *item, const struct attribute_edits 
 enum err unique_name_check_but(
 	struct kmip_item *item, const struct attribute_edits *edits, const struct uid *leaving)
 {
-	struct uid but = leaving == NULL ? (struct uid){ 0 } : *leaving;
 	const char *name = kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name;
 	enum err err = ERR_OK;
 
@@ -45,7 +55,10 @@ enum err unique_name_check_but(
 				slice_equal(edit->value, edits->items[j].value))
 				TRY(ERR_EXISTS);
 		}
-		TRY(name_check(item, edit, leaving == NULL ? NULL : &but));
+		if (is_its_own(edits, edit))
+			TRY(name_check(item, edit, edits->object->uid));
+		else
+			TRY(name_check(item, edit, leaving == NULL ? (struct uid){ 0 } : *leaving));
 	}
 out:
 	return err;

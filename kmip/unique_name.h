@@ -9,7 +9,8 @@
 #include "kmip/item.h"
 
 /* ERR_EXISTS: an edit gives a Name that a live object holds already, or another request is about to
- * give; it holds its own too, and two edits must differ. ERR_AGAIN is to be handed on. */
+ * give; it holds its own too, but for the instance that is modified, and two edits must differ.
+ * ERR_AGAIN is to be handed on. */
 MUST_USE enum err unique_name_check(struct kmip_item *item, const struct attribute_edits *edits);
 /* The same, but that one object (NULL: none) will give up its names. */
 MUST_USE enum err unique_name_check_but(
