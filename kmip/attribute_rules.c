@@ -136,16 +136,13 @@ out:
 
 /* ---- the object after the edits ---- */
 
-static int64_t date_after(const struct attribute_edits *edits, enum kmip_attribute_id id)
+static bool date_after(
+	const struct attribute_edits *edits, enum kmip_attribute_id id, struct kmip_value *out)
 {
 	struct object_attributes view = edits_view(edits);
-	struct kmip_value value;
 
-	if (attribute_rules_get(edits, id, &value))
-		return value.i64;
-	if (edits->object != NULL && object_attributes_value(&view, id, &value))
-		return value.i64;
-	return 0;
+	return attribute_rules_get(edits, id, out) ||
+	       (edits->object != NULL && object_attributes_value(&view, id, out));
 }
 
 /* 3.24 to 3.27: the order of the dates that are there. */
@@ -160,10 +157,10 @@ static enum err judge_dates(const struct attribute_edits *edits)
 	};
 
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-		int64_t first = date_after(edits, orders[i].first);
-		int64_t then = date_after(edits, orders[i].then);
+		struct kmip_value first, then;
 
-		if (first != 0 && then != 0 && first > then)
+		if (date_after(edits, orders[i].first, &first) &&
+			date_after(edits, orders[i].then, &then) && first.i64 > then.i64)
 			return ERR_FIELD;
 	}
 	return ERR_OK;
@@ -416,34 +413,30 @@ out:
 	return err;
 }
 
+/* The date that the edits give, when it has been reached. */
+static bool is_reached(
+	const struct attribute_edits *edits, enum kmip_attribute_id id, struct kmip_value *out)
+{
+	return attribute_rules_get(edits, id, out) && out->i64 <= edits->now;
+}
+
 void attribute_rules_change(const struct attribute_edits *edits, struct object_change *change)
 {
-	int64_t activation = 0;
-	int64_t deactivation = 0;
+	bool is_active = edits->object != NULL &&
+			 object_attributes_state(edits->object, edits->now) == OBJECT_STATE_ACTIVE;
+	struct kmip_value date;
 
-	for (size_t i = 0; i < edits->count; i++) {
-		const struct object_edit *edit = &edits->items[i];
-		struct kmip_value value;
-
-		if (edit->kind == OBJECT_EDIT_DELETE ||
-			kmip_value_decode(&value, edit->value) != ERR_OK)
-			continue;
-		if (slice_equal_text(
-			    edit->name, kmip_attribute_row(KMIP_ATTRIBUTE_ACTIVATION_DATE)->name))
-			activation = value.i64;
-		if (slice_equal_text(
-			    edit->name, kmip_attribute_row(KMIP_ATTRIBUTE_DEACTIVATION_DATE)->name))
-			deactivation = value.i64;
-	}
 	change->edits = edits->items;
 	change->edit_count = edits->count;
 	/* What has happened is said as an event, so that no other clock judges it again. */
-	if (activation != 0 && activation <= edits->now) {
+	if (is_reached(edits, KMIP_ATTRIBUTE_ACTIVATION_DATE, &date)) {
 		change->activate = true;
-		change->dates[OBJECT_DATE_ACTIVATED] = activation;
+		change->dates[OBJECT_DATE_ACTIVATED] = date.i64;
 	}
-	if (deactivation != 0 && deactivation <= edits->now) {
+	/* 3.22: only what is Active ends by its date. */
+	if ((is_active || change->activate) &&
+		is_reached(edits, KMIP_ATTRIBUTE_DEACTIVATION_DATE, &date)) {
 		change->deactivate = true;
-		change->dates[OBJECT_DATE_DEACTIVATED] = deactivation;
+		change->dates[OBJECT_DATE_DEACTIVATED] = date.i64;
 	}
 }

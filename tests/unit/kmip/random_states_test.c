@@ -43,11 +43,18 @@ static bool is_live(const struct key *key)
 /* Zero: allowed, and the model has moved. */
 enum { DENIED = KMIP_RESULT_REASON_PERMISSION_DENIED, FIELD = KMIP_RESULT_REASON_INVALID_FIELD };
 
+/* What is Active has an end, which may be over. */
+static void begin(struct key *key)
+{
+	key->active = true;
+	key->deactivated |= key->deactivation > 0 && key->deactivation < SOON;
+}
+
 static uint32_t model_activate(struct key *key)
 {
 	if (state_of(key) != KMIP_STATE_PRE_ACTIVE)
 		return DENIED;
-	key->active = true;
+	begin(key);
 	key->activation = -1; /* now */
 	return 0;
 }
@@ -83,7 +90,8 @@ static uint32_t model_activation_date(struct key *key, bool adds, int64_t date)
 	if (key->deactivation != 0 && date > key->deactivation)
 		return FIELD;
 	key->activation = date;
-	key->active = date < SOON;
+	if (date < SOON)
+		begin(key);
 	return 0;
 }
 
@@ -98,7 +106,7 @@ static uint32_t model_deactivation_date(struct key *key, bool adds, int64_t date
 	if (activation != 0 && activation > date)
 		return FIELD;
 	key->deactivation = date;
-	key->deactivated = date < SOON;
+	key->deactivated = key->active && date < SOON;
 	return 0;
 }
 
@@ -167,9 +175,6 @@ static void step(struct served *served, struct key *key)
 		break;
 	case 5:
 	case 6:
-		/* Before it is Active nothing says what a past date would do. */
-		if (!key->active && date < SOON)
-			date += SOON;
 		want = model_deactivation_date(key, flag, date);
 		got = set_date(served, uid, "Deactivation Date", flag, date);
 		break;
