@@ -268,6 +268,31 @@ out:
 	return err;
 }
 
+/* Algorithm and length are the server's to say of an object, and the client's to ask for. */
+static bool is_asked_for(const struct kmip_attribute_row *row, struct slice name)
+{
+	enum kmip_attribute_id id = kmip_attribute_id(row);
+
+	if (row->client_modifies == KMIP_CHANGE_VENDOR_CLIENT)
+		return name.data[0] == 'x';
+	return row->set_by != KMIP_SET_BY_SERVER || id == KMIP_ATTRIBUTE_CRYPTOGRAPHIC_ALGORITHM ||
+	       id == KMIP_ATTRIBUTE_CRYPTOGRAPHIC_LENGTH;
+}
+
+enum err attribute_rules_template(
+	struct attribute_edits *edits, const struct kmip_attribute *attributes, size_t count)
+{
+	const struct kmip_attribute_row *row;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < count; i++) {
+		TRY(judge_value(&row, edits, &attributes[i]));
+		TRY(is_asked_for(row, attributes[i].name) ? ERR_OK : ERR_FIELD);
+	}
+out:
+	return err;
+}
+
 /* ---- changing ---- */
 
 /* Usage Limits are frozen by the first allocation. */

@@ -44,6 +44,10 @@ struct attribute_edits {
  */
 MUST_USE enum err attribute_rules_make(
 	struct attribute_edits *edits, const struct kmip_attribute *attributes, size_t count);
+/* What a Template holds (2.2.6), for objects of any kind: ERR_FIELD: unknown, wrong value, not the
+ * client's to set. */
+MUST_USE enum err attribute_rules_template(
+	struct attribute_edits *edits, const struct kmip_attribute *attributes, size_t count);
 /* KMIP 1.4, 4.14. ERR_FIELD as above, or an index was sent; ERR_READ_ONLY; ERR_DENIED: not for this
  * kind of object; ERR_ILLEGAL: single and there already; ERR_STATE; ERR_INDEX; ERR_NAMESPACE. */
 MUST_USE enum err attribute_rules_add(

@@ -66,10 +66,12 @@ static bool is_name(const struct kmip_attribute *attribute)
 	return slice_equal_text(attribute->name, kmip_attribute_row(KMIP_ATTRIBUTE_NAME)->name);
 }
 
-enum err making_template_names(struct attribute_edits *edits, const struct kmip_template *template)
+enum err making_template(struct attribute_edits *edits, const struct kmip_template *template)
 {
-	enum err err = ERR_OK;
+	enum err err = attribute_rules_template(
+		edits, template->attributes.items, template->attributes.count);
 
+	TRY(err);
 	for (size_t i = 0; i < template->attributes.count; i++) {
 		if (!is_name(&template->attributes.items[i]))
 			continue;

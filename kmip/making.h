@@ -19,9 +19,9 @@ struct kmip_rng_parameters making_generator(void);
  */
 MUST_USE enum err making_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *given);
-/* The names that a Template gives itself (2.2.6), as 1.0 has it; later they stand beside it, and
- * within are ERR_FIELD (11.4). */
-MUST_USE enum err making_template_names(
+/* Judges what a Template holds, and takes the names that it gives itself (2.2.6), as 1.0 has it;
+ * later they stand beside it, and within are ERR_FIELD (11.4). */
+MUST_USE enum err making_template(
 	struct attribute_edits *edits, const struct kmip_template *template);
 /* The same as making_attributes, behind attributes that were given before: what has one instance
  * and is there stays. */

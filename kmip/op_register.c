@@ -29,7 +29,7 @@ enum err op_register_plan(struct kmip_item *item)
 	TRY(unpacking_open(item, &edits, unpacking));
 	TRY(registering_read(item, &unpacking->object, &digested));
 	if (request->object.template != NULL)
-		TRY(making_template_names(&edits, request->object.template));
+		TRY(making_template(&edits, request->object.template));
 	TRY(registering_describe(item, &edits, &unpacking->object));
 	TRY(making_effect(item, &edits, digested));
 	TRY(unpacking_first(item, unpacking));
