@@ -36,8 +36,12 @@ static const char suites_13[] =
 #define SUITES_LEGACY \
 	SUITES_12 ":ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:" \
 		  "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:" \
+		  "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:" \
+		  "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:" \
 		  "AES256-GCM-SHA384:AES128-GCM-SHA256:AES256-SHA256:AES128-SHA256:" \
 		  "AES256-SHA:AES128-SHA"
+/* In TLS 1.2 they also say which curves certificates may be on, theirs and ours. */
+static const char groups[] = "X25519:P-256:P-384:P-521";
 static const char session_context[] = "kmip-pair";
 
 enum err tls_peer_of_certificate(struct tls_peer *out, X509 *certificate)
@@ -107,7 +111,7 @@ static enum err set_policy(struct tls_context *context)
 			sizeof(session_context) - 1) != 1 ||
 		SSL_CTX_set_min_proto_version(ssl, lowest) != 1 ||
 		SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) != 1 ||
-		SSL_CTX_set1_groups_list(ssl, "X25519:P-256") != 1 ||
+		SSL_CTX_set1_groups_list(ssl, groups) != 1 ||
 		SSL_CTX_set_ciphersuites(ssl, suites_13) != 1 ||
 		SSL_CTX_set_cipher_list(ssl, options->legacy_suites ? SUITES_LEGACY : SUITES_12) !=
 			1)

@@ -28,10 +28,10 @@ class Pki:
         self.made[name] = Identity(name, certificate, self.path(name + ".key"), hashlib.sha256(der).hexdigest())
         return self.made[name]
 
-    def self_signed(self, name, key="ec", days=825):
+    def self_signed(self, name, key="ec", days=825, curve="P-256"):
         """As vCenter makes its own: self-signed, no extended key usage."""
         if name not in self.made:
-            curve = ("-pkeyopt", "ec_paramgen_curve:P-256") if key == "ec" else ()
+            curve = ("-pkeyopt", "ec_paramgen_curve:" + curve) if key == "ec" else ()
             self._openssl("req", "-x509", "-newkey", key, *curve, "-nodes", "-days", str(days), "-subj", "/CN=" + name,
                           "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"))
         return self.made.get(name) or self._identity(name)
