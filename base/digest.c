@@ -181,12 +181,74 @@ enum err digest_pbkdf2(struct buf *out, size_t len, const struct digest_pbkdf2 *
 	return derive(out, len, "PBKDF2", params);
 }
 
+/* Appends the code of the parts. */
+static enum err mac_parts(struct buf *out, const struct digest_kbkdf *options,
+	const struct slice *parts, size_t count)
+{
+	struct digest_mac mac = { .hash = options->hash, .key = options->secret };
+	struct digest *digest = NULL;
+	enum err err;
+
+	TRY(digest_new_mac(&digest, &mac));
+	for (size_t i = 0; i < count; i++)
+		TRY(digest_update(digest, parts[i]));
+	TRY(digest_finish(digest, out));
+out:
+	digest_free(digest);
+	return err;
+}
+
+/* The next of the first pipeline: the code of the one before, which begins as the data. */
+static enum err pipeline_step(struct buf *first, const struct digest_kbkdf *options)
+{
+	struct slice before = buf_slice(first);
+	struct buf next;
+	enum err err;
+
+	buf_init(&next, DIGEST_LEN_MAX);
+	if (before.len == 0)
+		before = options->label_and_context;
+	TRY(mac_parts(&next, options, &before, 1));
+	buf_clear(first);
+	TRY(buf_append(first, buf_slice(&next)));
+out:
+	buf_free(&next);
+	return err;
+}
+
+/* SP 800-108, section 5.3, which OpenSSL does not have; with the counter of the other two. */
+static enum err derive_pipeline(struct buf *out, size_t len, const struct digest_kbkdf *options)
+{
+	struct buf first, number, blocks;
+	enum err err = ERR_OK;
+
+	buf_init(&first, DIGEST_LEN_MAX);
+	buf_init(&number, sizeof(uint32_t));
+	buf_init(&blocks, len + DIGEST_LEN_MAX);
+	for (uint32_t i = 1; buf_slice(&blocks).len < len; i++) {
+		TRY(pipeline_step(&first, options));
+		buf_clear(&number);
+		TRY(buf_append_be32(&number, i));
+		struct slice parts[] = { buf_slice(&first), buf_slice(&number),
+			options->label_and_context };
+		TRY(mac_parts(&blocks, options, parts, sizeof(parts) / sizeof(parts[0])));
+	}
+	TRY(buf_append(out, slice_cut(buf_slice(&blocks), 0, len)));
+out:
+	buf_free(&first);
+	buf_free(&number);
+	buf_free(&blocks);
+	return err;
+}
+
 enum err digest_kbkdf(struct buf *out, size_t len, const struct digest_kbkdf *options)
 {
 	int no = 0;
 	OSSL_PARAM params[9];
 	size_t count = 0;
 
+	if (slice_equal_text(slice_text(options->mode), "pipeline"))
+		return derive_pipeline(out, len, options);
 	params[count++] = param_text(OSSL_KDF_PARAM_MAC, "HMAC");
 	params[count++] = param_text(OSSL_KDF_PARAM_DIGEST, options->hash);
 	params[count++] = param_text(OSSL_KDF_PARAM_MODE, options->mode);

@@ -28,8 +28,8 @@ MUST_USE enum err digest_update(struct digest *digest, struct slice piece);
 MUST_USE enum err digest_finish(struct digest *digest, struct buf *out);
 void digest_free(struct digest *digest);
 
-/* Keys of `len` bytes from a secret: PBKDF2 (SP 800-132), and the counter and feedback
- * constructions of SP 800-108 with HMAC. */
+/* Keys of `len` bytes from a secret: PBKDF2 (SP 800-132), and the constructions of SP 800-108 with
+ * HMAC. */
 struct digest_pbkdf2 {
 	const char *hash;
 	struct slice secret, salt;
@@ -40,7 +40,7 @@ MUST_USE enum err digest_pbkdf2(struct buf *out, size_t len, const struct digest
 
 struct digest_kbkdf {
 	const char *hash;
-	const char *mode; /* "counter" or "feedback" */
+	const char *mode; /* "counter", "feedback" or "pipeline" */
 	struct slice secret, label_and_context, iv;
 };
 MUST_USE enum err digest_kbkdf(struct buf *out, size_t len, const struct digest_kbkdf *options);

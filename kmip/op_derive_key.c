@@ -203,6 +203,11 @@ static enum err derive_feedback(struct kmip_item *item, struct derivation *deriv
 		item, derivation, "feedback", derivation->parameters->initialization_vector);
 }
 
+static enum err derive_pipeline(struct kmip_item *item, struct derivation *derivation)
+{
+	return derive_kbkdf(item, derivation, "pipeline", SLICE_EMPTY);
+}
+
 static enum err derive_agreed(struct kmip_item *item, struct derivation *derivation)
 {
 	const struct using *ours = &derivation->sources[0], *theirs = &derivation->sources[1];
@@ -233,6 +238,7 @@ static const struct {
 	{ KMIP_DERIVATION_METHOD_ENCRYPT, derive_encrypt },
 	{ KMIP_DERIVATION_METHOD_NIST800_108_C, derive_counter },
 	{ KMIP_DERIVATION_METHOD_NIST800_108_F, derive_feedback },
+	{ KMIP_DERIVATION_METHOD_NIST800_108_DPI, derive_pipeline },
 	{ KMIP_DERIVATION_METHOD_ASYMMETRIC_KEY, derive_agreed },
 };
 
