@@ -350,8 +350,9 @@ enum err batch_charge_start(struct keystore_pending **out, struct batch *batch,
 	void (*on_charged)(void *ctx, enum err err, uint32_t unused), void *ctx)
 {
 	const struct kmip_item *item = batch->item;
+	const struct kmip_placeholder *target = item->target.has ? &item->target : &item->subject;
 	struct keystore_charge charge = { .instance = item->identity->instance,
-		.uid = item->subject.uid,
+		.uid = target->uid,
 		.units = item->charge,
 		.now = item->now,
 		.limit = batch_limit,

@@ -5,6 +5,7 @@
 #include "kmip/object_attributes.h"
 #include "kmip/packing.h"
 #include "kmip/stored.h"
+#include "kmip/using.h"
 #include "kmip/wrapping.h"
 
 /* What is asked for beyond the plain key. */
@@ -110,6 +111,7 @@ enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const stru
 	bool is_wrapped;
 	enum err err;
 
+	item->plan_result = NULL;
 	TRY(judge_giving(giving));
 	TRY(object->dead || !object->has_material ? ERR_ILLEGAL : ERR_OK);
 	TRY(stored_read(item, object, out));
@@ -121,10 +123,14 @@ enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const stru
 		TRY(wrapping_remove(item, block));
 	TRY(convert_as_asked(item, object, block, giving));
 	if (giving->wrapping != NULL) {
-		struct wrapping wrapping = { .specification = giving->wrapping, .object = object };
+		struct wrapping *wrapping = ARENA_NEW(item->arena, struct wrapping);
 
+		TRY(wrapping == NULL ? ERR_NOMEM : ERR_OK);
 		TRY(block == NULL ? ERR_ILLEGAL : ERR_OK);
-		TRY(wrapping_apply(item, block, &wrapping));
+		wrapping->specification = giving->wrapping;
+		wrapping->object = object;
+		TRY(wrapping_apply(item, block, wrapping));
+		item->plan_result = wrapping;
 	}
 out:
 	return err;
@@ -145,4 +151,43 @@ enum err giving_mark(struct kmip_item *item, const struct object *object)
 	TRY(changing_effect(item, &edits, changing_is_alive));
 out:
 	return err;
+}
+
+/* To wrap a key is to protect it (3.21). */
+static enum err charge(struct kmip_item *item, const struct wrapping *wrapping)
+{
+	enum err err;
+
+	item_no_effect(item);
+	TRY(using_charge(item, wrapping->key, wrapping->bytes));
+	if (item->effect != KMIP_EFFECT_NONE)
+		item->target = (struct kmip_placeholder){ .has = true, .uid = wrapping->key->uid };
+out:
+	return err;
+}
+
+enum err giving_end(struct kmip_item *item, const struct object *object)
+{
+	const struct wrapping *wrapping = item->plan_result;
+	enum err err = ERR_OK;
+
+	/* Where nothing is left to be used nothing is marked. */
+	if (wrapping != NULL)
+		TRY(charge(item, wrapping));
+	item_no_effect(item);
+	TRY(giving_mark(item, object));
+	if (item->effect != KMIP_EFFECT_NONE || wrapping == NULL)
+		return ERR_OK;
+	item->plan_result = NULL;
+	TRY(charge(item, wrapping));
+out:
+	return err;
+}
+
+enum err giving_finish(struct kmip_item *item)
+{
+	const struct wrapping *wrapping = item->plan_result;
+
+	item->plan_result = NULL;
+	return wrapping == NULL ? ERR_OK : charge(item, wrapping);
 }

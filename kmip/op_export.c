@@ -36,7 +36,12 @@ enum err op_export_plan(struct kmip_item *item)
 	item->placeholder = item->subject;
 	TRY(item_uid_text(item, &response->unique_identifier));
 	if (!object->dead)
-		TRY(giving_mark(item, object));
+		TRY(giving_end(item, object));
 out:
 	return err;
+}
+
+enum err op_export_finish(struct kmip_item *item)
+{
+	return giving_finish(item);
 }

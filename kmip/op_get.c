@@ -19,7 +19,12 @@ enum err op_get_plan(struct kmip_item *item)
 	TRY(giving_fill(item, &response->object, object, &giving));
 	response->object_type = KMIP_UINT(object->type);
 	TRY(item_uid_text(item, &response->unique_identifier));
-	TRY(giving_mark(item, object));
+	TRY(giving_end(item, object));
 out:
 	return err;
+}
+
+enum err op_get_finish(struct kmip_item *item)
+{
+	return giving_finish(item);
 }

@@ -47,6 +47,8 @@ enum err op_re_certify_finish(struct kmip_item *item);
 enum err op_re_key_finish(struct kmip_item *item);
 enum err op_re_key_key_pair_finish(struct kmip_item *item);
 enum err op_register_finish(struct kmip_item *item);
+enum err op_get_finish(struct kmip_item *item);
+enum err op_export_finish(struct kmip_item *item);
 enum err op_add_attribute_finish(struct kmip_item *item);
 enum err op_modify_attribute_finish(struct kmip_item *item);
 enum err op_delete_attribute_finish(struct kmip_item *item);

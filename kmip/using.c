@@ -129,6 +129,8 @@ enum err using_begin(struct using *out, struct kmip_item *item, const struct usi
 
 	*out = (struct using){ 0 };
 	TRY(item_object(item, ask->uid, &out->object));
+	if (ask->is_key && (KMIP_TO(out->object->type) & KMIP_TO_KEYS) == 0)
+		TRY(ERR_ILLEGAL);
 	if (out->object->dead || !out->object->has_material)
 		TRY(ERR_STATE);
 	TRY(judge_mask(out->object, ask->mask));

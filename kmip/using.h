@@ -23,6 +23,7 @@ struct using
 struct using_ask {
 	struct slice uid;
 	int32_t mask; /* bits of the Cryptographic Usage Mask that are needed */
+	bool is_key; /* what is no key is ERR_ILLEGAL */
 	bool protects; /* makes something new: Active only, before Protect Stop; else processes */
 	const struct kmip_cryptographic_parameters *parameters; /* the request's, or NULL */
 };

@@ -88,34 +88,22 @@ out:
 	return err;
 }
 
-static enum err begin_using(struct using *out, struct kmip_item *item, const struct using_ask *ask)
-{
-	struct object *object;
-	enum err err;
-
-	TRY(item_object(item, ask->uid, &object));
-	if ((KMIP_TO(object->type) & KMIP_TO_KEYS) == 0)
-		TRY(ERR_ILLEGAL); /* 11.12 */
-	TRY(using_begin(out, item, ask));
-	if (ask->protects && ask->parameters != NULL)
-		TRY(judge_parameters(item, object, ask->parameters));
-out:
-	return err;
-}
-
 static enum err find_key(struct using *out, struct kmip_item *item,
 	const struct kmip_key_information *information, bool wraps)
 {
 	struct using_ask ask = { .uid = information->unique_identifier,
 		.mask = wraps ? KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY
 			      : KMIP_CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY,
+		.is_key = true, /* 11.12 */
 		.protects = wraps,
 		.parameters = information->cryptographic_parameters };
 	struct kmip_placeholder subject = item->subject;
-	enum err err = begin_using(out, item, &ask);
+	enum err err = using_begin(out, item, &ask);
 
 	item->subject = subject;
 	TRY(err);
+	if (wraps && ask.parameters != NULL)
+		TRY(judge_parameters(item, out->object, ask.parameters));
 	if (!out->parameters.block_cipher_mode.has && !out->parameters.padding_method.has)
 		TRY(ERR_NOT_FOUND);
 	/* Each key would be covered by the same bytes. */
@@ -145,7 +133,7 @@ static enum err describe(struct kmip_item *item, struct kmip_key_block *block,
 }
 
 enum err wrapping_apply(
-	struct kmip_item *item, struct kmip_key_block *block, const struct wrapping *wrapping)
+	struct kmip_item *item, struct kmip_key_block *block, struct wrapping *wrapping)
 {
 	const struct kmip_key_wrapping_specification *given = wrapping->specification;
 	struct ciphering ciphering = { 0 };
@@ -168,6 +156,8 @@ enum err wrapping_apply(
 	block->wrapped_value = arena_copy(item->arena, buf_slice(&wrapped));
 	TRY(block->wrapped_value.data == NULL ? ERR_NOMEM : ERR_OK);
 	block->value = NULL;
+	wrapping->key = use.object;
+	wrapping->bytes = buf_slice(&plain).len;
 out:
 	buf_free(&plain);
 	buf_free(&wrapped);

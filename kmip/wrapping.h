@@ -14,9 +14,12 @@
 struct wrapping {
 	const struct kmip_key_wrapping_specification *specification;
 	const struct object *object; /* whose attributes are wrapped along */
+	/* Filled: the key that wraps, and how much; its Usage Limits are not charged yet. */
+	const struct object *key;
+	size_t bytes;
 };
 MUST_USE enum err wrapping_apply(
-	struct kmip_item *item, struct kmip_key_block *block, const struct wrapping *wrapping);
+	struct kmip_item *item, struct kmip_key_block *block, struct wrapping *wrapping);
 /*
  * Opens a block that came wrapped, in place. ERR_CRYPTO: the key does not open it, or what it gives
  * is no Key Value; ERR_NOT_FOUND, ERR_STATE, ERR_DENIED: no key for that, or it may not unwrap;
