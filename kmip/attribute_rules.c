@@ -336,6 +336,15 @@ static enum err judge_change(const struct attribute_edits *edits,
 	return may ? ERR_OK : ERR_STATE;
 }
 
+/* What a client did not say of an object that it registered it may say later, once (3.43, 3.44). */
+static enum kmip_change change_to_add(const struct kmip_attribute_row *row)
+{
+	if (row->set_by == KMIP_SET_BY_SERVER)
+		return KMIP_CHANGE_NO;
+	return row->set_by == KMIP_SET_BY_CLIENT_ON_REGISTER ? KMIP_CHANGE_YES
+							     : row->client_modifies;
+}
+
 enum err attribute_rules_add(struct attribute_edits *edits, const struct kmip_attribute *attribute)
 {
 	const struct kmip_attribute_row *row;
@@ -348,9 +357,7 @@ enum err attribute_rules_add(struct attribute_edits *edits, const struct kmip_at
 		TRY(ERR_FIELD);
 	if ((row->applies_to & KMIP_TO(edits->object_type)) == 0)
 		TRY(ERR_DENIED);
-	if (row->set_by == KMIP_SET_BY_SERVER || row->set_by == KMIP_SET_BY_CLIENT_ON_REGISTER)
-		TRY(ERR_READ_ONLY);
-	TRY(judge_change(edits, row, row->client_modifies, attribute->name));
+	TRY(judge_change(edits, row, change_to_add(row), attribute->name));
 	if (row->instances == KMIP_ONE) {
 		TRY(object_attributes_collect(&view, row, attribute->name));
 		if (view.count > 0)

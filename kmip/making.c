@@ -236,7 +236,7 @@ enum err making_secret(
 	return stored_write(item, &object);
 }
 
-/* 3.47: of what a client registers nobody but the client knows when it was made. */
+/* 3.43: of what a client registers nobody but the client knows when it was made. */
 enum err making_date_of(struct attribute_edits *edits)
 {
 	struct kmip_value now = kmip_value_date(edits->now);

@@ -97,7 +97,7 @@ enum kmip_set_by {
 	KMIP_SET_BY_SERVER,
 	KMIP_SET_BY_CLIENT,
 	KMIP_SET_BY_BOTH,
-	KMIP_SET_BY_CLIENT_ON_REGISTER /* by the server in any other case */
+	KMIP_SET_BY_CLIENT_ON_REGISTER /* or once later; by the server in any other case */
 };
 enum kmip_change {
 	KMIP_CHANGE_NO,

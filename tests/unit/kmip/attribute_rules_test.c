@@ -219,6 +219,9 @@ Test(attribute_rules, single_attributes)
 	cr_assert_eq(attribute_rules_make(&edits, &creation, 1), ERR_FIELD);
 	edits.registers = true;
 	cr_assert_eq(attribute_rules_make(&edits, &creation, 1), ERR_OK);
+	edits = edits_of(arena, object_of(arena, NULL, 0));
+	cr_assert_eq(attribute_rules_modify(&edits, &creation), ERR_READ_ONLY);
+	cr_assert_eq(attribute_rules_add(&edits, &creation), ERR_OK);
 	arena_free(arena);
 }
 
