@@ -83,12 +83,18 @@ static enum err version_read(struct codec *codec, struct slice header)
 	struct ttlv_reader reader = ttlv_reader_of(header);
 	struct slice children;
 	struct kmip_protocol_version protocol_version;
+	unsigned flags = codec->flags;
 
 	TRY(structure_next(&children, &reader, KMIP_TAG_PROTOCOL_VERSION));
-	TRY(codec_decode(codec, &protocol_version, &kmip_protocol_version_table, children));
-	enum kmip_version version = kmip_version_of(&protocol_version);
-	if (version == KMIP_END || protocol_version.major.value != KMIP_NEWEST >> 8)
+	/* What it may hold beside major and minor is judged with the header, once it is known. */
+	codec->flags |= CODEC_SKIP_UNKNOWN;
+	err = codec_decode(codec, &protocol_version, &kmip_protocol_version_table, children);
+	codec->flags = flags;
+	TRY(err);
+	if (protocol_version.major.value != KMIP_NEWEST >> 8 || protocol_version.minor.value < 0)
 		TRY(ERR_VERSION);
+	/* A minor version that has no number here, too. */
+	enum kmip_version version = kmip_version_of(&protocol_version);
 	if (version > KMIP_NEWEST)
 		codec->flags |= CODEC_SKIP_UNKNOWN;
 	else
@@ -125,6 +131,22 @@ static enum err count_check(const struct opened *opened, struct kmip_int batch_c
 	return ERR_OK;
 }
 
+/* What an item says of itself behind what is wrong with it: its answer names it by that. */
+static void item_name(struct kmip_request_item *item, struct slice children)
+{
+	struct ttlv_reader reader = ttlv_reader_of(children);
+	struct ttlv_item field;
+
+	while (!ttlv_is_end(&reader) && ttlv_next(&field, &reader) == ERR_OK) {
+		if (field.tag == KMIP_TAG_OPERATION && field.type == KMIP_TYPE_ENUMERATION &&
+			!item->operation.has)
+			item->operation = KMIP_UINT(ttlv_u32(&field));
+		if (field.tag == KMIP_TAG_UNIQUE_BATCH_ITEM_ID &&
+			field.type == KMIP_TYPE_BYTE_STRING && item->id.data == NULL)
+			item->id = field.value;
+	}
+}
+
 static enum err request_item_decode(
 	struct codec *codec, struct kmip_request_entry *entry, struct slice children)
 {
@@ -135,6 +157,8 @@ static enum err request_item_decode(
 	codec->flags &= ~(unsigned) CODEC_SHALLOW;
 	if (entry->err == ERR_NOMEM)
 		return ERR_NOMEM;
+	if (entry->err != ERR_OK)
+		item_name(&entry->item, children);
 	extension = entry->item.extension;
 	if (entry->err == ERR_OK && extension != NULL && extension->critical.value)
 		entry->err = ERR_FEATURE;
@@ -160,6 +184,19 @@ out:
 	return err;
 }
 
+/* Section 7: each of several items has an id. Section 6.4 of 1.0 and 1.1 leaves it to the client,
+ * and answers come in order. */
+static enum err ids_check(const struct kmip_request *request)
+{
+	if (request->count == 1 || request->version < KMIP_1_2)
+		return ERR_OK;
+	for (size_t i = 0; i < request->count; i++) {
+		if (request->entries[i].item.id.data == NULL)
+			return ERR_MESSAGE;
+	}
+	return ERR_OK;
+}
+
 enum err kmip_request_decode(struct kmip_request *out, struct arena *arena, struct slice frame)
 {
 	enum err err;
@@ -173,6 +210,7 @@ enum err kmip_request_decode(struct kmip_request *out, struct arena *arena, stru
 	TRY(codec_decode(&opened.codec, &out->header, &kmip_request_header_table, opened.header));
 	TRY(count_check(&opened, out->header.batch_count));
 	TRY(request_items_decode(out, &opened));
+	TRY(ids_check(out));
 out:
 	return err;
 }

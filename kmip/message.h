@@ -44,9 +44,8 @@ struct kmip_request {
 /*
  * Borrows from the frame. ERR_VERSION: another major version (answer: one item without operation,
  * Invalid Message). ERR_MESSAGE, ERR_FIELD: the message as a whole is wrong, among it a Batch Count
- * that is not the number of items, and more than KMIP_BATCH_MAX of them. Several items may come
- * without ids, since answers come in order. A newer minor version is read as KMIP_NEWEST with
- * unknown fields skipped.
+ * that is not the number of items, more than KMIP_BATCH_MAX of them, and from 1.2 on several of
+ * which one has no id. A newer minor version is read as KMIP_NEWEST with unknown fields skipped.
  */
 MUST_USE enum err kmip_request_decode(
 	struct kmip_request *out, struct arena *arena, struct slice frame);

@@ -79,10 +79,17 @@ class Oddities(PairCase):
         self.assertEqual(self.connection.ask(vsphere.get(self.uid)).version, (1, 1))
 
     def test_q04_batch_without_ids(self):
-        """Three items without Unique Batch Item ID: answered in order, without ids."""
+        """Three items without Unique Batch Item ID: answered in order, without ids; from 1.2 on refused, with nothing done."""
         answer = self.ask(self.get(), wire.batch_item(wire.DISCOVER_VERSIONS), self.get())
         self.assertEqual([item.operation for item in answer.items], [wire.GET, wire.DISCOVER_VERSIONS, wire.GET])
         self.assertEqual([(item.status, item.id) for item in answer.items], [(0, None)] * 3)
+        tag = wire.attribute("x-q04", wire.text(wire.ATTRIBUTE_VALUE, "v"))
+        items = [wire.batch_item(wire.ADD_ATTRIBUTE, wire.text(wire.UID, self.uid), tag, item_id=b"1"), self.get()]
+        for minor in (2, 3, 4):
+            item = self.ask(*items, version=(1, minor)).one
+            self.assertIsNone(item.operation)
+            self.expect_reason(item, wire.INVALID_MESSAGE)
+        self.assertEqual(self.on_a.ask(vsphere.get_attributes(self.uid, "x-q04")).attributes(), [])
 
     def test_q05_batch_with_a_failing_item(self):
         """By default the batch stops at the failure and earlier items stand; with Continue it goes on."""
