@@ -58,8 +58,10 @@ static enum err answer(struct kmip_item *item, const struct locate_found *found)
 	/* Left out where telling would take longer than finding. */
 	if (!found->is_cut)
 		response->located_items = KMIP_INT((int32_t) found->matched);
-	/* The ID Placeholder takes a single answer; several, or none, empty it. */
-	item->placeholder.has = count == 1 && (found->matched == 1 || request->items_max.has);
+	/* The ID Placeholder takes what is the only match, or the only one that may be told;
+	 * several, or none, empty it. */
+	item->placeholder.has =
+		count == 1 && (found->matched == 1 || request->items_max.value == 1);
 	if (item->placeholder.has)
 		item->placeholder.uid = found->matches[first].uid;
 	return ERR_OK;

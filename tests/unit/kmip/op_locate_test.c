@@ -166,6 +166,17 @@ Test(op_locate, placeholder)
 	assert_reason(&response->items[1], ITEM_NOT_FOUND);
 	asks[0] = (struct ask) ASK(LOCATE, locate, .items_max = KMIP_INT(1));
 	assert_success(&served_ask(&served, asks, 2)->items[1]);
+
+	/* The last of several matches is alone in its answer, and one of several nevertheless. */
+	served.version = KMIP_1_3;
+	asks[0] = (struct ask) ASK(
+		LOCATE, locate, .items_max = KMIP_INT(2), .offset_items = KMIP_INT(1));
+	response = served_ask(&served, asks, 2);
+	cr_assert_eq(PAYLOAD(&served, &response->items[0], locate)->unique_identifiers.count, 1);
+	assert_reason(&response->items[1], ITEM_NOT_FOUND);
+	asks[0] = (struct ask) ASK(
+		LOCATE, locate, .items_max = KMIP_INT(1), .offset_items = KMIP_INT(1));
+	assert_success(&served_ask(&served, asks, 2)->items[1]);
 	served_stop(&served);
 }
 
