@@ -2,6 +2,7 @@
 #include "kmip/batch.h"
 #include "base/clock.h"
 #include "kmip/batch_answer.h"
+#include "kmip/batch_header.h"
 #include "kmip/result.h"
 #include "kmip/settling.h"
 #include "kmip/ttlv_read.h"
@@ -25,29 +26,6 @@ static enum err batch_refuse(struct batch *batch, enum err why)
 	return ERR_OK;
 }
 
-/* Header rules (KMIP 1.4, sections 6.13, 6.14). Items always run in order, so that Batch Order
- * Option changes nothing. */
-static enum err batch_judge_header(struct batch *batch)
-{
-	const struct kmip_request_header *header = &batch->request.header;
-	uint32_t option = header->batch_error_option.has
-				  ? header->batch_error_option.value
-				  : KMIP_BATCH_ERROR_CONTINUATION_OPTION_STOP;
-
-	if (batch->request.count == 0)
-		return ERR_MESSAGE;
-	switch (option) {
-	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_STOP:
-	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE:
-		return ERR_OK;
-	case KMIP_BATCH_ERROR_CONTINUATION_OPTION_UNDO:
-		/* A single item that fails leaves nothing to undo. */
-		return batch->request.count == 1 ? ERR_OK : undo_judge(batch);
-	default:
-		return ERR_FIELD;
-	}
-}
-
 enum err batch_begin(struct batch *batch, struct slice frame)
 {
 	enum err err;
@@ -59,7 +37,7 @@ enum err batch_begin(struct batch *batch, struct slice frame)
 	if (err != ERR_OK)
 		batch->is_broken = ttlv_check(frame, 0) != ERR_OK;
 	else
-		err = batch_judge_header(batch);
+		err = batch_header_judge(batch);
 	if (err != ERR_OK)
 		return batch_refuse(batch, err);
 
@@ -100,7 +78,8 @@ bool batch_may_wait(const struct batch *batch)
 {
 	const struct operation *operation;
 
-	if (batch->request.count != 1 || !batch->request.header.asynchronous.value)
+	if (batch->request.count != 1 || !batch->request.header.asynchronous.value ||
+		batch->request.entries[0].err != ERR_OK)
 		return false;
 	operation = operation_find(
 		batch->request.entries[0].item.operation.value, batch->request.version);
@@ -299,11 +278,15 @@ static void batch_taken_back(struct kmip_item *item, enum err err)
 		item->made_count = 0;
 }
 
-/* No effect begins before it is known how it is taken back. */
+/* No effect begins before it is known how it is taken back, nor one whose answer the client would
+ * not take. */
 static bool batch_may_effect(struct batch *batch)
 {
-	enum err err = undo_prepare(batch);
+	enum err err;
 
+	TRY(batch_answer_foresee(batch));
+	TRY(undo_prepare(batch));
+out:
 	if (err != ERR_OK)
 		batch_failed(batch, err);
 	return err == ERR_OK;

@@ -73,16 +73,85 @@ size_t batch_answer_len(const struct kmip_response_item *response)
 	return len;
 }
 
-/* Maximum Response Size (KMIP 1.4, section 6.3) holds for operations that can still be taken back:
- * the answers of the others are tiny. */
-static bool is_too_large(const struct batch *batch, const struct kmip_response_item *response)
+/* Maximum Response Size (KMIP 1.4, section 6.3). */
+static bool is_over(const struct batch *batch, size_t len)
 {
 	const struct kmip_int *limit = &batch->request.header.response_len_max;
-	size_t len = batch->response_len + batch_answer_len(response);
 
-	if (!limit->has || (batch->operation->flags & OPERATION_WRITES) != 0)
-		return false;
-	return limit->value < 0 || len > (size_t) limit->value;
+	return limit->has && (limit->value < 0 || len > (size_t) limit->value);
+}
+
+/* Of what has changed something the client is told in any case. */
+static bool is_too_large(const struct batch *batch, const struct kmip_response_item *response)
+{
+	return batch->item->steps == 0 &&
+	       is_over(batch, batch->response_len + batch_answer_len(response));
+}
+
+/* The shortest that the field can be. */
+static size_t field_least(const struct kmip_field *field)
+{
+	switch (field->tag) {
+	case KMIP_TAG_UNIQUE_IDENTIFIER:
+	case KMIP_TAG_PRIVATE_KEY_UNIQUE_IDENTIFIER:
+	case KMIP_TAG_PUBLIC_KEY_UNIQUE_IDENTIFIER:
+		return padded(UUID_TEXT_LEN);
+	default:
+		return field->type == KMIP_TYPE_STRUCTURE ? TTLV_HEAD_LEN
+							  : TTLV_HEAD_LEN + TTLV_ALIGN;
+	}
+}
+
+static bool holds_tag(struct slice payload, uint32_t tag)
+{
+	struct ttlv_reader reader = ttlv_reader_of(payload);
+	struct ttlv_item item;
+
+	while (!ttlv_is_end(&reader) && ttlv_next(&item, &reader) == ERR_OK) {
+		if (item.tag == tag)
+			return true;
+	}
+	return false;
+}
+
+/* What the effect will fill, as far as the table of the response tells. */
+static size_t missing_least(
+	const struct kmip_struct *table, enum kmip_version version, struct slice payload)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct kmip_field *field = &table->fields[i];
+
+		if (field->presence == KMIP_REQUIRED && field->since <= version &&
+			version <= field->until && !holds_tag(payload, field->tag))
+			len += field_least(field);
+	}
+	return len;
+}
+
+enum err batch_answer_foresee(const struct batch *batch)
+{
+	const struct kmip_item *item = batch->item;
+	const struct kmip_request_item *request = &batch->request.entries[batch->done].item;
+	struct kmip_response_item response = { .operation = request->operation, .id = request->id };
+	const struct kmip_struct *table = batch->operation->response;
+	struct buf payload;
+	size_t len;
+	enum err err = ERR_OK;
+
+	if (!batch->request.header.response_len_max.has || batch->undo.is_running ||
+		item->steps > 0 || item->failure != ERR_OK)
+		return ERR_OK;
+	buf_init(&payload, KMIP_RESPONSE_LEN_MAX);
+	TRY(codec_encode(&payload, item->version, table, item->response));
+	len = batch->response_len + batch_answer_len(&response) + TTLV_HEAD_LEN +
+	      buf_slice(&payload).len + missing_least(table, item->version, buf_slice(&payload));
+	if (is_over(batch, len))
+		err = ERR_TOO_LARGE;
+out:
+	buf_free(&payload);
+	return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
 }
 
 static enum err answer_own(struct batch *batch, struct kmip_response_item *response)

@@ -149,6 +149,80 @@ Test(batch, response_size)
 	served_stop(&served);
 }
 
+/* Whether the largest answer that is too small keeps the item from doing anything, and the smallest
+ * that is large enough does not. */
+static void assert_foreseen(
+	struct served *served, struct ask ask, uint64_t (*done)(struct served *))
+{
+	uint64_t before = done(served);
+	int32_t len;
+
+	served->header.response_len_max = KMIP_INT(0);
+	assert_reason(served_one(served, ask), RESPONSE_TOO_LARGE);
+	cr_assert_eq(done(served), before);
+	assert_success(served_one(served, ask));
+	len = (int32_t) served->answer.len;
+	before = done(served);
+	served->header.response_len_max = KMIP_INT(len - 1);
+	assert_reason(served_one(served, ask), RESPONSE_TOO_LARGE);
+	cr_assert_eq(done(served), before);
+	served->header.response_len_max = KMIP_INT(len);
+	assert_success(served_one(served, ask));
+	cr_assert_neq(done(served), before);
+}
+
+static uint64_t keys_made(struct served *served)
+{
+	return fake_service_count(&served->store->service, "kmip-instance-1-");
+}
+
+static struct slice limited; /* the key whose units are counted */
+
+static uint64_t units_left(struct served *served)
+{
+	struct kmip_value value = served_value(served, limited, "Usage Limits");
+	struct codec codec = { .arena = served->arena, .version = KMIP_NEWEST };
+	struct kmip_usage_limits limits;
+
+	cr_assert_eq(kmip_value_read(&limits, &codec, &kmip_usage_limits_table, &value), ERR_OK);
+	return (uint64_t) limits.count.value;
+}
+
+/* Of what changes something an answer that would be too large is foreseen: nothing is made, no unit
+ * is used. */
+Test(batch, response_size_of_changes)
+{
+	struct served served = { 0 };
+	struct kmip_usage_limits limits = { .total = KMIP_LONG(1000),
+		.unit = KMIP_UINT(KMIP_USAGE_LIMITS_UNIT_OBJECT) };
+	struct kmip_attribute attributes[] = {
+		attribute_of("Cryptographic Algorithm",
+			kmip_value_enum(KMIP_CRYPTOGRAPHIC_ALGORITHM_AES)),
+		attribute_of("Cryptographic Length", kmip_value_integer(128)),
+		attribute_of("Cryptographic Usage Mask", kmip_value_integer(0xFF)),
+		attribute_of("Activation Date", kmip_value_date(1)),
+		{ .name = slice_text("Usage Limits") },
+	};
+	struct kmip_template_attribute template = { .attributes = { attributes, 5 } };
+	const struct ask create =
+		ASK(CREATE, create, .object_type = KMIP_UINT(KMIP_OBJECT_TYPE_SYMMETRIC_KEY),
+			.template_attribute = &template);
+	struct kmip_cryptographic_parameters how = { .block_cipher_mode = KMIP_UINT(
+							     KMIP_BLOCK_CIPHER_MODE_ECB) };
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	cr_assert_eq(kmip_value_write(
+			     &attributes[4].value, served.arena, &kmip_usage_limits_table, &limits),
+		ERR_OK);
+	assert_foreseen(&served, create, keys_made);
+	limited = PAYLOAD(&served, served_one(&served, create), create)->unique_identifier;
+	const struct ask encrypt = ASK(ENCRYPT, encrypt, .unique_identifier = limited,
+		.parameters = &how, .data = SLICE_LITERAL("sixteen bytes ok"));
+	assert_foreseen(&served, encrypt, units_left);
+	served_stop(&served);
+}
+
 /* The longest time, of the processor's, for which nobody else had the loop. */
 struct turns {
 	struct loop *loop;
@@ -304,5 +378,61 @@ Test(batch, message_extension)
 	served_send(&served, buf_slice(&buf));
 	assert_success(&served_response(&served)->items[0]);
 	buf_free(&buf);
+	served_stop(&served);
+}
+
+/* Credentials are whole, and one alone before 1.2; whose they are changes nothing. Those of a kind
+ * that the version does not have are passed over. */
+Test(batch, credentials)
+{
+	struct served served = { 0 };
+	const struct slice word = slice_text("w");
+	struct kmip_nonce nonce = { .id = word, .value = word };
+	struct kmip_credential_value values[] = { { .username = word }, { .password = word },
+		{ .device_serial_number = word }, { .nonce = &nonce },
+		{ .nonce = &nonce,
+			.attestation_type = KMIP_UINT(KMIP_ATTESTATION_TYPE_TPM_QUOTE) } };
+	enum { USER = 1, DEVICE, ATTESTATION, FUTURE };
+	static const struct {
+		enum kmip_version version;
+		uint32_t type;
+		size_t value, count;
+		bool is_whole;
+	} rows[] = {
+		{ KMIP_1_0, USER, 0, 1, true },
+		{ KMIP_1_4, USER, 0, 1, true },
+		{ KMIP_1_0, USER, 1, 1, false },
+		{ KMIP_1_4, USER, 2, 1, false },
+		{ KMIP_1_1, USER, 0, 2, false },
+		{ KMIP_1_2, USER, 0, 2, true },
+		{ KMIP_1_0, DEVICE, 0, 1, true },
+		{ KMIP_1_1, DEVICE, 0, 1, false },
+		{ KMIP_1_1, DEVICE, 1, 1, true },
+		{ KMIP_1_4, DEVICE, 2, 1, true },
+		{ KMIP_1_2, ATTESTATION, 3, 1, false },
+		{ KMIP_1_2, ATTESTATION, 4, 1, true },
+		{ KMIP_1_1, ATTESTATION, 0, 1, true },
+		{ KMIP_1_4, FUTURE, 0, 1, true },
+	};
+
+	served_start(&served, false);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kmip_credential credential = { .type = KMIP_UINT(rows[i].type),
+			.value = &values[rows[i].value] };
+		struct kmip_credential several[] = { credential, credential };
+		struct kmip_authentication authentication = { .credentials = {
+								      several, rows[i].count } };
+		const struct kmip_response_item *item;
+
+		served.version = rows[i].version;
+		served.header.authentication = &authentication;
+		item = served_one(&served,
+			(struct ask) ASK(QUERY, query, .functions = { (uint32_t[]){ 3 }, 1 }));
+		cr_assert_eq(item->operation.has, rows[i].is_whole, "row %zu", i);
+		if (rows[i].is_whole)
+			assert_success(item);
+		else
+			assert_reason(item, INVALID_MESSAGE);
+	}
 	served_stop(&served);
 }
