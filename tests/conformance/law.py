@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for each answer, whatever was asked: the request's version, and nothing that is not in that version; the same
-items; reasons with failures, and only with them. KMIP 1.4, sections 6 and 7.
+items; fields that belong where they are, in their order; reasons with failures, and only with them. KMIP 1.4, sections 6 and 7.
 """
 import time
 
 import wire
+from orders import Orders
 from vectors import plain
 
 CLOCK_SLACK_S = 120
@@ -21,7 +22,7 @@ class Different(Exception):
 
 class Law:
     def __init__(self, tables):
-        self.tables = tables
+        self.tables, self.orders = tables, Orders(tables)
 
     def check(self, request, answer):
         """Different when the answer (both are trees of wire.Node) is not lawful."""
@@ -31,6 +32,7 @@ class Law:
         self.check_header(asked, told, version)
         self.check_items(request.all(wire.BATCH_ITEM), answer.all(wire.BATCH_ITEM))
         self.check_version(answer, version, None)
+        self.check_order(answer, self.tables.names.get(answer.tag), None)
 
     @staticmethod
     def require(holds, what):
@@ -80,3 +82,19 @@ class Law:
         elif node.kind == wire.ENUM and node.value < 0x80000000:
             kind = plain(attribute) if attribute else name
             self.require(self.tables.lives((kind, node.value), version), f"{kind} {node.value:x} in {version}")
+
+    def check_order(self, node, name, operation):
+        """`name`: the tag's, or the attribute's that the node is the value of."""
+        places, last, inner = self.orders.of(name, operation), 0, None
+        for child in node.value:
+            shown = self.tables.names.get(child.tag, hex(child.tag))
+            if places is not None:
+                self.require(child.tag in places, f"{shown} in {name}")
+                self.require(places[child.tag] >= last, f"{shown} too late in {name}")
+                last = places[child.tag]
+            if child.tag == wire.OPERATION and node.tag == wire.BATCH_ITEM:
+                operation = child.value
+            elif child.tag == wire.ATTRIBUTE_NAME:
+                inner = plain(child.value)
+            if child.kind == wire.STRUCTURE:
+                self.check_order(child, inner if child.tag == wire.ATTRIBUTE_VALUE else shown, operation)
