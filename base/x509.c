@@ -169,6 +169,17 @@ static void tell_key(struct x509_facts *out, const X509 *certificate)
 	out->key_bits = (uint32_t) EVP_PKEY_get_bits(key);
 }
 
+/* The bits of the extension, the first of which is the lowest of ours. */
+static void tell_usage(struct x509_facts *out, const X509 *certificate)
+{
+	enum { BITS = 9 };
+	ASN1_BIT_STRING *bits = X509_get_ext_d2i(certificate, NID_key_usage, NULL, NULL);
+
+	for (int i = 0; bits != NULL && i < BITS; i++)
+		out->usage |= (unsigned) ASN1_BIT_STRING_get_bit(bits, i) << i;
+	ASN1_BIT_STRING_free(bits);
+}
+
 enum err x509_facts(struct x509_facts *out, struct slice der, struct buf *memory)
 {
 	const unsigned char *data = der.data;
@@ -189,6 +200,7 @@ enum err x509_facts(struct x509_facts *out, struct slice der, struct buf *memory
 	TRY(keep_parts(out, memory, X509_get_subject_name(certificate), false));
 	TRY(keep_parts(out, memory, X509_get_issuer_name(certificate), true));
 	tell_key(out, certificate);
+	tell_usage(out, certificate);
 out:
 	X509_free(certificate);
 	ERR_clear_error();

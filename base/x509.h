@@ -29,6 +29,19 @@ struct x509_part {
 	struct slice text; /* UTF-8, not empty */
 };
 
+/* Bits of the extension Key Usage. */
+enum x509_usage {
+	X509_USAGE_SIGN = 1, /* digitalSignature */
+	X509_USAGE_COMMIT = 2, /* contentCommitment */
+	X509_USAGE_WRAP = 4, /* keyEncipherment */
+	X509_USAGE_ENCRYPT = 8, /* dataEncipherment */
+	X509_USAGE_AGREE = 16, /* keyAgreement */
+	X509_USAGE_CERTIFY = 32, /* keyCertSign */
+	X509_USAGE_SIGN_LISTS = 64, /* cRLSign */
+	X509_USAGE_ENCRYPT_ONLY = 128, /* encipherOnly */
+	X509_USAGE_DECRYPT_ONLY = 256, /* decipherOnly */
+};
+
 /* Slices live in the memory that was given. */
 struct x509_facts {
 	struct slice serial; /* big-endian, without sign; one zero byte for zero */
@@ -42,6 +55,7 @@ struct x509_facts {
 	const char *signature; /* OpenSSL's name: "RSA-SHA256"; NULL: unknown */
 	const char *key_algorithm; /* "rsaEncryption", "id-ecPublicKey", "DSA"; NULL: unknown */
 	uint32_t key_bits;
+	unsigned usage; /* of enum x509_usage; 0: it does not say */
 };
 
 /* ERR_INVALID: no certificate, or bytes behind it. Appends to memory, which has room for six times

@@ -6,6 +6,7 @@
 #define BASE_X509_AUTHORITY_H
 
 #include "base/buf.h"
+#include "base/x509.h"
 #include "base/x509_subject.h"
 
 enum { X509_WHY_MAX = 400, X509_CERTIFICATE_LEN_MAX = 65536 };
@@ -25,20 +26,10 @@ void x509_authority_free(struct x509_authority *authority);
 int64_t x509_authority_not_before(const struct x509_authority *authority);
 int64_t x509_authority_not_after(const struct x509_authority *authority);
 
-/* Bits of the extension Key Usage. */
-enum x509_usage {
-	X509_USAGE_SIGN = 1, /* digitalSignature */
-	X509_USAGE_COMMIT = 2, /* contentCommitment */
-	X509_USAGE_WRAP = 4, /* keyEncipherment */
-	X509_USAGE_ENCRYPT = 8, /* dataEncipherment */
-	X509_USAGE_AGREE = 16, /* keyAgreement */
-	X509_USAGE_SIGN_LISTS = 64, /* cRLSign; 32 would be another authority's */
-};
-
 struct x509_wish {
 	const struct x509_subject *subject;
 	int64_t not_before, not_after; /* seconds */
-	unsigned usage; /* 0: the extension is left out */
+	unsigned usage; /* of enum x509_usage; 0: the extension is left out */
 };
 /*
  * Appends the certificate's DER. The serial number is random, 127 bits, so that nobody has to keep

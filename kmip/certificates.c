@@ -147,6 +147,94 @@ out:
 	return err;
 }
 
+/* ---- what its key may do ---- */
+
+/* Section 3.19. What only one side may do is of the mask as of Key Usage, and not the other way. */
+static const struct usage_row {
+	int32_t mask;
+	unsigned usage;
+	bool one_way;
+} usage_rows[] = {
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_SIGN | KMIP_CRYPTOGRAPHIC_USAGE_MASK_VERIFY,
+		X509_USAGE_SIGN, false },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_CONTENT_COMMITMENT, X509_USAGE_COMMIT, false },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY | KMIP_CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY,
+		X509_USAGE_WRAP, false },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT | KMIP_CRYPTOGRAPHIC_USAGE_MASK_DECRYPT,
+		X509_USAGE_ENCRYPT, false },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_KEY_AGREEMENT, X509_USAGE_AGREE, false },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_CERTIFICATE_SIGN, X509_USAGE_CERTIFY, false },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_CRL_SIGN, X509_USAGE_SIGN_LISTS, false },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT, X509_USAGE_ENCRYPT_ONLY, true },
+	{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_DECRYPT, X509_USAGE_DECRYPT_ONLY, true },
+};
+enum { USAGE_ROWS = sizeof(usage_rows) / sizeof(usage_rows[0]) };
+
+unsigned certificates_usage(int32_t mask)
+{
+	unsigned usage = 0;
+
+	for (size_t i = 0; i < USAGE_ROWS; i++) {
+		if (!usage_rows[i].one_way && (mask & usage_rows[i].mask) != 0)
+			usage |= usage_rows[i].usage;
+	}
+	return usage;
+}
+
+/* What the client says of the mask holds. */
+static enum err set_mask(struct attribute_edits *edits, unsigned usage)
+{
+	struct kmip_value mask = kmip_value_integer(0);
+	struct kmip_value said;
+
+	if (usage == 0 ||
+		attribute_rules_get(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_USAGE_MASK, &said))
+		return ERR_OK;
+	for (size_t i = 0; i < USAGE_ROWS; i++) {
+		if ((usage & usage_rows[i].usage) != 0)
+			mask.integer |= usage_rows[i].mask;
+	}
+	return attribute_rules_set(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_USAGE_MASK, &mask);
+}
+
+/* ---- its key ---- */
+
+static bool is_of_curves(uint32_t algorithm)
+{
+	return algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_EC ||
+	       algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA ||
+	       algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDH ||
+	       algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ECMQV;
+}
+
+/* What the certificate says; 1.0 and 1.1 have no word for all that curves may do. */
+static uint32_t algorithm_of(const struct x509_facts *facts, enum kmip_version version)
+{
+	uint32_t algorithm = key_number(facts->key_algorithm);
+
+	if (algorithm == 0 ||
+		kmip_enum_is_known(KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, algorithm, version))
+		return algorithm;
+	return KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA;
+}
+
+/* Of a key on a curve the client may know what it is for. */
+static enum err join_key(struct attribute_edits *edits, const struct x509_facts *facts)
+{
+	uint32_t algorithm = algorithm_of(facts, edits->version);
+	struct algorithm_key *key = &edits->key;
+
+	if (key->algorithm == 0)
+		key->algorithm = algorithm;
+	if (algorithm != 0 && key->algorithm != algorithm &&
+		!(is_of_curves(algorithm) && is_of_curves(key->algorithm)))
+		return ERR_FIELD;
+	if (key->length_bits != 0 && key->length_bits != (int32_t) facts->key_bits)
+		return ERR_FIELD;
+	key->length_bits = (int32_t) facts->key_bits;
+	return ERR_OK;
+}
+
 static enum err describe_x509(struct attribute_edits *edits, struct slice der)
 {
 	struct x509_facts facts;
@@ -163,8 +251,8 @@ static enum err describe_x509(struct attribute_edits *edits, struct slice der)
 	signature = kmip_value_enum(signature_number(facts.signature));
 	if (signature.u32 != 0)
 		TRY(set_said(edits, KMIP_ATTRIBUTE_DIGITAL_SIGNATURE_ALGORITHM, &signature));
-	edits->key.algorithm = key_number(facts.key_algorithm);
-	edits->key.length_bits = (int32_t) facts.key_bits;
+	TRY(join_key(edits, &facts));
+	TRY(set_mask(edits, facts.usage));
 out:
 	buf_free(&memory);
 	return err;

@@ -135,34 +135,14 @@ static enum err choose_dates(struct x509_wish *wish, const struct kmip_item *ite
 	return ERR_OK;
 }
 
-/* The extension's bits for the mask of 9.1.3.3.1. What would make an authority of it is not
- * certified. */
+/* What would make an authority of it is not certified. */
 static unsigned usage_of(const struct attribute_edits *edits)
 {
-	static const struct {
-		int32_t mask;
-		unsigned usage;
-	} rows[] = {
-		{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_SIGN | KMIP_CRYPTOGRAPHIC_USAGE_MASK_VERIFY,
-			X509_USAGE_SIGN },
-		{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_CONTENT_COMMITMENT, X509_USAGE_COMMIT },
-		{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY | KMIP_CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY,
-			X509_USAGE_WRAP },
-		{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT | KMIP_CRYPTOGRAPHIC_USAGE_MASK_DECRYPT,
-			X509_USAGE_ENCRYPT },
-		{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_KEY_AGREEMENT, X509_USAGE_AGREE },
-		{ KMIP_CRYPTOGRAPHIC_USAGE_MASK_CRL_SIGN, X509_USAGE_SIGN_LISTS },
-	};
-	unsigned usage = 0;
 	struct kmip_value mask;
 
 	if (!attribute_rules_get(edits, KMIP_ATTRIBUTE_CRYPTOGRAPHIC_USAGE_MASK, &mask))
 		return 0;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if ((mask.integer & rows[i].mask) != 0)
-			usage |= rows[i].usage;
-	}
-	return usage;
+	return certificates_usage(mask.integer) & ~(unsigned) X509_USAGE_CERTIFY;
 }
 
 /* ---- whose name a key without a request has ---- */

@@ -49,6 +49,7 @@ Test(x509, facts)
 	cr_assert_str_eq(facts.signature, "ecdsa-with-SHA256");
 	cr_assert_str_eq(facts.key_algorithm, "id-ecPublicKey");
 	cr_assert_eq(facts.key_bits, 256);
+	cr_assert_eq(facts.usage, 0);
 
 	buf_clear(&memory);
 	cr_assert_eq(x509_facts(&facts, slice_of(der, DER_LEN + 1), &memory), ERR_INVALID);
