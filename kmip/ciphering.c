@@ -9,9 +9,11 @@
 enum {
 	BYTE_BITS = 8,
 	AEAD_IV_LEN = 12,
+	AEAD_IV_LEN_MAX = 128, /* OpenSSL's */
 	TAG_LEN_MIN = 12,
-	CHACHA20_COUNTER_LEN = 4,
-	CHACHA20_IV_LEN = 16
+	TAG_LEN_SHORT = 4, /* also twice: for those who know how often it may be guessed */
+	COUNTER_LEN_MAX = 8,
+	CHACHA20_COUNTER_LEN = 4
 };
 
 bool ciphering_is_aead(const struct using *use)
@@ -31,45 +33,85 @@ size_t ciphering_tag_len(const struct kmip_cryptographic_parameters *parameters)
 	return said->value < 0 ? 0 : (size_t) said->value;
 }
 
-static enum err judge_padding(const struct using *use, bool *pads)
+static enum err judge_padding(
+	struct kmip_item *item, const struct using *use, enum cipher_padding *padding)
 {
-	const struct kmip_uint *method = &use->parameters.padding_method;
 	uint32_t mode = use->parameters.block_cipher_mode.value;
 
-	*pads = false;
-	if (!method->has || method->value == KMIP_PADDING_METHOD_NONE)
+	*padding = CIPHER_PADDING_NONE;
+	switch (use->parameters.padding_method.value) {
+	case 0:
+	case KMIP_PADDING_METHOD_NONE:
 		return ERR_OK;
-	if (method->value != KMIP_PADDING_METHOD_PKCS5)
+	case KMIP_PADDING_METHOD_PKCS5:
+		*padding = CIPHER_PADDING_PKCS5;
+		break;
+	case KMIP_PADDING_METHOD_ANSI_X9_23:
+		*padding = CIPHER_PADDING_X9_23;
+		break;
+	case KMIP_PADDING_METHOD_ISO_10126:
+		*padding = CIPHER_PADDING_ISO_10126;
+		break;
+	default:
+		item->complaint = slice_text(
+			"Paddings of a cipher are None, PKCS5, ANSI X9.23 and ISO 10126");
 		return ERR_FEATURE;
+	}
 	/* Only these two leave an open end. */
-	*pads = mode == KMIP_BLOCK_CIPHER_MODE_CBC || mode == KMIP_BLOCK_CIPHER_MODE_ECB;
+	if (mode != KMIP_BLOCK_CIPHER_MODE_CBC && mode != KMIP_BLOCK_CIPHER_MODE_ECB)
+		*padding = CIPHER_PADDING_NONE;
 	return ERR_OK;
+}
+
+/* ---- IV, counter, nonce ---- */
+
+static bool is_counter_mode(const struct using *use)
+{
+	return use->parameters.block_cipher_mode.value == KMIP_BLOCK_CIPHER_MODE_CTR;
+}
+
+static bool is_chacha20(const struct using *use)
+{
+	return use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_CHACHA20;
+}
+
+/* 3.6: IV Length counts bits. */
+static bool says_other_iv_len(const struct using *use, size_t len)
+{
+	const struct kmip_int *said = &use->parameters.iv_length_bits;
+
+	return said->has && (said->value <= 0 || said->value != (int32_t) (BYTE_BITS * len));
 }
 
 /* How long an IV to draw. */
 static size_t iv_len_of(const struct using *use, const struct cipher_facts *facts)
 {
 	const struct kmip_int *said = &use->parameters.iv_length_bits;
+	bool may_choose = facts->has_any_iv_len || is_counter_mode(use) || is_chacha20(use);
 
-	if (facts->has_any_iv_len && said->has && said->value >= BYTE_BITS)
+	if (may_choose && said->has && said->value >= BYTE_BITS)
 		return (size_t) said->value / BYTE_BITS;
-	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_CHACHA20)
-		return CHACHA20_IV_LEN - CHACHA20_COUNTER_LEN;
+	if (is_chacha20(use))
+		return facts->iv_len - CHACHA20_COUNTER_LEN;
 	return facts->has_any_iv_len ? AEAD_IV_LEN : facts->iv_len;
 }
 
 static enum err draw_iv(
 	struct kmip_item *item, struct ciphering *ciphering, const struct cipher_facts *facts)
 {
+	const struct kmip_bool *random = &ciphering->use->parameters.random_iv;
 	size_t len = iv_len_of(ciphering->use, facts);
 	uint8_t *iv;
 
 	if (facts->iv_len == 0 || facts->is_wrap)
 		return ERR_OK;
-	if (!ciphering->encrypt)
+	/* 4.29: a client that says no to a random one has to give one. */
+	if (!ciphering->encrypt || (random->has && !random->value))
 		return ERR_MESSAGE;
 	/* Shorter ones, drawn, would repeat (SP 800-38D, 8.2.2). */
-	if (facts->has_any_iv_len && len < AEAD_IV_LEN)
+	if (facts->has_any_iv_len && (len < AEAD_IV_LEN || len > AEAD_IV_LEN_MAX))
+		return ERR_FIELD;
+	if (len > AEAD_IV_LEN_MAX || says_other_iv_len(ciphering->use, len))
 		return ERR_FIELD;
 	iv = arena_alloc(item->arena, len);
 	if (iv == NULL)
@@ -80,23 +122,72 @@ static enum err draw_iv(
 	return ERR_OK;
 }
 
-/* OpenSSL's ChaCha20 takes the counter in front of the nonce (RFC 8439), little-endian. */
-static enum err chacha20_iv(
-	struct kmip_item *item, const struct ciphering *ciphering, struct slice *iv)
+static void write_counter(uint8_t *to, size_t len, uint32_t value, bool is_big_endian)
 {
-	uint32_t counter = (uint32_t) ciphering->use->parameters.initial_counter_value.value;
+	for (size_t i = 0; i < len && i < sizeof(value); i++)
+		to[is_big_endian ? len - 1 - i : i] = (uint8_t) (value >> (BYTE_BITS * i));
+}
+
+/* An IV that leaves room for the counter: in front of it in CTR (RFC 3686, where it begins with 1),
+ * behind it for ChaCha20 (RFC 8439), little-endian, where nonces of 8 bytes are older. */
+static enum err join_counter(
+	struct kmip_item *item, const struct using *use, size_t whole_len, struct slice *iv)
+{
+	const struct kmip_cryptographic_parameters *said = &use->parameters;
+	bool is_ctr = is_counter_mode(use);
+	uint32_t first = said->initial_counter_value.has
+				 ? (uint32_t) said->initial_counter_value.value
+				 : (is_ctr ? 1 : 0);
+	size_t len = whole_len > iv->len ? whole_len - iv->len : 0;
 	uint8_t *whole;
 
-	if (iv->len >= CHACHA20_IV_LEN || iv->len == 0)
+	if (len == 0 || iv->len == 0)
 		return ERR_OK;
-	whole = arena_alloc(item->arena, CHACHA20_IV_LEN);
+	if (is_ctr ? len > COUNTER_LEN_MAX : len != COUNTER_LEN_MAX && len != CHACHA20_COUNTER_LEN)
+		return ERR_FIELD;
+	if (said->counter_length.has && said->counter_length.value != (int32_t) (BYTE_BITS * len))
+		return ERR_FIELD;
+	whole = arena_alloc(item->arena, whole_len);
 	if (whole == NULL)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < CHACHA20_COUNTER_LEN; i++)
-		whole[i] = (uint8_t) (counter >> (BYTE_BITS * i));
-	bytes_copy(whole + CHACHA20_IV_LEN - iv->len, iv->data, iv->len);
-	*iv = slice_of(whole, CHACHA20_IV_LEN);
+	write_counter(whole + (is_ctr ? iv->len : 0), len, first, is_ctr);
+	bytes_copy(whole + (is_ctr ? 0 : len), iv->data, iv->len);
+	*iv = slice_of(whole, whole_len);
 	return ERR_OK;
+}
+
+static enum err find_iv(struct kmip_item *item, struct ciphering *ciphering,
+	const struct cipher_facts *facts, struct slice *iv)
+{
+	const struct using *use = ciphering->use;
+	enum err err = ERR_OK;
+
+	if (ciphering->iv.len == 0)
+		TRY(draw_iv(item, ciphering, facts));
+	else if (says_other_iv_len(use, ciphering->iv.len))
+		TRY(ERR_FIELD);
+	*iv = ciphering->iv;
+	if (is_counter_mode(use) || is_chacha20(use))
+		TRY(join_counter(item, use, facts->iv_len, iv));
+out:
+	return err;
+}
+
+/* ---- what an AEAD has more ---- */
+
+/* SP 800-38C, 5.4, and SP 800-38D, 5.2.1.2. */
+static bool is_tag_len(const struct using *use, size_t len)
+{
+	bool is_long = len >= TAG_LEN_MIN && len <= CIPHER_TAG_LEN_MAX;
+
+	switch (use->parameters.block_cipher_mode.value) {
+	case KMIP_BLOCK_CIPHER_MODE_CCM:
+		return len >= TAG_LEN_SHORT && len <= CIPHER_TAG_LEN_MAX && len % 2 == 0;
+	case KMIP_BLOCK_CIPHER_MODE_GCM:
+		return is_long || len == TAG_LEN_SHORT || len == 2 * TAG_LEN_SHORT;
+	default:
+		return is_long;
+	}
 }
 
 static enum err judge_tag(const struct ciphering *ciphering, struct cipher_options *options)
@@ -105,14 +196,24 @@ static enum err judge_tag(const struct ciphering *ciphering, struct cipher_optio
 
 	options->tag_len = len;
 	options->tag = ciphering->tag;
-	if (len < TAG_LEN_MIN || len > CIPHER_TAG_LEN_MAX)
+	if (!is_tag_len(ciphering->use, len))
 		return ERR_TAG_LENGTH;
 	if (ciphering->encrypt)
 		return ERR_OK;
 	/* One that was cut short would be easier to guess than the client wants. */
 	if (ciphering->use->parameters.tag_length_bytes.has && ciphering->tag.len != len)
 		return ERR_CRYPTO;
-	return ciphering->tag.len >= TAG_LEN_MIN ? ERR_OK : ERR_CRYPTO;
+	return ciphering->tag.len == len || ciphering->tag.len >= TAG_LEN_MIN ? ERR_OK : ERR_CRYPTO;
+}
+
+/* Associated data and tag mean nothing to what does not authenticate: it would be taken for
+ * authentic. */
+static enum err judge_extras(
+	const struct ciphering *ciphering, struct cipher_options *options, bool is_aead)
+{
+	if (is_aead)
+		return judge_tag(ciphering, options);
+	return ciphering->aad.len > 0 || ciphering->tag.len > 0 ? ERR_FIELD : ERR_OK;
 }
 
 static enum err begin_whole(
@@ -179,8 +280,7 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 	struct cipher_options options = { .algorithm = name,
 		.encrypt = ciphering->encrypt,
 		.key = use->material,
-		.aad = ciphering->aad,
-		.total_len = ciphering->total_len };
+		.aad = ciphering->aad };
 	struct cipher_facts facts;
 	enum err err;
 
@@ -198,14 +298,9 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 	if (ciphering->encrypt)
 		TRY(judge_policy(item, use));
 	TRY(cipher_facts(&facts, name));
-	TRY(judge_padding(use, &options.pads));
-	if (ciphering->iv.len == 0)
-		TRY(draw_iv(item, ciphering, &facts));
-	options.iv = ciphering->iv;
-	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_CHACHA20)
-		TRY(chacha20_iv(item, ciphering, &options.iv));
-	if (facts.is_aead)
-		TRY(judge_tag(ciphering, &options));
+	TRY(judge_padding(item, use, &options.padding));
+	TRY(find_iv(item, ciphering, &facts, &options.iv));
+	TRY(judge_extras(ciphering, &options, facts.is_aead));
 	run->seals = facts.is_aead && ciphering->encrypt;
 	run->joins_tag = item->version < KMIP_1_4;
 	TRY(cipher_new(&run->cipher, &options));

@@ -11,7 +11,6 @@ struct ciphering {
 	bool encrypt;
 	struct slice iv; /* the request's; the one that was drawn when there was none */
 	struct slice aad, tag;
-	size_t total_len; /* of the data, when it comes in one piece */
 	bool drew_iv; /* out: the client has to be told */
 };
 

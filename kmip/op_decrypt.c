@@ -32,7 +32,6 @@ static enum err begin(struct kmip_item *item, struct run *run)
 
 	TRY(using_begin(&use, item, &ask));
 	split_tag(item, &use, &ciphering, &pieces->data);
-	ciphering.total_len = pieces->data.len;
 	TRY(ciphering_begin(item, run, &ciphering));
 out:
 	return err;
@@ -46,6 +45,7 @@ enum err op_decrypt_plan(struct kmip_item *item)
 	enum err err;
 
 	pieces.uid = request->unique_identifier;
+	pieces.has_first_only = request->aad.data != NULL || request->tag.data != NULL;
 	item->plan_result = &pieces;
 	TRY(pieces_run(item, &pieces));
 	response->data = pieces.out;

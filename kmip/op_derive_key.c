@@ -158,8 +158,7 @@ static enum err derive_encrypt(struct kmip_item *item, struct derivation *deriva
 {
 	struct ciphering ciphering = { .use = &derivation->sources[0],
 		.encrypt = true,
-		.iv = derivation->parameters->initialization_vector,
-		.total_len = derivation->data.len };
+		.iv = derivation->parameters->initialization_vector };
 	struct run run = { 0 };
 	bool is_valid;
 	enum err err;

@@ -14,11 +14,9 @@ static enum err begin(struct kmip_item *item, struct run *run)
 		.protects = true,
 		.parameters = request->parameters };
 	struct using use;
-	struct ciphering ciphering = { .use = &use,
-		.encrypt = true,
-		.iv = request->iv,
-		.aad = request->aad,
-		.total_len = request->data.len };
+	struct ciphering ciphering = {
+		.use = &use, .encrypt = true, .iv = request->iv, .aad = request->aad
+	};
 	enum err err;
 
 	TRY(using_begin(&use, item, &ask));
@@ -38,6 +36,7 @@ enum err op_encrypt_plan(struct kmip_item *item)
 	enum err err;
 
 	pieces.uid = request->unique_identifier;
+	pieces.has_first_only = request->aad.data != NULL;
 	TRY(pieces_run(item, &pieces));
 	response->data = pieces.out;
 	response->tag = pieces.tag;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MAC Verify (KMIP 1.4, section 4.34): the code comes with the first piece, the verdict with the
+/* MAC Verify (KMIP 1.4, section 4.34): the code comes with one of the pieces, the verdict with the
  * last. A wrong code is an answer, not a failure. */
 #include "kmip/maccing.h"
 #include "kmip/operations.h"
@@ -14,9 +14,7 @@ static enum err begin(struct kmip_item *item, struct run *run)
 	struct using use;
 	enum err err;
 
-	TRY(request->mac_data.len == 0 ? ERR_MESSAGE : ERR_OK);
 	TRY(using_begin(&use, item, &ask));
-	TRY(secret_new(&run->expected, request->mac_data));
 	TRY(maccing_begin(item, run, &use, false));
 out:
 	return err;
@@ -30,6 +28,8 @@ enum err op_mac_verify_plan(struct kmip_item *item)
 	enum err err;
 
 	pieces.uid = request->unique_identifier;
+	pieces.verifies = true;
+	pieces.expected = request->mac_data;
 	TRY(pieces_run(item, &pieces));
 	if (pieces.is_done)
 		response->validity = KMIP_UINT(pieces.is_valid ? KMIP_VALIDITY_INDICATOR_VALID

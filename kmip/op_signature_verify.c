@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signature Verify (KMIP 1.4, section 4.32): the signature comes with the first piece, the verdict
- * with the last. A wrong signature is an answer, not a failure. */
+/* Signature Verify (KMIP 1.4, section 4.32): the signature comes with one of the pieces, the
+ * verdict with the last. A wrong signature is an answer, not a failure. */
 #include "kmip/operations.h"
 #include "kmip/pieces.h"
 #include "kmip/signing.h"
@@ -12,17 +12,15 @@ static enum err use_key(struct using *use, struct kmip_item *item)
 		.mask = KMIP_CRYPTOGRAPHIC_USAGE_MASK_VERIFY,
 		.parameters = request->parameters };
 
-	return request->signature_data.len == 0 ? ERR_MESSAGE : using_begin(use, item, &ask);
+	return using_begin(use, item, &ask);
 }
 
 static enum err begin(struct kmip_item *item, struct run *run)
 {
-	const struct kmip_signature_verify_request *request = item->request;
 	struct using use;
 	enum err err;
 
 	TRY(use_key(&use, item));
-	TRY(secret_new(&run->expected, request->signature_data));
 	TRY(signing_begin_verifying(run, &use));
 out:
 	return err;
@@ -46,6 +44,7 @@ static enum err verify_digest(struct kmip_item *item)
 	bool is_valid;
 	enum err err;
 
+	TRY(what.signature.len == 0 ? ERR_MESSAGE : ERR_OK);
 	TRY(use_key(&use, item));
 	TRY(signing_use_of_digest(&how, &use));
 	TRY(signing_key(&key, &use));
@@ -65,6 +64,8 @@ enum err op_signature_verify_plan(struct kmip_item *item)
 	enum err err;
 
 	pieces.uid = request->unique_identifier;
+	pieces.verifies = true;
+	pieces.expected = request->signature_data;
 	if (request->digested_data.data != NULL)
 		return request->data.data == NULL ? verify_digest(item) : ERR_FIELD;
 	TRY(pieces_run(item, &pieces));

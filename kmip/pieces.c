@@ -13,6 +13,16 @@ static struct stream_owner owner_of(const struct kmip_item *item, const struct p
 		.operation = pieces->operation };
 }
 
+/* What goes on has begun, and what ends without having begun is said to do both. */
+static enum err judge_indicators(const struct pieces *pieces)
+{
+	bool goes_on = pieces->correlation_value.data != NULL;
+
+	if (goes_on)
+		return pieces->init || pieces->has_first_only ? ERR_FIELD : ERR_OK;
+	return pieces->final && !pieces->init ? ERR_FIELD : ERR_OK;
+}
+
 /* Neither begins nor continues something; or both at once. */
 static bool is_whole(const struct pieces *pieces)
 {
@@ -79,6 +89,17 @@ static enum err pieces_keep(struct kmip_item *item, struct slice *to, const stru
 	return to->data == NULL ? ERR_NOMEM : ERR_OK;
 }
 
+static enum err pieces_update(
+	struct kmip_item *item, const struct pieces *pieces, struct run *run, struct buf *out)
+{
+	enum err err = run_update(run, pieces->data, out);
+
+	if (err != ERR_LIMIT)
+		return err;
+	item->complaint = slice_text("This is more than can be held until the last piece");
+	return ERR_FIELD;
+}
+
 /* The run goes back among the streams, or has ended. */
 static enum err pieces_close(struct kmip_item *item, struct pieces *pieces, struct run *run)
 {
@@ -97,19 +118,35 @@ out:
 	return err;
 }
 
+static enum err pieces_expect(const struct pieces *pieces, struct run *run)
+{
+	enum err err = ERR_OK;
+
+	if (pieces->expected.len > 0) {
+		TRY(run->expected != NULL ? ERR_FIELD : ERR_OK);
+		TRY(secret_new(&run->expected, pieces->expected));
+	}
+	if (pieces->verifies && pieces->is_done && run->expected == NULL)
+		err = ERR_MESSAGE;
+out:
+	return err;
+}
+
 enum err pieces_run(struct kmip_item *item, struct pieces *pieces)
 {
 	struct run *run = NULL;
 	struct buf out, tag;
 	enum err err;
 
-	buf_init(&out, pieces->data.len + OUT_SLACK);
+	buf_init(&out, CIPHER_GATHERED_MAX + pieces->data.len + OUT_SLACK);
 	buf_init(&tag, CIPHER_TAG_LEN_MAX);
-	TRY(pieces_open(item, pieces, &run));
+	TRY(judge_indicators(pieces));
 	pieces->is_done = pieces->final || is_whole(pieces);
 	if (is_whole(pieces) && pieces->data.data == NULL)
 		TRY(ERR_MESSAGE); /* only a piece may be without */
-	TRY(run_update(run, pieces->data, &out));
+	TRY(pieces_open(item, pieces, &run));
+	TRY(pieces_expect(pieces, run));
+	TRY(pieces_update(item, pieces, run, &out));
 	if (pieces->is_done)
 		TRY(run_finish(run, &out, &tag, &pieces->is_valid));
 	/* Nothing is said of nothing, but to one who asked for all at once. */

@@ -14,6 +14,9 @@ struct pieces {
 	struct slice data;
 	struct slice correlation_value;
 	bool init, final;
+	bool has_first_only; /* it has what belongs to a first piece alone (4.29, 4.30) */
+	bool verifies;
+	struct slice expected; /* code or signature that is to be verified: with any piece, once */
 	/* Begins what is not under way yet; errors climb, ERR_AGAIN too. */
 	enum err (*begin)(struct kmip_item *item, struct run *run);
 
@@ -32,7 +35,9 @@ struct pieces {
 		.final = (request)->final.value, .begin = (begins) \
 	}
 
-/* ERR_NOT_FOUND: no such Correlation Value; ERR_FIELD: it belongs to another key. */
+/* ERR_NOT_FOUND: no such Correlation Value; ERR_FIELD: it belongs to another key, or indicators or
+ * fields are not those of such a piece; ERR_MESSAGE: nothing to process, or nothing to compare it
+ * with. */
 MUST_USE enum err pieces_run(struct kmip_item *item, struct pieces *pieces);
 
 #endif

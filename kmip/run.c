@@ -30,6 +30,13 @@ enum err run_update(struct run *run, struct slice piece, struct buf *out)
 				    : digest_update(run->digest, piece);
 }
 
+size_t run_held(const struct run *run)
+{
+	if (run->whole != NULL)
+		return buf_slice(&run->whole->in).len;
+	return run->cipher != NULL ? cipher_held(run->cipher) : 0;
+}
+
 static enum err finish_digest(struct run *run, struct buf *out, bool *is_valid)
 {
 	enum err err;

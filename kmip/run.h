@@ -35,14 +35,17 @@ struct run {
 	struct cipher *cipher;
 	struct digest *digest;
 	struct pkey_signing *signing;
-	struct secret *expected; /* what is to be verified at the end, came with the first piece */
+	struct secret
+		*expected; /* what is to be verified at the end, came with one of the pieces */
 	struct uid uid; /* the key; all zero: none */
 	bool seals; /* an AEAD that gives a tag at the end */
 	bool joins_tag; /* behind the data, as before KMIP 1.4 */
 };
 
-/* ERR_FIELD: longer than the pad. */
+/* ERR_FIELD: longer than the pad. ERR_LIMIT: more than can be held until the end. */
 MUST_USE enum err run_update(struct run *run, struct slice piece, struct buf *out);
+/* Bytes of the client's that it holds until the end. */
+size_t run_held(const struct run *run);
 /* A code or a signature that is expected is judged, not given out. The tag of an AEAD goes to
  * `tag`, or behind the data. */
 MUST_USE enum err run_finish(struct run *run, struct buf *out, struct buf *tag, bool *is_valid);

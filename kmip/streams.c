@@ -54,18 +54,20 @@ enum err streams_put(struct streams *streams, const struct stream_owner *owner, 
 	uint8_t id[STREAM_ID_LEN])
 {
 	struct stream *place = NULL;
-	size_t own = 0;
+	size_t own = 0, held = run_held(run);
 
 	streams_expire(streams);
 	for (size_t i = 0; i < STREAMS_MAX; i++) {
 		struct stream *stream = &streams->places[i];
 
-		if (stream->run == NULL)
+		if (stream->run == NULL) {
 			place = stream;
-		else if (is_owner(&stream->owner, owner))
-			own++;
+			continue;
+		}
+		held += run_held(stream->run);
+		own += is_owner(&stream->owner, owner) ? 1 : 0;
 	}
-	if (place == NULL || own >= STREAMS_OF_CLIENT_MAX) {
+	if (place == NULL || own >= STREAMS_OF_CLIENT_MAX || held > STREAMS_HELD_MAX) {
 		run_free(run);
 		return ERR_UNAVAILABLE;
 	}

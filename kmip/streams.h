@@ -13,6 +13,7 @@
 enum {
 	STREAMS_MAX = 1024, /* ours: a few hundred bytes of OpenSSL's each */
 	STREAMS_OF_CLIENT_MAX = 64,
+	STREAMS_HELD_MAX = 64 * 1024 * 1024, /* ours: what all together hold until their ends */
 	STREAM_IDLE_S = 60,
 	STREAM_ID_LEN = 16
 };
@@ -27,7 +28,8 @@ struct stream_owner {
 
 MUST_USE enum err streams_new(struct streams **out);
 void streams_free(struct streams *streams);
-/* Takes the run over, also on failure; writes the Correlation Value. ERR_UNAVAILABLE: too many. */
+/* Takes the run over, also on failure; writes the Correlation Value. ERR_UNAVAILABLE: too many, or
+ * too much that they hold. */
 MUST_USE enum err streams_put(struct streams *streams, const struct stream_owner *owner,
 	struct run *run, uint8_t id[STREAM_ID_LEN]);
 /* The key of a stream; all zero: none. ERR_NOT_FOUND as streams_take. */

@@ -55,7 +55,6 @@ static enum err encrypt(
 	enum err err;
 
 	ciphering->encrypt = true;
-	ciphering->total_len = plain.len;
 	TRY(ciphering_begin(item, &run, ciphering));
 	run.joins_tag = true; /* Key Wrapping Data have no place for it */
 	TRY(run_update(&run, plain, out));
@@ -180,7 +179,6 @@ static enum err decrypt(
 	TRY(wrapped.len <= tag_len ? ERR_CRYPTO : ERR_OK);
 	ciphering->tag = slice_cut(wrapped, wrapped.len - tag_len, tag_len);
 	wrapped = slice_cut(wrapped, 0, wrapped.len - tag_len);
-	ciphering->total_len = wrapped.len;
 	TRY(ciphering_begin(item, &run, ciphering));
 	TRY(run_update(&run, wrapped, out));
 	TRY(run_finish(&run, out, NULL, &is_valid));

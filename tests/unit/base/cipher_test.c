@@ -132,31 +132,125 @@ Test(cipher, nothing_but_aad)
 	buf_free(&out);
 }
 
-/* A second piece would begin again under the same tweak, nonce or key. */
-Test(cipher, one_piece_only)
+/* Where a second piece would begin again under the same tweak, nonce or key, all is held until the
+ * end; and what an AEAD opens is held until its tag is judged. */
+Test(cipher, held_until_the_end)
 {
-	struct bytes key, iv;
-	struct cipher_options options = { .algorithm = "AES-128-XTS",
-		.encrypt = true,
-		.key = hex(
-			&key, "2b7e151628aed2a6abf7158809cf4f3c000102030405060708090a0b0c0d0e0f"),
-		.iv = hex(&iv, "000102030405060708090a0b0c0d0e0f") };
+	static const struct {
+		const char *algorithm;
+		size_t iv_len, tag_len;
+		bool holds_sealing;
+	} rows[] = { { "AES-128-XTS", 16, 0, true }, { "AES-256-WRAP", 0, 0, true },
+		{ "AES-256-WRAP-PAD", 0, 0, true }, { "AES-256-CCM", 12, 16, true },
+		{ "AES-256-GCM", 12, 16, false }, { "ChaCha20-Poly1305", 12, 16, false } };
 	struct slice in = SLICE_LITERAL("0123456789abcdef0123456789abcdef");
+	struct bytes key, iv, sealed;
+	struct cipher *cipher = NULL;
+	struct buf out;
+
+	hex(&iv, "000102030405060708090a0b0c0d0e0f");
+	buf_init(&out, OUT_MAX);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cipher_options options = { .algorithm = rows[i].algorithm,
+			.encrypt = true,
+			.key = hex(&key, "2b7e151628aed2a6abf7158809cf4f3c"
+					 "000102030405060708090a0b0c0d0e0f"),
+			.iv = slice_of(iv.data, rows[i].iv_len),
+			.tag_len = rows[i].tag_len };
+
+		cr_assert_eq(run(&out, &options, in, in.len), ERR_OK, "row %zu", i);
+		sealed.len = buf_slice(&out).len;
+		bytes_copy(sealed.data, buf_slice(&out).data, sealed.len);
+		cr_assert_eq(run(&out, &options, in, 5), ERR_OK, "row %zu", i);
+		cr_assert(slice_equal(buf_slice(&out), slice_of(sealed.data, sealed.len)));
+		cr_assert_eq(cipher_new(&cipher, &options), ERR_OK);
+		buf_clear(&out);
+		cr_assert_eq(cipher_update(cipher, &out, in), ERR_OK);
+		cr_assert_eq(buf_slice(&out).len, rows[i].holds_sealing ? 0 : in.len);
+		cr_assert_eq(cipher_held(cipher), rows[i].holds_sealing ? in.len : 0);
+		cipher_free(cipher);
+
+		options.encrypt = false;
+		sealed.len -= rows[i].tag_len;
+		options.tag = slice_of(sealed.data + sealed.len, rows[i].tag_len);
+		cr_assert_eq(cipher_new(&cipher, &options), ERR_OK);
+		buf_clear(&out);
+		cr_assert_eq(cipher_update(cipher, &out, slice_of(sealed.data, 9)), ERR_OK);
+		cr_assert_eq(buf_slice(&out).len, 0, "row %zu", i);
+		cr_assert_eq(cipher_update(cipher, &out, slice_of(sealed.data + 9, sealed.len - 9)),
+			ERR_OK);
+		cr_assert_eq(buf_slice(&out).len, 0, "row %zu", i);
+		cr_assert_eq(cipher_finish(cipher, &out), ERR_OK, "row %zu", i);
+		cr_assert(slice_equal(buf_slice(&out), in), "row %zu", i);
+		cipher_free(cipher);
+	}
+	buf_free(&out);
+}
+
+/* More than may be held, and keys of no bytes. */
+Test(cipher, held_within_bounds)
+{
+	static uint8_t piece[CIPHER_GATHERED_MAX / 4];
+	struct bytes key, iv;
+	struct cipher_options options = { .algorithm = "AES-128-GCM",
+		.key = hex(&key, "2b7e151628aed2a6abf7158809cf4f3c"),
+		.iv = hex(&iv, "000102030405060708090a0b"),
+		.tag = slice_of(piece, CIPHER_TAG_LEN_MAX) };
+	struct cipher *cipher = NULL;
 	struct buf out;
 
 	buf_init(&out, OUT_MAX);
-	cr_assert_eq(run(&out, &options, in, in.len), ERR_OK);
-	cr_assert_eq(run(&out, &options, in, in.len / 2), ERR_FEATURE);
-	options.algorithm = "AES-256-WRAP";
+	cr_assert_eq(cipher_new(&cipher, &options), ERR_OK);
+	for (size_t i = 0; i < 4; i++)
+		cr_assert_eq(cipher_update(cipher, &out, slice_of(piece, sizeof(piece))), ERR_OK);
+	cr_assert_eq(cipher_update(cipher, &out, slice_of(piece, 1)), ERR_LIMIT);
+	cipher_free(cipher);
+	options.algorithm = "AES-128-WRAP-PAD";
 	options.iv = SLICE_EMPTY;
-	cr_assert_eq(run(&out, &options, in, in.len), ERR_OK);
-	cr_assert_eq(run(&out, &options, in, in.len / 2), ERR_FEATURE);
-	options.algorithm = "AES-256-CCM";
-	options.iv = slice_cut(slice_of(iv.data, iv.len), 0, 12);
-	options.tag_len = 16;
-	options.total_len = in.len;
-	cr_assert_eq(run(&out, &options, in, in.len), ERR_OK);
-	cr_assert_eq(run(&out, &options, in, in.len / 2), ERR_CRYPTO); /* not as long as said */
+	options.encrypt = true;
+	cr_assert_eq(run(&out, &options, SLICE_EMPTY, 1), ERR_CRYPTO);
+	buf_free(&out);
+}
+
+/* ANSI X9.23 and ISO 10126, in pieces of any length, and what no padding ends with. */
+Test(cipher, paddings)
+{
+	static const enum cipher_padding paddings[] = { CIPHER_PADDING_PKCS5, CIPHER_PADDING_X9_23,
+		CIPHER_PADDING_ISO_10126 };
+	struct slice text = SLICE_LITERAL("0123456789abcdef0123456789abcdef0");
+	struct bytes key, iv, sealed;
+	struct cipher_options options = { .algorithm = "AES-128-CBC",
+		.key = hex(&key, "2b7e151628aed2a6abf7158809cf4f3c"),
+		.iv = hex(&iv, "000102030405060708090a0b0c0d0e0f") };
+	struct buf out;
+
+	buf_init(&out, OUT_MAX);
+	for (size_t i = 0; i < sizeof(paddings) / sizeof(paddings[0]); i++) {
+		for (size_t len = 0; len <= text.len; len++) {
+			options.padding = paddings[i];
+			options.encrypt = true;
+			cr_assert_eq(run(&out, &options, slice_cut(text, 0, len), 7), ERR_OK);
+			sealed.len = buf_slice(&out).len;
+			cr_assert_eq(sealed.len, (len / 16 + 1) * 16);
+			bytes_copy(sealed.data, buf_slice(&out).data, sealed.len);
+			options.encrypt = false;
+			cr_assert_eq(
+				run(&out, &options, slice_of(sealed.data, sealed.len), 5), ERR_OK);
+			cr_assert(slice_equal(buf_slice(&out), slice_cut(text, 0, len)));
+			cr_assert_eq(run(&out, &options, slice_of(sealed.data, sealed.len - 1), 5),
+				ERR_CRYPTO);
+			cr_assert_eq(buf_slice(&out).len,
+				paddings[i] == CIPHER_PADDING_PKCS5 ? sealed.len - 16 : 0);
+		}
+		/* Not as it was sealed. */
+		options.padding = CIPHER_PADDING_NONE;
+		options.encrypt = true;
+		cr_assert_eq(run(&out, &options, slice_cut(text, 0, 32), 32), ERR_OK);
+		bytes_copy(sealed.data, buf_slice(&out).data, 32);
+		options.padding = paddings[i];
+		options.encrypt = false;
+		cr_assert_eq(run(&out, &options, slice_of(sealed.data, 32), 32), ERR_CRYPTO);
+	}
 	buf_free(&out);
 }
 
@@ -166,7 +260,7 @@ Test(cipher, refusals)
 	struct bytes key, iv;
 	struct cipher_options options = { .algorithm = "AES-128-CBC",
 		.encrypt = true,
-		.pads = true,
+		.padding = CIPHER_PADDING_PKCS5,
 		.key = hex(&key, "2b7e151628aed2a6abf7158809cf4f3c"),
 		.iv = hex(&iv, "000102030405060708090a0b0c0d0e0f") };
 	uint8_t sealed[16];
@@ -184,7 +278,7 @@ Test(cipher, refusals)
 	cr_assert_eq(run(&out, &options, slice_of(sealed, 15), 16), ERR_CRYPTO);
 
 	options.encrypt = true;
-	options.pads = false;
+	options.padding = CIPHER_PADDING_NONE;
 	cr_assert_eq(run(&out, &options, SLICE_LITERAL("abc"), 3), ERR_FIELD);
 	options.iv.len = 15;
 	cr_assert_eq(run(&out, &options, SLICE_LITERAL("abc"), 3), ERR_FIELD);

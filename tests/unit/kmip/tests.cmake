@@ -7,6 +7,7 @@ target_compile_definitions(kmip_vectors_test PRIVATE TESTS_DIR="${CMAKE_SOURCE_D
 if(TARGET keystore)
 	unit_test(kmip/attribute_rules_test kmip)
 	unit_test(kmip/policy_test kmip)
+	unit_test(kmip/streams_test kmip)
 endif()
 # Over the real store, whose key manager is the harness's.
 if(TARGET fake_keymanager)
