@@ -10,11 +10,19 @@ enum {
 	VALUE_LEN_MAX = TTLV_BYTES_LEN_MAX + 4096
 };
 
+/* Clients of 1.x cannot read all the types that there are. */
+static bool type_exists(enum kmip_type type, enum kmip_version version)
+{
+	return type != KMIP_TYPE_DATE_TIME_EXTENDED || version >= KMIP_2_0;
+}
+
 /* Section 3.36: the structure of a custom attribute contains no structures. */
-static enum err custom_check(const struct kmip_value *value)
+static enum err custom_check(const struct kmip_value *value, enum kmip_version version)
 {
 	enum err err = ERR_OK;
 
+	if (!type_exists(value->type, version))
+		return ERR_FIELD;
 	if (value->type != KMIP_TYPE_STRUCTURE)
 		return ERR_OK;
 	struct ttlv_reader reader = ttlv_reader_of(value->children);
@@ -22,7 +30,7 @@ static enum err custom_check(const struct kmip_value *value)
 		struct ttlv_item item;
 
 		TRY(ttlv_next(&item, &reader));
-		if (item.type == KMIP_TYPE_STRUCTURE)
+		if (item.type == KMIP_TYPE_STRUCTURE || !type_exists(item.type, version))
 			TRY(ERR_FIELD);
 	}
 out:
@@ -49,7 +57,7 @@ static enum err value_check(
 	struct codec *codec, const struct kmip_attribute_row *row, const struct kmip_value *value)
 {
 	if (row->type == KMIP_TYPE_ANY)
-		return custom_check(value);
+		return custom_check(value, codec->version);
 	if (value->type != row->type)
 		return ERR_FIELD;
 	if (row->type == KMIP_TYPE_ENUMERATION)

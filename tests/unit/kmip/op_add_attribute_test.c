@@ -139,3 +139,25 @@ Test(op_add_attribute, usage_limits)
 	cr_assert_eq(limits.count.value, 500);
 	served_stop(&served);
 }
+
+/* A type of KMIP 2.0, alone or in a structure, is not taken: clients could not read it. */
+Test(op_add_attribute, types_of_later_versions)
+{
+	struct served served = { 0 };
+	struct slice uid, inside;
+
+	served_start(&served, false);
+	uid = served_key(&served);
+	inside = hex(served.arena, "540001 0B 00000008 0000000000000001");
+	served.version = KMIP_1_4;
+	struct kmip_attribute moment = attribute_of(
+		"x-Moment", (struct kmip_value){ .type = KMIP_TYPE_DATE_TIME_EXTENDED, .i64 = 1 });
+	struct kmip_attribute pair = attribute_of(
+		"x-Pair", (struct kmip_value){ .type = KMIP_TYPE_STRUCTURE, .children = inside });
+
+	assert_reason(served_add(&served, uid, moment), INVALID_FIELD);
+	assert_reason(served_add(&served, uid, pair), INVALID_FIELD);
+	pair.value.children = hex(served.arena, "540001 09 00000008 0000000000000001");
+	assert_success(served_add(&served, uid, pair));
+	served_stop(&served);
+}
