@@ -112,7 +112,7 @@ def jobs():
     for (name, path), (next_name, _) in zip(files, files[1:] + [("", None)]):
         before, given = set_up_of(path, files), given_for(path, files)
         yield Job(name, Session, lambda path=path: case_of(path), keeps=is_followed(name, next_name),
-                  before=(lambda given=given: given) if given is not None else
+                  before=(lambda path=path: given_for(path, files)) if given is not None else
                   before and (lambda before=before: parse(before)))
 
 
