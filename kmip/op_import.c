@@ -123,7 +123,7 @@ static enum err read_object(
 	TRY(importing_attributes(
 		&plan->importing, request->attributes.items, request->attributes.count));
 	TRY(unpacking_open(item, edits, &plan->unpacking));
-	TRY(registering_read(item, &plan->unpacking.object, digested));
+	TRY(registering_read(item, edits, &plan->unpacking.object, digested));
 	forget_identifier(edits);
 	TRY(note_identifier(item, edits));
 	TRY(registering_describe(item, edits, &plan->unpacking.object));

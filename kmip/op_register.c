@@ -27,7 +27,7 @@ enum err op_register_plan(struct kmip_item *item)
 		TRY(ERR_FIELD);
 	TRY(making_attributes(item, &edits, given));
 	TRY(unpacking_open(item, &edits, unpacking));
-	TRY(registering_read(item, &unpacking->object, &digested));
+	TRY(registering_read(item, &edits, &unpacking->object, &digested));
 	if (request->object.template != NULL)
 		TRY(making_template(&edits, request->object.template));
 	TRY(registering_describe(item, &edits, &unpacking->object));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/registering.h"
+#include "kmip/asymmetric.h"
 #include "kmip/certificates.h"
 #include "kmip/policing.h"
 #include "kmip/stored.h"
@@ -82,6 +83,45 @@ static enum err read_block(struct kmip_item *item, const struct kmip_key_block *
 	return has_no_value(block) && may_have_no_value(item, type) ? ERR_OK : ERR_FIELD;
 }
 
+/* EC came with 1.2. */
+static uint32_t algorithm_of(const struct kmip_item *item, const struct pkey *key)
+{
+	uint32_t algorithm = asymmetric_algorithm(key);
+
+	if (algorithm != KMIP_CRYPTOGRAPHIC_ALGORITHM_EC ||
+		kmip_enum_is_known(KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, algorithm, item->version))
+		return algorithm;
+	return KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA;
+}
+
+/* 2.1.3: what is to be seen in the Key Value need not be said, and is said to who gets the key. */
+static enum err complete_block(
+	struct kmip_item *item, const struct attribute_edits *edits, struct kmip_key_block *block)
+{
+	struct algorithm_key said = edits->key;
+	struct pkey *key = NULL;
+	enum err err;
+
+	if (block->cryptographic_algorithm.has && block->cryptographic_length_bits.has)
+		return ERR_OK;
+	if (block->wrapping_data != NULL || block->value == NULL ||
+		block->value->attributes.count > 0)
+		return ERR_OK;
+	err = asymmetric_open(&key, edits->object_type, block);
+	if (err != ERR_OK)
+		return err == ERR_NOMEM ? err : ERR_OK;
+	if (said.algorithm == 0)
+		said.algorithm = algorithm_of(item, key);
+	if (said.length_bits == 0)
+		said.length_bits = (int32_t) pkey_bits(key);
+	if (!block->cryptographic_algorithm.has && said.algorithm != 0)
+		block->cryptographic_algorithm = KMIP_UINT(said.algorithm);
+	if (!block->cryptographic_length_bits.has)
+		block->cryptographic_length_bits = KMIP_INT(said.length_bits);
+	pkey_free(key);
+	return ERR_OK;
+}
+
 /* Algorithm and length may stand in the Key Block, among the attributes, or in both, equal. */
 static enum err join_key(struct algorithm_key *key, const struct kmip_key_block *block)
 {
@@ -132,10 +172,10 @@ static struct slice value_of(const struct kmip_object *object)
 	return SLICE_EMPTY;
 }
 
-enum err registering_read(
-	struct kmip_item *item, const struct kmip_object *object, struct slice *digested)
+enum err registering_read(struct kmip_item *item, const struct attribute_edits *edits,
+	const struct kmip_object *object, struct slice *digested)
 {
-	const struct kmip_key_block *block = kmip_object_key_block(object);
+	struct kmip_key_block *block = kmip_object_key_block(object);
 	enum err err;
 
 	if (block == NULL) {
@@ -144,6 +184,7 @@ enum err registering_read(
 			return ERR_FIELD;
 	} else {
 		TRY(read_block(item, block, kmip_object_type(object), digested));
+		TRY(complete_block(item, edits, block));
 	}
 	TRY(stored_write(item, object));
 out:

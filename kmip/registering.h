@@ -8,10 +8,11 @@
 
 /*
  * Judges the object and makes it item->create's material; *digested: the bytes that its Digest is
- * over. ERR_FIELD, ERR_KEY_FORMAT, ERR_KEY_COMPRESSION; errors as stored_write.
+ * over. The edits have what the client says beside it. ERR_FIELD, ERR_KEY_FORMAT,
+ * ERR_KEY_COMPRESSION; errors as stored_write.
  */
-MUST_USE enum err registering_read(
-	struct kmip_item *item, const struct kmip_object *object, struct slice *digested);
+MUST_USE enum err registering_read(struct kmip_item *item, const struct attribute_edits *edits,
+	const struct kmip_object *object, struct slice *digested);
 /* After the client's attributes: what the object itself tells, which must not contradict them. */
 MUST_USE enum err registering_describe(
 	struct kmip_item *item, struct attribute_edits *edits, const struct kmip_object *object);

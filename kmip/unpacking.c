@@ -144,8 +144,7 @@ static enum err complain(struct kmip_item *item, enum err err)
 /* ---- the key ---- */
 
 /* In place of the block as it came: the client's words about the key stay, to be compared. */
-static enum err open_key(struct kmip_item *item, const struct attribute_edits *edits,
-	struct kmip_object *object, const struct pkey *key)
+static enum err open_key(struct kmip_item *item, struct kmip_object *object, const struct pkey *key)
 {
 	struct parts {
 		struct kmip_private_key private_key;
@@ -163,10 +162,6 @@ static enum err open_key(struct kmip_item *item, const struct attribute_edits *e
 	TRY(asymmetric_write(item, &parts->block, key, &form));
 	if (came->value != NULL)
 		parts->block.value->attributes = came->value->attributes;
-	if (!came->cryptographic_algorithm.has)
-		parts->block.cryptographic_algorithm =
-			KMIP_UINT(edits->key.algorithm != 0 ? edits->key.algorithm
-							    : asymmetric_algorithm(key));
 	if (came->cryptographic_length_bits.has && came->cryptographic_length_bits.value != bits)
 		TRY(ERR_FIELD);
 	parts->block.cryptographic_length_bits = KMIP_INT(bits);
@@ -233,7 +228,7 @@ enum err unpacking_open(
 		return begin(item, packed, password);
 	TRY(complain(item, memory->err));
 	TRY(name_key(edits, buf_slice(&memory->found.friendly_name)));
-	TRY(open_key(item, edits, &unpacking->object, memory->found.key));
+	TRY(open_key(item, &unpacking->object, memory->found.key));
 	is_named = attribute_rules_get(edits, KMIP_ATTRIBUTE_PKCS_12_FRIENDLY_NAME, &name);
 	if (find_link(&certificate, edits, KMIP_LINK_TYPE_PKCS_12_CERTIFICATE_LINK) == 0)
 		TRY(describe(item, unpacking, &memory->found, is_named ? &name : NULL));
