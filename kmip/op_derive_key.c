@@ -84,8 +84,11 @@ static enum err stretch_begin(struct kmip_item *item, const struct derivation *d
 				: "SHA1";
 	TRY(stretch->hash == NULL ? ERR_FIELD : ERR_OK);
 	TRY(policing_hash(item, stretch->hash));
-	TRY(parameters->salt.len == 0 || parameters->iteration_count.value <= 0 ? ERR_FIELD
-										: ERR_OK);
+	/* It knows no data but the salt. */
+	TRY(derivation->data.len > 0 || parameters->salt.len == 0 ||
+				parameters->iteration_count.value <= 0
+			? ERR_FIELD
+			: ERR_OK);
 	TRY(secret_new(&stretch->password, derivation->sources[0].material));
 	TRY(secret_new(&stretch->salt, parameters->salt));
 	stretch->iterations = (uint32_t) parameters->iteration_count.value;
@@ -252,6 +255,35 @@ static enum err derive(struct kmip_item *item, struct derivation *derivation, ui
 
 /* ---- sources and result ---- */
 
+static bool comes_second(const struct using *use)
+{
+	return use->object->type == KMIP_OBJECT_TYPE_SECRET_DATA ||
+	       use->object->type == KMIP_OBJECT_TYPE_PUBLIC_KEY;
+}
+
+/* In whichever order they are named: the key that is derived from, then the data, or the public key
+ * that is agreed with. */
+static enum err order_sources(struct derivation *derivation, uint32_t method)
+{
+	struct using *first = &derivation->sources[0], *second = &derivation->sources[1];
+	struct using moved = *first;
+
+	if (derivation->source_count < SOURCES_MAX)
+		return ERR_OK;
+	if (comes_second(first) && !comes_second(second)) {
+		*first = *second;
+		*second = moved;
+	}
+	if (method == KMIP_DERIVATION_METHOD_ASYMMETRIC_KEY)
+		return ERR_OK;
+	if (second->object->type != KMIP_OBJECT_TYPE_SECRET_DATA)
+		return ERR_FIELD;
+	if (derivation->data.len > 0)
+		return ERR_MESSAGE;
+	derivation->data = second->material;
+	return ERR_OK;
+}
+
 static enum err find_sources(struct kmip_item *item, struct derivation *derivation)
 {
 	const struct kmip_derive_key_request *request = item->request;
@@ -270,12 +302,8 @@ static enum err find_sources(struct kmip_item *item, struct derivation *derivati
 		err = using_begin(use, item, &ask);
 		TRY(err == ERR_DENIED ? ERR_FIELD : err);
 		derivation->source_count++;
-		if (i == 0 || use->object->type != KMIP_OBJECT_TYPE_SECRET_DATA)
-			continue;
-		/* A second, secret object is the data. */
-		TRY(derivation->data.len > 0 ? ERR_MESSAGE : ERR_OK);
-		derivation->data = use->material;
 	}
+	TRY(order_sources(derivation, request->method.value));
 out:
 	return err;
 }
