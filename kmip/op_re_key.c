@@ -5,6 +5,7 @@
  */
 #include "kmip/linking.h"
 #include "kmip/making.h"
+#include "kmip/object_attributes.h"
 #include "kmip/operations.h"
 #include "kmip/replacing.h"
 #include "kmip/settling.h"
@@ -15,12 +16,16 @@ enum err op_re_key_plan(struct kmip_item *item)
 	struct replacing replacing = { .given = request->template_attribute,
 		.offset = request->offset };
 	struct attribute_edits edits;
+	struct kmip_value present;
 	struct object *old;
 	enum err err;
 
 	TRY(item_object(item, request->unique_identifier, &old));
 	if (old->dead || old->type != KMIP_OBJECT_TYPE_SYMMETRIC_KEY)
 		TRY(ERR_DENIED);
+	if (object_attributes_stored(old, KMIP_ATTRIBUTE_KEY_VALUE_PRESENT, &present) &&
+		!present.boolean)
+		TRY(ERR_KEY_ABSENT);
 	replacing.old = old;
 	edits = making_edits(item, old->type);
 	TRY(replacing_attributes(item, &edits, &replacing));

@@ -185,7 +185,7 @@ enum err replacing_attributes(
 	enum err err = ERR_OK;
 
 	TRY(making_joint_attributes(item, &given, replacing->given, replacing->common));
-	err = unique_name_check(item, &given);
+	err = unique_name_check_but(item, &given, &replacing->old->uid);
 	TRY(err == ERR_EXISTS ? ERR_FIELD : err);
 	for (size_t i = 0; i < replacing->old->attribute_count; i++)
 		TRY(hand_on(item, edits, &given, &replacing->old->attributes[i]));
