@@ -50,6 +50,8 @@ static const char *mac_name(const struct digest_mac *options)
 {
 	if (options->hash != NULL)
 		return "HMAC";
+	if (options->cipher == NULL)
+		return "POLY1305";
 	return options->iv.len > 0 ? "GMAC" : "CMAC";
 }
 
@@ -60,7 +62,7 @@ static enum err mac_begin(EVP_MAC_CTX *context, const struct digest_mac *options
 
 	if (options->hash != NULL)
 		params[count++] = param_text(OSSL_MAC_PARAM_DIGEST, options->hash);
-	else
+	else if (options->cipher != NULL)
 		params[count++] = param_text(OSSL_MAC_PARAM_CIPHER, options->cipher);
 	if (options->iv.len > 0)
 		params[count++] = param_bytes(OSSL_MAC_PARAM_IV, options->iv);

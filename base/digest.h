@@ -15,8 +15,8 @@ MUST_USE enum err digest_new(struct digest **out, const char *hash);
 
 struct digest_mac {
 	const char *hash; /* HMAC with that hash; or NULL */
-	const char
-		*cipher; /* CMAC or GMAC with that cipher: "AES-128-CBC", "AES-128-GCM"; or NULL */
+	const char *cipher; /* CMAC or GMAC with that cipher: "AES-128-CBC", "AES-128-GCM"; or NULL:
+			       without a hash, too, Poly1305 */
 	struct slice key;
 	struct slice iv; /* GMAC */
 };

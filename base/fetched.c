@@ -58,7 +58,8 @@ static struct row hashes[] = {
 	{ "RIPEMD160", NULL },
 };
 
-static struct row macs[] = { { "HMAC", NULL }, { "CMAC", NULL }, { "GMAC", NULL } };
+static struct row macs[] = { { "HMAC", NULL }, { "CMAC", NULL }, { "GMAC", NULL },
+	{ "POLY1305", NULL } };
 
 static struct row kdfs[] = { { "PBKDF2", NULL }, { "KBKDF", NULL } };
 

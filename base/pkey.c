@@ -136,6 +136,22 @@ out:
 	return pkey_failed(err);
 }
 
+enum err pkey_of_certificate(struct pkey **out, struct slice der)
+{
+	const unsigned char *data = der.data;
+	X509 *certificate = d2i_X509(NULL, &data, (long) der.len);
+	EVP_PKEY *key = NULL;
+	enum err err = certificate == NULL || data != der.data + der.len ? ERR_INVALID : ERR_OK;
+
+	TRY(err);
+	key = X509_get_pubkey(certificate);
+	TRY(key == NULL ? ERR_INVALID : ERR_OK);
+	TRY(pkey_wrap(out, key));
+out:
+	X509_free(certificate);
+	return pkey_failed(err);
+}
+
 enum err pkey_encode(struct buf *out, const struct pkey *key, enum pkey_form form, bool is_private)
 {
 	OSSL_ENCODER_CTX *context = OSSL_ENCODER_CTX_new_for_pkey(key->key,

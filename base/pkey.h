@@ -38,6 +38,8 @@ MUST_USE enum err pkey_generate(struct pkey **out, const struct pkey_wish *wish)
 /* ERR_INVALID: not such a key; ERR_FEATURE: longer than is used here. */
 MUST_USE enum err pkey_parse(
 	struct pkey **out, enum pkey_form form, bool is_private, struct slice der);
+/* The public key of an X.509 certificate; errors as pkey_parse. */
+MUST_USE enum err pkey_of_certificate(struct pkey **out, struct slice der);
 /* ERR_FEATURE: this key has no such form. */
 MUST_USE enum err pkey_encode(
 	struct buf *out, const struct pkey *key, enum pkey_form form, bool is_private);

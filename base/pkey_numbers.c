@@ -179,34 +179,68 @@ out:
 
 /* ---- a key of numbers ---- */
 
-static enum err push_numbers(OSSL_PARAM_BLD *builder, const struct pkey_numbers *numbers,
-	const struct kind *kind, BIGNUM **held)
+static enum err take_numbers(
+	BIGNUM **held, const struct pkey_numbers *numbers, const struct kind *kind)
 {
 	for (size_t i = 0; i < kind->count; i++) {
-		const struct number_row *row = &kind->rows[i];
-		const struct slice *number = member_of((struct pkey_numbers *) numbers, row);
+		const struct slice *number =
+			member_of((struct pkey_numbers *) numbers, &kind->rows[i]);
 
 		if (number->len == 0)
 			continue;
 		if (number->len > PKEY_LEN_MAX)
 			return ERR_INVALID;
 		held[i] = BN_bin2bn(number->data, (int) number->len, NULL);
-		if (held[i] == NULL || OSSL_PARAM_BLD_push_BN(builder, row->name, held[i]) != 1)
+		if (held[i] == NULL)
 			return ERR_NOMEM;
 	}
 	return ERR_OK;
 }
 
-/* A private key of a curve may come without its point: OpenSSL then has no public half. */
-static enum err push_curve(OSSL_PARAM_BLD *builder, const struct pkey_numbers *numbers)
+/* In the order of rsa_rows. */
+static enum err complete_rsa(BIGNUM **held)
 {
+	struct pkey_rsa rsa = { held[0], held[1], held[2], held[3], held[4], held[5], held[6],
+		held[7] };
+	enum err err = pkey_complete_rsa(&rsa);
+
+	held[1] = rsa.e;
+	held[2] = rsa.d;
+	held[5] = rsa.dp;
+	held[6] = rsa.dq;
+	held[7] = rsa.qi;
+	return err;
+}
+
+static enum err push_numbers(OSSL_PARAM_BLD *builder, const struct kind *kind, BIGNUM **held)
+{
+	for (size_t i = 0; i < kind->count; i++) {
+		if (held[i] != NULL &&
+			OSSL_PARAM_BLD_push_BN(builder, kind->rows[i].name, held[i]) != 1)
+			return ERR_NOMEM;
+	}
+	return ERR_OK;
+}
+
+/* A private key of a curve may come without its point. The builder borrows `memory`. */
+static enum err push_curve(
+	OSSL_PARAM_BLD *builder, const struct pkey_numbers *numbers, struct buf *memory)
+{
+	struct slice point = numbers->y;
+	enum err err = ERR_OK;
+
 	if (OSSL_PARAM_BLD_push_utf8_string(
 		    builder, OSSL_PKEY_PARAM_GROUP_NAME, numbers->curve, 0) != 1)
-		return ERR_NOMEM;
-	if (numbers->y.len > 0 && OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY,
-					  numbers->y.data, numbers->y.len) != 1)
-		return ERR_NOMEM;
-	return ERR_OK;
+		TRY(ERR_NOMEM);
+	if (point.len == 0 && numbers->x.len > 0) {
+		TRY(pkey_complete_point(memory, numbers->curve, numbers->x));
+		point = buf_slice(memory);
+	}
+	if (point.len > 0 && OSSL_PARAM_BLD_push_octet_string(
+				     builder, OSSL_PKEY_PARAM_PUB_KEY, point.data, point.len) != 1)
+		err = ERR_NOMEM;
+out:
+	return err;
 }
 
 static enum err build_key(
@@ -233,14 +267,20 @@ enum err pkey_from_numbers(struct pkey **out, const struct pkey_numbers *numbers
 	BIGNUM *held[NUMBERS_MAX] = { NULL };
 	OSSL_PARAM *params = NULL;
 	EVP_PKEY *key = NULL;
-	bool is_private = numbers->d.len > 0 || numbers->x.len > 0;
+	struct buf memory;
+	bool is_private;
 	enum err err = builder == NULL ? ERR_NOMEM : ERR_OK;
 
+	buf_init(&memory, PKEY_LEN_MAX);
 	TRY(err);
 	TRY(kind == NULL ? ERR_FEATURE : ERR_OK);
-	TRY(push_numbers(builder, numbers, kind, held));
+	TRY(take_numbers(held, numbers, kind));
+	if (kind->rows == rsa_rows)
+		TRY(complete_rsa(held));
+	is_private = numbers->x.len > 0 || (kind->rows == rsa_rows && held[2] != NULL);
+	TRY(push_numbers(builder, kind, held));
 	if (kind->rows == ec_rows)
-		TRY(push_curve(builder, numbers));
+		TRY(push_curve(builder, numbers, &memory));
 	params = OSSL_PARAM_BLD_to_param(builder);
 	TRY(params == NULL ? ERR_NOMEM : ERR_OK);
 	TRY(build_key(&key, kind->algorithm, params, is_private));
@@ -250,5 +290,6 @@ out:
 		BN_clear_free(held[i]);
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(builder);
+	buf_free(&memory);
 	return err;
 }

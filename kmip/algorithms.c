@@ -22,6 +22,7 @@ static const struct algorithm_row rows[] = {
 	ALGORITHM(SKIPJACK, 80, 80, 8, 80, false),
 	ALGORITHM(CHACHA20, 256, 256, 8, 256, false),
 	ALGORITHM(CHACHA20POLY1305, 256, 256, 8, 256, false),
+	ALGORITHM(POLY1305, 256, 256, 8, 256, false),
 	/* An HMAC key may have any length; shorter than 112 bits is no protection (SP 800-131A),
 	 * and longer than the block is hashed first. */
 	ALGORITHM(HMAC_SHA1, 112, 1024, 8, 160, false),

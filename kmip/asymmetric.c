@@ -88,6 +88,19 @@ uint32_t asymmetric_algorithm(const struct pkey *key)
 	return 0;
 }
 
+bool asymmetric_is_kind(uint32_t named, uint32_t real)
+{
+	switch (named) {
+	case KMIP_CRYPTOGRAPHIC_ALGORITHM_EC:
+	case KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA:
+	case KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDH:
+	case KMIP_CRYPTOGRAPHIC_ALGORITHM_ECMQV:
+		return real == KMIP_CRYPTOGRAPHIC_ALGORITHM_EC;
+	default:
+		return named == real;
+	}
+}
+
 /* ---- numbers ---- */
 
 enum { BIG_ALIGN = 8, SIGN_BIT = 0x80 };
@@ -330,6 +343,31 @@ enum err asymmetric_compress(struct pkey *key, uint32_t object_type, uint32_t co
 	return ERR_OK;
 }
 
+bool asymmetric_is_form_of(uint32_t object_type, uint32_t format)
+{
+	bool is_private = object_type == KMIP_OBJECT_TYPE_PRIVATE_KEY;
+	enum pkey_form form;
+
+	if (format == KMIP_KEY_FORMAT_TYPE_RAW || format == KMIP_KEY_FORMAT_TYPE_OPAQUE)
+		return true;
+	if (format == KMIP_KEY_FORMAT_TYPE_PKCS_12)
+		return is_private;
+	if (transparent_algorithm(format) != NULL)
+		return is_private_transparent(format) == is_private;
+	return form_of(&form, object_type, format) == ERR_OK;
+}
+
+/* PKCS #1 is RSA's, ECPrivateKey that of curves. */
+static bool is_form_of_kind(uint32_t format, const struct pkey *key)
+{
+	uint32_t algorithm = asymmetric_algorithm(key);
+
+	if (format == KMIP_KEY_FORMAT_TYPE_PKCS_1)
+		return algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_RSA;
+	return format != KMIP_KEY_FORMAT_TYPE_ECPRIVATEKEY ||
+	       algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_EC;
+}
+
 enum err asymmetric_write(struct kmip_item *item, struct kmip_key_block *block,
 	const struct pkey *key, const struct asymmetric_form *form)
 {
@@ -349,6 +387,7 @@ enum err asymmetric_write(struct kmip_item *item, struct kmip_key_block *block,
 		TRY(write_transparent(item, block->value, key, is_private));
 	} else {
 		TRY(form_of(&der, form->object_type, format));
+		TRY(is_form_of_kind(format, key) ? ERR_OK : ERR_KEY_FORMAT);
 		err = pkey_encode(&buf, key, der, is_private);
 		TRY(err == ERR_FEATURE ? ERR_KEY_FORMAT : err);
 		*block->value = (struct kmip_key_value){ .material = arena_copy(

@@ -29,6 +29,11 @@ const char *asymmetric_curve_name(uint32_t recommended_curve);
 uint32_t asymmetric_curve_of(const char *group_name);
 /* Cryptographic Algorithm of a key, as a client that gave none is told. */
 uint32_t asymmetric_algorithm(const struct pkey *key);
+/* Whether a Cryptographic Algorithm that a client names is that of such a key: curves have several.
+ */
+bool asymmetric_is_kind(uint32_t named, uint32_t real);
+/* Whether a public or private key may come in that form: also such as are kept and not read. */
+bool asymmetric_is_form_of(uint32_t object_type, uint32_t format);
 /* A Big Integer's bytes (9.1.1.4: two's complement, whole eights) of an unsigned number. */
 MUST_USE enum err asymmetric_big(struct kmip_item *item, struct slice *out, struct slice number);
 

@@ -254,7 +254,7 @@ out:
 
 static bool is_asymmetric(const struct object *object)
 {
-	return (KMIP_TO(object->type) & KMIP_TO_ASYMMETRIC) != 0;
+	return (KMIP_TO(object->type) & (KMIP_TO_ASYMMETRIC | KMIP_TO_CERTIFICATE)) != 0;
 }
 
 /* What is protected already can be opened. */
@@ -288,6 +288,7 @@ enum err ciphering_begin(struct kmip_item *item, struct run *run, struct cipheri
 		TRY(ERR_FIELD);
 	if (is_asymmetric(use->object))
 		return begin_whole(item, run, ciphering);
+	TRY(using_judge_symmetric(use));
 	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD && ciphering->encrypt)
 		TRY(judge_policy(item, use));
 	if (use->algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ONE_TIME_PAD)

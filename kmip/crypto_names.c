@@ -40,6 +40,13 @@ const char *crypto_hash_name(uint32_t hashing_algorithm)
 	return row_name(rows, COUNT(rows), hashing_algorithm);
 }
 
+bool crypto_is_hash(uint32_t hashing_algorithm, const char *name)
+{
+	const char *found = crypto_hash_name(hashing_algorithm);
+
+	return found != NULL && slice_equal_text(slice_text(found), name);
+}
+
 /* HMAC algorithms and their hashes. */
 static const struct row hmac_rows[] = {
 	{ KMIP_CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA1, "SHA1" },

@@ -8,6 +8,8 @@
 
 /* NULL: no hash that is served. */
 const char *crypto_hash_name(uint32_t hashing_algorithm);
+/* Whether that is the hash of that name. */
+bool crypto_is_hash(uint32_t hashing_algorithm, const char *name);
 /* The hash of an HMAC algorithm; NULL: it is none. */
 const char *crypto_hmac_hash_name(uint32_t cryptographic_algorithm);
 /* The HMAC algorithm with that hash; 0: KMIP has none. */

@@ -87,15 +87,27 @@ static enum err convert(struct kmip_item *item, uint32_t type, struct kmip_key_b
 	return ERR_OK;
 }
 
-static enum err convert_as_asked(struct kmip_item *item, const struct object *object,
-	struct kmip_key_block *block, const struct giving *giving)
+/* What is no key has one form, which may have a name. */
+static bool is_own_format(const struct kmip_object *object, uint32_t format)
 {
+	if (object->certificate != NULL)
+		return format == KMIP_KEY_FORMAT_TYPE_X_509 &&
+		       object->certificate->type.value == KMIP_CERTIFICATE_TYPE_X_509;
+	return object->opaque_object != NULL && format == KMIP_KEY_FORMAT_TYPE_OPAQUE;
+}
+
+static enum err convert_as_asked(struct kmip_item *item, const struct object *object,
+	struct kmip_object *out, const struct giving *giving)
+{
+	struct kmip_key_block *block = kmip_object_key_block(out);
 	struct conversion to = { .compression = giving->key_compression };
 
 	if (!giving->key_format.has && !giving->key_compression.has)
 		return ERR_OK;
+	if (block == NULL && giving->key_compression.has)
+		return ERR_KEY_COMPRESSION;
 	if (block == NULL)
-		return giving->key_format.has ? ERR_KEY_FORMAT : ERR_KEY_COMPRESSION;
+		return is_own_format(out, giving->key_format.value) ? ERR_OK : ERR_KEY_FORMAT;
 	to.format = giving->key_format.has ? giving->key_format.value : block->format.value;
 	/* A wrapped Key Value would be wrapped anew: it is no structure any more. */
 	if (to.format == KMIP_KEY_FORMAT_TYPE_PKCS_12 && block->format.value != to.format &&
@@ -118,10 +130,13 @@ enum err giving_fill(struct kmip_item *item, struct kmip_object *out, const stru
 	block = kmip_object_key_block(out);
 	is_wrapped = block != NULL && block->wrapping_data != NULL &&
 		     giving->key_wrap_type.value != KMIP_KEY_WRAP_TYPE_NOT_WRAPPED;
-	TRY(judge_secrecy(object, is_wrapped || giving->wrapping != NULL));
-	if (block != NULL && block->wrapping_data != NULL && !is_wrapped)
+	TRY(judge_secrecy(object,
+		is_wrapped || (giving->wrapping != NULL && wrapping_hides(giving->wrapping))));
+	if (block != NULL && block->wrapping_data != NULL && !is_wrapped) {
 		TRY(wrapping_remove(item, block));
-	TRY(convert_as_asked(item, object, block, giving));
+		block->value->attributes.count = 0; /* nobody asked for them */
+	}
+	TRY(convert_as_asked(item, object, out, giving));
 	if (giving->wrapping != NULL) {
 		struct wrapping *wrapping = ARENA_NEW(item->arena, struct wrapping);
 

@@ -6,8 +6,9 @@
 #include "kmip/run.h"
 #include "kmip/using.h"
 
-/* HMAC by the key's algorithm or the parameters' hash; CMAC where the parameters name that mode.
- * ERR_FIELD: nothing says how; ERR_POLICY, where it is made and not verified. */
+/* HMAC by the key's algorithm or the parameters' hash; CMAC where the parameters name that mode;
+ * Poly1305, whose keys are for one message. ERR_FIELD: nothing says how, or it is said in two ways;
+ * ERR_ILLEGAL: no symmetric key; ERR_POLICY, where it is made and not verified. */
 MUST_USE enum err maccing_begin(
 	struct kmip_item *item, struct run *run, const struct using *use, bool protects);
 

@@ -17,10 +17,8 @@ static bool is_form_of(uint32_t type, uint32_t format)
 		return format == KMIP_KEY_FORMAT_TYPE_RAW ||
 		       format == KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
 	case KMIP_OBJECT_TYPE_PUBLIC_KEY:
-		return format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY &&
-		       format != KMIP_KEY_FORMAT_TYPE_PKCS_12;
 	case KMIP_OBJECT_TYPE_PRIVATE_KEY:
-		return format != KMIP_KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
+		return asymmetric_is_form_of(type, format);
 	default:
 		return true;
 	}
@@ -139,6 +137,30 @@ static enum err join_key(struct algorithm_key *key, const struct kmip_key_block 
 	return key->length_bits >= 0 ? ERR_OK : ERR_FIELD;
 }
 
+/* 2.1.3: what can be seen from the key need not be said; what is said is to be true of it. What
+ * cannot be read here is kept as it came. */
+static enum err judge_pkey(
+	struct algorithm_key *key, uint32_t type, const struct kmip_key_block *block)
+{
+	struct pkey *pkey = NULL;
+	int32_t bits;
+	enum err err = ERR_OK;
+
+	if ((KMIP_TO(type) & KMIP_TO_ASYMMETRIC) == 0 || block->wrapping_data != NULL ||
+		asymmetric_open(&pkey, type, block) != ERR_OK)
+		return ERR_OK;
+	bits = (int32_t) pkey_bits(pkey);
+	if (key->algorithm == 0)
+		key->algorithm = asymmetric_algorithm(pkey);
+	if (key->length_bits == 0)
+		key->length_bits = bits;
+	if (key->length_bits != bits ||
+		!asymmetric_is_kind(key->algorithm, asymmetric_algorithm(pkey)))
+		err = ERR_FIELD;
+	pkey_free(pkey);
+	return err;
+}
+
 static enum err judge_key(
 	struct kmip_item *item, struct attribute_edits *edits, const struct kmip_key_block *block)
 {
@@ -148,6 +170,7 @@ static enum err judge_key(
 	if ((KMIP_TO(edits->object_type) & KMIP_TO_KEYS) == 0)
 		return ERR_OK;
 	TRY(join_key(&edits->key, block));
+	TRY(judge_pkey(&edits->key, edits->object_type, block));
 	/* What a part is a part of need not be known. */
 	if (edits->object_type == KMIP_OBJECT_TYPE_SPLIT_KEY && edits->key.algorithm == 0)
 		return ERR_OK;

@@ -4,24 +4,13 @@
 #include "kmip/crypto_names.h"
 #include "kmip/policing.h"
 
-enum err signing_key(struct pkey **out, const struct using *use)
-{
-	const struct kmip_key_block *block = kmip_object_key_block(&use->form);
-	enum err err;
-
-	if (block == NULL)
-		return ERR_ILLEGAL;
-	err = asymmetric_open(out, use->object->type, block);
-	/* It was kept as it came, and is no key. */
-	return err == ERR_INVALID || err == ERR_KEY_FORMAT ? ERR_CRYPTO : err;
-}
-
 /* Digital Signature Algorithm (9.1.3.2.7). */
 static const struct algorithm {
 	uint32_t number;
 	const char *hash; /* NULL: the parameters' */
-	enum pkey_padding padding;
+	enum pkey_padding padding; /* of RSA; the others have none */
 } algorithms[] = {
+	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_MD5_WITH_RSA_ENCRYPTION, "MD5", PKEY_PADDING_PKCS1 },
 	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_1_WITH_RSA_ENCRYPTION, "SHA1", PKEY_PADDING_PKCS1 },
 	{ KMIP_DIGITAL_SIGNATURE_ALGORITHM_SHA_224_WITH_RSA_ENCRYPTION, "SHA224",
 		PKEY_PADDING_PKCS1 },
@@ -55,6 +44,63 @@ static const struct algorithm *algorithm_find(uint32_t number)
 			return &algorithms[i];
 	}
 	return NULL;
+}
+
+/* The Cryptographic Algorithm that belongs to it. */
+static uint32_t algorithm_of_key(const struct algorithm *algorithm)
+{
+	if (algorithm->padding != PKEY_PADDING_NONE)
+		return KMIP_CRYPTOGRAPHIC_ALGORITHM_RSA;
+	switch (algorithm->number) {
+	case KMIP_DIGITAL_SIGNATURE_ALGORITHM_DSA_WITH_SHA_1:
+	case KMIP_DIGITAL_SIGNATURE_ALGORITHM_DSA_WITH_SHA224:
+	case KMIP_DIGITAL_SIGNATURE_ALGORITHM_DSA_WITH_SHA256:
+		return KMIP_CRYPTOGRAPHIC_ALGORITHM_DSA;
+	default:
+		return KMIP_CRYPTOGRAPHIC_ALGORITHM_EC;
+	}
+}
+
+/* What the parameters say of the key is to be true of it. */
+static enum err judge_kind(const struct using *use, const struct pkey *key)
+{
+	const struct kmip_cryptographic_parameters *said = &use->parameters;
+	const struct algorithm *algorithm = algorithm_find(said->digital_signature_algorithm.value);
+	uint32_t real = asymmetric_algorithm(key);
+
+	if (algorithm != NULL && algorithm_of_key(algorithm) != real)
+		return ERR_FIELD;
+	if (!said->cryptographic_algorithm.has ||
+		asymmetric_is_kind(said->cryptographic_algorithm.value, real))
+		return ERR_OK;
+	return ERR_FIELD;
+}
+
+static enum err open_key(struct pkey **out, const struct using *use)
+{
+	const struct kmip_key_block *block = kmip_object_key_block(&use->form);
+	const struct kmip_certificate *certificate = use->form.certificate;
+
+	if (certificate != NULL)
+		return certificate->type.value == KMIP_CERTIFICATE_TYPE_X_509
+			       ? pkey_of_certificate(out, certificate->value)
+			       : ERR_ILLEGAL;
+	return block == NULL ? ERR_ILLEGAL : asymmetric_open(out, use->object->type, block);
+}
+
+enum err signing_key(struct pkey **out, const struct using *use)
+{
+	struct pkey *key = NULL;
+	enum err err = open_key(&key, use);
+
+	/* It was kept as it came, and is no key. */
+	TRY(err == ERR_INVALID || err == ERR_KEY_FORMAT ? ERR_CRYPTO : err);
+	TRY(judge_kind(use, key));
+	*out = key;
+	key = NULL;
+out:
+	pkey_free(key);
+	return err;
 }
 
 /* RSA without a word about padding is PKCS #1 for signatures, as clients of 1.2 expect. */
@@ -91,10 +137,30 @@ static enum err judge_mask_generator(struct pkey_use *out, const struct using *u
 	if (parameters->mask_generator.has &&
 		parameters->mask_generator.value != KMIP_MASK_GENERATOR_MGF1)
 		return ERR_FEATURE;
+	/* RFC 8017 has one. */
+	if (parameters->trailer_field.has && parameters->trailer_field.value != 1)
+		return ERR_FEATURE;
 	if (!parameters->mask_generator_hashing_algorithm.has)
 		return ERR_OK;
 	out->mask_hash = crypto_hash_name(parameters->mask_generator_hashing_algorithm.value);
 	return out->mask_hash == NULL ? ERR_FEATURE : ERR_OK;
+}
+
+/* 3.6: it names hash and padding; said once more, they are the same. */
+static enum err judge_algorithm(const struct algorithm *algorithm, const struct using *use)
+{
+	const struct kmip_uint *hash = &use->parameters.hashing_algorithm;
+	enum pkey_padding padding;
+	enum err err;
+
+	TRY(padding_of(&padding, use));
+	if (use->parameters.padding_method.has && algorithm->padding != PKEY_PADDING_NONE &&
+		padding != algorithm->padding)
+		TRY(ERR_FIELD);
+	if (hash->has && algorithm->hash != NULL && !crypto_is_hash(hash->value, algorithm->hash))
+		err = ERR_FIELD;
+out:
+	return err;
 }
 
 enum err signing_use_of_digest(struct pkey_use *out, const struct using *use)
@@ -109,6 +175,7 @@ enum err signing_use_of_digest(struct pkey_use *out, const struct using *use)
 	if (parameters->digital_signature_algorithm.has) {
 		algorithm = algorithm_find(parameters->digital_signature_algorithm.value);
 		TRY(algorithm == NULL ? ERR_FEATURE : ERR_OK);
+		TRY(judge_algorithm(algorithm, use));
 		out->padding = algorithm->padding;
 		out->hash = algorithm->hash;
 	}

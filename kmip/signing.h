@@ -7,7 +7,8 @@
 #include "kmip/run.h"
 #include "kmip/using.h"
 
-/* The key that the use found. */
+/* The key that the use found; a certificate's is its public one. ERR_ILLEGAL: it has none;
+ * ERR_FIELD: the parameters are those of another kind. */
 MUST_USE enum err signing_key(struct pkey **out, const struct using *use);
 /* Hash, padding and what belongs to them, for signatures: from Digital Signature Algorithm, else
  * from the single parameters. ERR_FIELD: nothing says how, or it contradicts the key. */

@@ -103,7 +103,8 @@ static enum err read_object(
 		return ERR_CORRUPT;
 	*out = stored.object;
 	block = kmip_object_key_block(out);
-	if (block != NULL && block->value != NULL)
+	/* They are the object's by now; but a MAC or signature is over them, too. */
+	if (block != NULL && block->value != NULL && block->wrapping_data == NULL)
 		block->value->attributes.count = 0;
 	return ERR_OK;
 }

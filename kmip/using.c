@@ -145,6 +145,13 @@ out:
 	return err;
 }
 
+enum err using_judge_symmetric(const struct using *use)
+{
+	uint32_t type = KMIP_TO(use->object->type);
+
+	return (type & (KMIP_TO_SYMMETRIC_KEY | KMIP_TO_SECRET_DATA)) != 0 ? ERR_OK : ERR_ILLEGAL;
+}
+
 enum err using_again(
 	struct kmip_item *item, const struct uid *uid, bool protects, struct object **out)
 {

@@ -31,6 +31,9 @@ struct using_ask {
 /* ERR_DENIED: mask; ERR_STATE: state or dates; ERR_KEY_ABSENT; ERR_AGAIN is to be handed on. */
 MUST_USE enum err using_begin(
 	struct using *out, struct kmip_item *item, const struct using_ask *ask);
+/* ERR_ILLEGAL: its bytes are not those of a symmetric key or a secret, but a part or an encoding.
+ */
+MUST_USE enum err using_judge_symmetric(const struct using *use);
 /* Before what was begun with a key goes on: whether it may be used still. ERR_STATE, ERR_ARCHIVED;
  * errors as item_material, whose judgement of lease, polls and root key holds here, too. */
 MUST_USE enum err using_again(

@@ -209,6 +209,68 @@ static void put_dsa(struct buf *to, size_t modulus_bits, size_t private_bits)
 	buf_free(&all);
 }
 
+/* What signs with one of the two verifies with the other. */
+static void assert_same_key(const struct pkey *signs, const struct pkey *verifies)
+{
+	struct pkey_use use = { .hash = "SHA256", .padding = PKEY_PADDING_PKCS1, .salt_len = -1 };
+	struct pkey_signing *signing;
+	struct buf out;
+	bool is_valid = false;
+
+	buf_init(&out, PKEY_LEN_MAX);
+	cr_assert_eq(pkey_signing_new(&signing, signs, &use, false), ERR_OK);
+	cr_assert_eq(pkey_signing_update(signing, text), ERR_OK);
+	cr_assert_eq(pkey_signing_finish(signing, &out), ERR_OK);
+	pkey_signing_free(signing);
+	cr_assert_eq(pkey_signing_new(&signing, verifies, &use, true), ERR_OK);
+	cr_assert_eq(pkey_signing_update(signing, text), ERR_OK);
+	cr_assert_eq(pkey_signing_verify(signing, buf_slice(&out), &is_valid), ERR_OK);
+	cr_assert(is_valid);
+	pkey_signing_free(signing);
+	buf_free(&out);
+}
+
+/* What KMIP lets a transparent key leave out is made from the rest: of RSA all but the modulus and
+ * private exponent or primes, of a curve the point. What does not fit is no key. */
+Test(pkey, numbers_left_out)
+{
+	struct pkey *whole = made("RSA", 1024, NULL), *curve = made("EC", 0, "P-256"), *again;
+	struct pkey_numbers all, some;
+	struct buf memory;
+
+	buf_init(&memory, OUT_MAX);
+	cr_assert_eq(pkey_numbers(&all, whole, true, &memory), ERR_OK);
+	some = (struct pkey_numbers){ .algorithm = "RSA", .n = all.n, .d = all.d };
+	cr_assert_eq(pkey_from_numbers(&again, &some), ERR_OK);
+	assert_same_key(again, whole);
+	pkey_free(again);
+	some = (struct pkey_numbers){
+		.algorithm = "RSA", .n = all.n, .e = all.e, .p = all.p, .q = all.q
+	};
+	cr_assert_eq(pkey_from_numbers(&again, &some), ERR_OK);
+	assert_same_key(again, whole);
+	assert_round(again, PKEY_TYPE_SPECIFIC, true);
+	pkey_free(again);
+	some.e = SLICE_EMPTY;
+	cr_assert_eq(pkey_from_numbers(&again, &some), ERR_INVALID);
+	some.d = all.p; /* no private exponent of that modulus */
+	some.p = some.q = SLICE_EMPTY;
+	cr_assert_eq(pkey_from_numbers(&again, &some), ERR_INVALID);
+	buf_clear(&memory);
+	cr_assert_eq(pkey_numbers(&all, curve, true, &memory), ERR_OK);
+	some = all;
+	some.y = SLICE_EMPTY;
+	cr_assert_eq(pkey_from_numbers(&again, &some), ERR_OK);
+	assert_same_key(curve, again);
+	assert_round(again, PKEY_PKCS8, true);
+	pkey_free(again);
+	some.x = slice_cut(all.y, 0, 33); /* beyond the group's order */
+	cr_assert_eq(pkey_from_numbers(&again, &some), ERR_INVALID);
+	buf_free(&memory);
+	pkey_free(whole);
+	pkey_free(curve);
+}
+
 /* A key that would hold a loop for longer than some 0.1 s is refused: its modulus, its factors, its
  * exponents, and without reading it where reading computes. */
 Test(pkey, too_long)

@@ -75,10 +75,13 @@ Test(op_get, forms)
 	assert_reason(
 		ONE(&served, GET, get, .unique_identifier = uid, .key_compression = KMIP_UINT(1)),
 		KEY_COMPRESSION_TYPE_NOT_SUPPORTED);
-	/* MAC/Sign, and no word of the key to wrap with. */
-	wrapping.wrapping_method = KMIP_UINT(KMIP_WRAPPING_METHOD_MAC_SIGN);
+	/* What is not served, and no word of the key to wrap with. */
+	wrapping.wrapping_method = KMIP_UINT(KMIP_WRAPPING_METHOD_TR_31);
 	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
 		FEATURE_NOT_SUPPORTED);
+	wrapping.wrapping_method = KMIP_UINT(KMIP_WRAPPING_METHOD_MAC_SIGN);
+	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
+		INVALID_FIELD);
 	wrapping.wrapping_method = KMIP_UINT(KMIP_WRAPPING_METHOD_ENCRYPT);
 	assert_reason(ONE(&served, GET, get, .unique_identifier = uid, .wrapping = &wrapping),
 		INVALID_FIELD);
