@@ -118,6 +118,17 @@ static adjust *const adjusts[KMIP_ATTRIBUTE_COUNT] = {
 	[KMIP_ATTRIBUTE_EXTRACTABLE] = adjust_extractable,
 };
 
+static enum err note_drawn(struct attribute_edits *edits, struct slice value)
+{
+	struct attribute_drawn *drawn = ARENA_NEW(edits->arena, struct attribute_drawn);
+
+	if (drawn == NULL)
+		return ERR_NOMEM;
+	*drawn = (struct attribute_drawn){ value, edits->drawn };
+	edits->drawn = drawn;
+	return ERR_OK;
+}
+
 /* Appends the edit that gives the attribute this value. */
 static enum err edits_put(struct attribute_edits *edits, const struct kmip_attribute_row *row,
 	struct object_edit edit, const struct kmip_value *given)
@@ -129,6 +140,9 @@ static enum err edits_put(struct attribute_edits *edits, const struct kmip_attri
 	if (adjusts[id] != NULL)
 		TRY(adjusts[id](edits, &value));
 	TRY(kmip_value_encode(&edit.value, edits->arena, &value));
+	if (id == KMIP_ATTRIBUTE_APPLICATION_SPECIFIC_INFORMATION &&
+		value.children.data != given->children.data)
+		TRY(note_drawn(edits, edit.value));
 	TRY(attribute_rules_append(edits, &edit));
 out:
 	return err;

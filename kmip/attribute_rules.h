@@ -20,6 +20,12 @@ enum {
  * another one each time. */
 #define ATTRIBUTE_NAMESPACE "kmip-pair"
 
+/* A value that the server made up, in stored form; the latest first. */
+struct attribute_drawn {
+	struct slice value;
+	struct attribute_drawn *next;
+};
+
 /* Edits under construction. Embedded by the caller: set arena, version, now, object_type and,
  * unless it is being made, object. */
 struct attribute_edits {
@@ -32,6 +38,7 @@ struct attribute_edits {
 
 	struct object_edit *items;
 	size_t count, cap;
+	struct attribute_drawn *drawn; /* what of it the server made up (3.36) */
 	/* Of an object being made: algorithm and length, which the operation completes and stores
 	 * with attribute_rules_set. */
 	struct algorithm_key key;

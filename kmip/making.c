@@ -196,6 +196,48 @@ out:
 	return err;
 }
 
+static bool is_drawn(const struct attribute_edits *edits, struct slice value)
+{
+	for (const struct attribute_drawn *one = edits->drawn; one != NULL; one = one->next) {
+		if (slice_equal(one->value, value))
+			return true;
+	}
+	return false;
+}
+
+enum err making_tell(const struct attribute_edits *edits, struct kmip_template_attribute **out)
+{
+	struct slice name = slice_text(
+		kmip_attribute_row(KMIP_ATTRIBUTE_APPLICATION_SPECIFIC_INFORMATION)->name);
+	struct kmip_template_attribute *told = NULL;
+	int32_t index = 0;
+	enum err err = ERR_OK;
+
+	if (edits->drawn == NULL)
+		return ERR_OK;
+	told = ARENA_NEW(edits->arena, struct kmip_template_attribute);
+	TRY(told == NULL ? ERR_NOMEM : ERR_OK);
+	told->attributes.items =
+		arena_array(edits->arena, edits->count, sizeof(struct kmip_attribute));
+	TRY(told->attributes.items == NULL ? ERR_NOMEM : ERR_OK);
+	for (size_t i = 0; i < edits->count; i++) {
+		struct kmip_attribute one = { .name = name };
+
+		if (!slice_equal(edits->items[i].name, name))
+			continue;
+		if (index > 0)
+			one.index = KMIP_INT(index);
+		index++;
+		if (!is_drawn(edits, edits->items[i].value))
+			continue;
+		TRY(kmip_value_decode(&one.value, edits->items[i].value));
+		told->attributes.items[told->attributes.count++] = one;
+	}
+	*out = told;
+out:
+	return err;
+}
+
 /* A plan that is run again draws again; only the last draw is used. */
 enum err making_symmetric_key(struct kmip_item *item, struct algorithm_key *key)
 {

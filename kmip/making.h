@@ -31,6 +31,9 @@ MUST_USE enum err making_more_attributes(struct kmip_item *item, struct attribut
  * be NULL. */
 MUST_USE enum err making_joint_attributes(struct kmip_item *item, struct attribute_edits *edits,
 	const struct kmip_template_attribute *own, const struct kmip_template_attribute *common);
+/* What the server made up because the client left it out (3.36), for the answer; NULL: nothing. */
+MUST_USE enum err making_tell(
+	const struct attribute_edits *edits, struct kmip_template_attribute **out);
 /* Draws a symmetric key of that kind into item->create. */
 MUST_USE enum err making_symmetric_key(struct kmip_item *item, struct algorithm_key *key);
 /* The value of the attribute Digest (3.17): SHA-256; key_format 0: none. */

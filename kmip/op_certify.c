@@ -46,6 +46,7 @@ out:
 enum err op_certify_plan(struct kmip_item *item)
 {
 	const struct kmip_certify_request *request = item->request;
+	struct kmip_certify_response *response = item->response;
 	struct attribute_edits edits = making_edits(item, KMIP_OBJECT_TYPE_CERTIFICATE);
 	struct certifying certifying = {
 		.request_type = request->request_type, .request = request->request, .edits = &edits
@@ -60,6 +61,7 @@ enum err op_certify_plan(struct kmip_item *item)
 	certifying.key = key;
 	TRY(item->plan_memory == NULL ? certifying_begin(item, &certifying)
 				      : make(item, &edits, key));
+	TRY(making_tell(&edits, &response->template_attribute));
 	item->plan_result = key;
 out:
 	return err;

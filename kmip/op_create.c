@@ -44,6 +44,7 @@ static enum err make(struct kmip_item *item, uint32_t object_type, struct attrib
 enum err op_create_plan(struct kmip_item *item)
 {
 	const struct kmip_create_request *request = item->request;
+	struct kmip_create_response *response = item->response;
 	uint32_t object_type = request->object_type.value;
 	struct attribute_edits edits = making_edits(item, object_type);
 	struct slice digested = SLICE_EMPTY;
@@ -54,6 +55,7 @@ enum err op_create_plan(struct kmip_item *item)
 	TRY(make(item, object_type, &edits, &digested));
 	TRY(making_generator_of(item, &edits));
 	TRY(making_effect(item, &edits, digested));
+	TRY(making_tell(&edits, &response->template_attribute));
 out:
 	return err;
 }

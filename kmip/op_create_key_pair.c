@@ -112,6 +112,7 @@ out:
 enum err op_create_key_pair_plan(struct kmip_item *item)
 {
 	const struct kmip_create_key_pair_request *request = item->request;
+	struct kmip_create_key_pair_response *response = item->response;
 	struct pairing *pairing = ARENA_NEW(item->arena, struct pairing);
 	struct attribute_edits *private_edits, *public_edits;
 	struct pkey_wish wish;
@@ -135,6 +136,8 @@ enum err op_create_key_pair_plan(struct kmip_item *item)
 	TRY(policing_wish(item, private_edits->key.algorithm, &wish));
 	TRY(item->plan_memory == NULL ? pairing_begin(item, &wish)
 				      : pairing_make_private(item, pairing));
+	TRY(making_tell(private_edits, &response->private_template));
+	TRY(making_tell(public_edits, &response->public_template));
 	item->plan_result = pairing;
 out:
 	return err;

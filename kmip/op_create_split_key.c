@@ -161,6 +161,7 @@ out:
 enum err op_create_split_key_plan(struct kmip_item *item)
 {
 	const struct kmip_create_split_key_request *request = item->request;
+	struct kmip_create_split_key_response *response = item->response;
 	struct split_plan *plan = ARENA_NEW(item->arena, struct split_plan);
 	struct slice uid = request->unique_identifier, secret;
 	enum err err = plan == NULL ? ERR_NOMEM : ERR_OK;
@@ -176,6 +177,7 @@ enum err op_create_split_key_plan(struct kmip_item *item)
 	TRY(note_splitting(item, plan, secret.len));
 	TRY(sharing_split(plan->shares, item->arena, &plan->how, secret));
 	TRY(make_part(item, plan, 0));
+	TRY(making_tell(&plan->edits, &response->template_attribute));
 	item->plan_result = plan;
 out:
 	return err;

@@ -365,6 +365,7 @@ out:
 enum err op_derive_key_plan(struct kmip_item *item)
 {
 	const struct kmip_derive_key_request *request = item->request;
+	struct kmip_derive_key_response *response = item->response;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
 	struct derivation derivation = { .parameters = request->parameters };
 	struct slice key;
@@ -383,6 +384,7 @@ enum err op_derive_key_plan(struct kmip_item *item)
 	TRY(link_bases(&edits, bases, &derivation));
 	TRY(making_effect(item, &edits, key));
 	TRY(settling_withhold(item));
+	TRY(making_tell(&edits, &response->template_attribute));
 out:
 	buf_free(&derivation.out);
 	return err;

@@ -198,6 +198,7 @@ static enum err judge_request(const struct kmip_item *item)
 enum err op_join_split_key_plan(struct kmip_item *item)
 {
 	const struct kmip_join_split_key_request *request = item->request;
+	struct kmip_join_split_key_response *response = item->response;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
 	struct parts *parts = ARENA_NEW(item->arena, struct parts);
 	struct joined *joined = ARENA_NEW(item->arena, struct joined);
@@ -213,6 +214,7 @@ enum err op_join_split_key_plan(struct kmip_item *item)
 	TRY(join(&joined->value.material, item, parts, &edits));
 	TRY(shape(item, joined, parts, &edits));
 	TRY(making_effect(item, &edits, joined->value.material));
+	TRY(making_tell(&edits, &response->template_attribute));
 out:
 	return err;
 }

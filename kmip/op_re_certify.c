@@ -71,6 +71,7 @@ out:
 enum err op_re_certify_plan(struct kmip_item *item)
 {
 	const struct kmip_re_certify_request *request = item->request;
+	struct kmip_re_certify_response *response = item->response;
 	struct renewal *renewal = ARENA_NEW(item->arena, struct renewal);
 	struct attribute_edits edits = making_edits(item, KMIP_OBJECT_TYPE_CERTIFICATE);
 	struct replacing replacing = { .given = request->template_attribute,
@@ -89,6 +90,7 @@ enum err op_re_certify_plan(struct kmip_item *item)
 	TRY(replacing_attributes(item, &edits, &replacing));
 	TRY(item->plan_memory == NULL ? certifying_begin(item, &certifying)
 				      : make(item, &edits, renewal));
+	TRY(making_tell(&edits, &response->template_attribute));
 	item->plan_result = renewal;
 out:
 	return err;

@@ -13,6 +13,7 @@
 enum err op_re_key_plan(struct kmip_item *item)
 {
 	const struct kmip_re_key_request *request = item->request;
+	struct kmip_re_key_response *response = item->response;
 	struct replacing replacing = { .given = request->template_attribute,
 		.offset = request->offset };
 	struct attribute_edits edits;
@@ -34,6 +35,7 @@ enum err op_re_key_plan(struct kmip_item *item)
 	TRY(linking_set(&edits, KMIP_LINK_TYPE_REPLACED_OBJECT_LINK, &old->uid));
 	TRY(making_further_effect(item, &edits, item->create.material));
 	TRY(settling_withhold(item));
+	TRY(making_tell(&edits, &response->template_attribute));
 	item->plan_result = old;
 out:
 	return err;

@@ -93,6 +93,7 @@ out:
 enum err op_re_key_key_pair_plan(struct kmip_item *item)
 {
 	const struct kmip_re_key_key_pair_request *request = item->request;
+	struct kmip_re_key_key_pair_response *response = item->response;
 	struct re_keying *re_keying = ARENA_NEW(item->arena, struct re_keying);
 	struct pairing *pairing = &re_keying->pairing;
 	enum err err = re_keying == NULL ? ERR_NOMEM : ERR_OK;
@@ -106,6 +107,8 @@ enum err op_re_key_key_pair_plan(struct kmip_item *item)
 	TRY(pairing_judge_names(pairing));
 	TRY(item->plan_memory == NULL ? begin(item, re_keying)
 				      : pairing_make_private(item, pairing));
+	TRY(making_tell(&pairing->private_edits, &response->private_template));
+	TRY(making_tell(&pairing->public_edits, &response->public_template));
 	item->plan_result = re_keying;
 out:
 	return err;

@@ -13,6 +13,7 @@
 enum err op_register_plan(struct kmip_item *item)
 {
 	const struct kmip_register_request *request = item->request;
+	struct kmip_register_response *response = item->response;
 	const struct kmip_template_attribute *given = request->template_attribute;
 	struct attribute_edits edits = making_edits(item, request->object_type.value);
 	struct unpacking *unpacking = ARENA_NEW(item->arena, struct unpacking);
@@ -32,6 +33,7 @@ enum err op_register_plan(struct kmip_item *item)
 		TRY(making_template(&edits, request->object.template));
 	TRY(registering_describe(item, &edits, &unpacking->object));
 	TRY(making_effect(item, &edits, digested));
+	TRY(making_tell(&edits, &response->template_attribute));
 	TRY(unpacking_first(item, unpacking));
 	item->plan_result = unpacking;
 out:

@@ -192,6 +192,7 @@ enum err replacing_attributes(
 	TRY(replace_dates(&changed, item, edits, &given, replacing));
 	for (size_t i = 0; i < given.count; i++)
 		TRY(attribute_rules_append(edits, &given.items[i]));
+	edits->drawn = given.drawn;
 	if (changed)
 		TRY(attribute_rules_make(edits, NULL, 0));
 	TRY(replace_key(&edits->key, &given.key, replacing->old));
