@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What clients in the field do that other servers stumble over, message by message, each step on the other node: FortiOS,
-Synology, Percona's pg_tde, libmongocrypt, VAST, Veeam, NetApp, storage arrays, tape libraries. PyKMIP and vSphere have tests
-of their own.
+Synology, Percona's pg_tde and its client library, MySQL, Ceph, libmongocrypt, VAST, Veeam, NetApp, storage arrays, tape
+libraries. PyKMIP and vSphere have tests of their own.
 """
 import itertools
 import os
 import socket
 import ssl
+import subprocess
 import time
 import unittest
 
@@ -20,10 +21,12 @@ from case import PairCase
 MAXIMUM_ITEMS, SECRET_DATA, SECRET_DATA_TYPE = 0x42004F, 0x420085, 0x420086
 DATA, IV, PARAMETERS, MODE, PADDING, RANDOM_IV = 0x4200C2, 0x42003D, 0x42002B, 0x420011, 0x42005F, 0x4200C5
 APPLICATION_DATA, APPLICATION_NAMESPACE, ALTERNATIVE_VALUE, ALTERNATIVE_TYPE = 0x420002, 0x420003, 0x4200C0, 0x4200C1
+DEVICE_SERIAL, PUBLIC_KEY, OFFSET_ITEMS = 0x4200B0, 0x42006D, 0x4200D4
 RE_KEY, DECRYPT = 4, 32
-SYMMETRIC, SECRET = 2, 7
+SYMMETRIC, PUBLIC, SECRET = 2, 3, 7
 PASSWORD, SEED = 1, 2
-RAW, OPAQUE, AES, CBC, PKCS5 = 1, 2, 3, 1, 3
+RAW, OPAQUE, X_509, AES, CBC, PKCS5 = 1, 2, 5, 3, 1, 3
+DEVICE = 2
 
 
 def secret(value, kind):
@@ -103,6 +106,60 @@ class Habits(PairCase):
         self.assertEqual(self.locate((1, 0), named("pg-principal"), header=header()), [uid])
         item = self.do((1, 0), wire.GET, wire.text(wire.UID, uid), header=header())
         self.assertEqual(item.material, material)
+
+    def test_percona_client(self):
+        """A group in pages of two; a key and its attributes in one batch, Get first; a public key without a word about it."""
+        version, group = (1, 4), words("Object Group", "percona")
+        uids = {self.do(version, wire.CREATE, *aes(named(f"percona-{number}"), group)).uid for number in range(5)}
+        found = []
+        for offset in ((), (wire.integer(OFFSET_ITEMS, 2),), (wire.integer(OFFSET_ITEMS, 4),)):
+            found += self.locate(version, wire.integer(MAXIMUM_ITEMS, 2), *offset, wire.attribute(
+                "Object Type", wire.enum(wire.ATTRIBUTE_VALUE, SYMMETRIC)), group)
+        self.assertEqual((set(found), len(found)), (uids, 5))
+        got, told = self.ask(version, wire.batch_item(wire.GET, wire.text(wire.UID, found[0]), item_id=bytes(4)), wire.batch_item(
+            wire.GET_ATTRIBUTES, wire.text(wire.UID, found[0]), wire.text(wire.ATTRIBUTE_NAME, "State"),
+            wire.text(wire.ATTRIBUTE_NAME, "Operation Policy Name"), item_id=bytes([0, 0, 0, 1])))
+        self.assertEqual((len(got.material), told.attributes()), (32, [("State", wire.PRE_ACTIVE)]))
+        der = subprocess.run(["openssl", "pkey", "-in", self.vcenter.identity.key, "-pubout", "-outform", "DER"], check=True,
+                             capture_output=True).stdout
+        public = wire.structure(PUBLIC_KEY, wire.structure(wire.KEY_BLOCK, wire.enum(wire.FORMAT, X_509), wire.structure(
+            wire.KEY_VALUE, wire.data(wire.KEY_MATERIAL, der))))
+        uid = self.do(version, wire.REGISTER, wire.enum(wire.OBJECT_TYPE, PUBLIC), template(named("percona-key")), public).uid
+        self.assertEqual(self.do(version, wire.GET, wire.text(wire.UID, uid)).material, der)
+
+    def test_mysql(self):
+        """1.1: each attribute with an index of zero, and room for an answer of 280,000 bytes."""
+        header = (wire.integer(wire.MAXIMUM_RESPONSE_SIZE, 280000),)
+        uid = self.do((1, 1), wire.CREATE, wire.enum(wire.OBJECT_TYPE, SYMMETRIC), template(
+            wire.attribute("Cryptographic Algorithm", wire.enum(wire.ATTRIBUTE_VALUE, AES), 0),
+            wire.attribute("Cryptographic Length", wire.integer(wire.ATTRIBUTE_VALUE, 256), 0),
+            wire.attribute("Cryptographic Usage Mask", wire.integer(wire.ATTRIBUTE_VALUE, 12), 0)), header=header).uid
+        self.do((1, 1), wire.ACTIVATE, wire.text(wire.UID, uid), header=header)
+        self.assertEqual(len(self.do((1, 1), wire.GET, wire.text(wire.UID, uid), header=header).material), 32)
+
+    def test_ceph(self):
+        """The gateway, in 1.0: size, credential and time in the header, Name and nothing else in Locate. The storage driver, in
+        1.4: no other version is wanted, and it brings the initialization vector."""
+        def header(kind, *value):
+            return (wire.integer(wire.MAXIMUM_RESPONSE_SIZE, 8192), wire.structure(wire.AUTHENTICATION, wire.structure(
+                wire.CREDENTIAL, wire.enum(wire.CREDENTIAL_TYPE, kind), wire.structure(wire.CREDENTIAL_VALUE, *value))),
+                wire.date(wire.TIME_STAMP, int(time.time())))
+        gateway = header(1, wire.text(wire.USERNAME, "rgw"))
+        uid = self.do((1, 0), wire.CREATE, *aes(named("rgw-key")), header=gateway).uid
+        self.assertEqual(self.locate((1, 0), named("rgw-key"), header=gateway), [uid])
+        self.assertEqual(len(self.do((1, 0), wire.GET, wire.text(wire.UID, uid), header=gateway).material), 32)
+        device = header(DEVICE, wire.text(DEVICE_SERIAL, "a node"))
+        self.do((1, 4), wire.ACTIVATE, wire.text(wire.UID, uid), header=device)
+        versions = self.do((1, 4), wire.DISCOVER_VERSIONS, wire.structure(
+            wire.VERSION, wire.integer(wire.MAJOR, 1), wire.integer(wire.MINOR, 4))).payload.all(wire.VERSION)
+        self.assertEqual(len(versions), 1)
+        how = wire.structure(PARAMETERS, wire.enum(MODE, CBC), wire.enum(PADDING, PKCS5), wire.enum(wire.ALGORITHM, AES))
+        vector = os.urandom(16)
+        sealed = self.do((1, 4), wire.ENCRYPT, wire.text(wire.UID, uid), how, wire.data(DATA, b"a passphrase"),
+                         wire.data(IV, vector)).payload
+        opened = self.do((1, 4), DECRYPT, wire.text(wire.UID, uid), how, wire.data(DATA, sealed.get(DATA)),
+                         wire.data(IV, vector)).payload
+        self.assertEqual(opened.get(DATA), b"a passphrase")
 
     def test_libmongocrypt(self):
         """1.0: a seed of 96 bytes without a usage mask, and with one of no bits. 1.2: what one node encrypts the other decrypts,
