@@ -50,7 +50,9 @@ static void change_on_committed(void *ctx, enum err err)
 		return;
 	}
 	KILL_POINT(change->flow.keystore, change_recorded);
-	flow_hold(&change->flow, KEYSTORE_GATE_CHANGE, change_on_released);
+	flow_hold(&change->flow,
+		change->options.in_passing ? KEYSTORE_GATE_CREATE : KEYSTORE_GATE_CHANGE,
+		change_on_released);
 }
 
 static enum err change_write(void *ctx, struct cache_write *write, struct arena *arena)

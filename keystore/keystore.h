@@ -226,6 +226,7 @@ struct keystore_change {
 	const struct keystore_part *with;
 	size_t with_count;
 	bool durable; /* in the key manager before it is answered, as if it lowered the state */
+	bool in_passing; /* nothing depends on it: the gate waits as for a creation */
 	enum err (*check)(void *ctx, const struct object *object);
 	void *check_ctx; /* must live until the callback */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/object.h"
+#include "keystore/given.h"
 #include "keystore/usage.h"
 
 enum {
@@ -185,7 +186,8 @@ size_t object_attributes_bytes(const struct object *object)
 
 	for (size_t i = 0; i < object->attribute_count; i++)
 		if (!object->attributes[i].deleted &&
-			!usage_is_register(object->attributes[i].name))
+			!usage_is_register(object->attributes[i].name) &&
+			!given_is_register(object->attributes[i].name))
 			len += object->attributes[i].name.len + object->attributes[i].value.len;
 	return len;
 }
@@ -391,6 +393,14 @@ static void apply_flags(struct object *object, const struct object_change *chang
 		object->last_change = object->dates[OBJECT_DATE_DESTROYED];
 }
 
+static bool changes_attributes(const struct object_change *change)
+{
+	for (size_t i = 0; i < change->edit_count; i++)
+		if (!given_is_register(change->edits[i].name))
+			return true;
+	return false;
+}
+
 /* Attributes changed since an object was made make it younger than that, also within the second and
  * when the clock was set back: its envelope does not say all any more (trace.h). */
 static void apply_edit_date(struct object *object, int64_t made)
@@ -410,7 +420,7 @@ enum err object_apply(struct object *object, struct arena *arena,
 		TRY(draft_edit(&draft, &change->edits[i]));
 	TRY(draft_check(&draft, object));
 	apply_flags(&draft.object, change);
-	if (change->edit_count > 0)
+	if (changes_attributes(change))
 		apply_edit_date(&draft.object, object->dates[OBJECT_DATE_INITIAL]);
 	*object = draft.object;
 	if (added_index != NULL)

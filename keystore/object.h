@@ -96,7 +96,7 @@ struct object {
 	bool disputed; /* likewise, on envelope_hash; of the key that key_id names */
 	int64_t dates[OBJECT_DATE_COUNT];
 	int64_t last_change; /* the latest wins; after the initial date once an attribute was
-				changed, whatever the clock said */
+				changed, whatever the clock said; given.h apart */
 	struct object_attribute *attributes; /* sorted by name, then added */
 	size_t attribute_count;
 };
@@ -157,7 +157,7 @@ const struct object_attribute *object_attribute_find(
 uint32_t object_attribute_index(
 	const struct object *object, const struct object_attribute *attribute);
 /* Sum of name and value lengths of the live instances: the measure of OBJECT_ATTRIBUTES_BYTES_MAX.
- * What the nodes count of its use (usage.h) takes none of the clients' room. */
+ * What the nodes note of its use (usage.h, given.h) takes none of the clients' room. */
 size_t object_attributes_bytes(const struct object *object);
 
 /* What an operation wants changed. Applied inside the write transaction to whatever the record then

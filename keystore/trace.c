@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keystore/trace.h"
 #include "base/crypt.h"
+#include "keystore/given.h"
 
 /* Stored size of an attribute without name and value (README.md). */
 enum { REGISTER_LEN = 29 };
@@ -104,6 +105,8 @@ enum err trace_hash(uint8_t out[TRACE_HASH_LEN], const struct record *cached)
 
 	buf_init(&bytes, RECORD_LEN_MAX);
 	trace_begin(&trace, cached, RECORD_LEN_MAX);
+	if (cached->kind == RECORD_OBJECT)
+		trace.record.object.attribute_count = given_apart(&cached->object);
 	TRY(trace_next(&trace, &bytes));
 	TRY(crypt_sha256(out, buf_slice(&bytes)));
 out:
@@ -117,7 +120,7 @@ static bool attributes_changed(const struct object *object)
 {
 	const struct object_attribute *at = object->attributes;
 
-	for (size_t i = 0; i < object->attribute_count; i++)
+	for (size_t i = 0; i < given_apart(object); i++)
 		if (at[i].deleted || stamp_compare(at[i].written, at[0].written) != 0)
 			return true;
 	return false;

@@ -3,7 +3,8 @@
  * What the ledger keeps of a cached record (design D10). Of an object: identity, life, compromise,
  * dates, attributes. Not the wrapped key, which its own standard key holds, nor its death, which
  * the key manager tells; so that merging a trace (record_merge) raises flags and registers and
- * touches neither material nor epoch. A client's registration is its own trace.
+ * touches neither material nor epoch. A client's registration is its own trace. That an object was
+ * handed out (given.h) goes with a trace that is written, and is no reason to write one.
  */
 #ifndef KEYSTORE_TRACE_H
 #define KEYSTORE_TRACE_H
@@ -29,7 +30,7 @@ MUST_USE enum err trace_begin_since(
 	struct trace *trace, struct arena *arena, struct stamp since, size_t len_max);
 /* Appends the next part. ERR_LIMIT: one attribute alone is too long, or the extension. */
 MUST_USE enum err trace_next(struct trace *trace, struct buf *out);
-/* Of the whole trace in one part: equal traces have equal hashes. */
+/* Of the whole trace in one part: equal traces have equal hashes, given.h apart. */
 MUST_USE enum err trace_hash(uint8_t out[TRACE_HASH_LEN], const struct record *cached);
 /* Does the record say what neither its standard key's envelope nor the key manager can tell? */
 bool trace_is_needed(const struct record *cached, int64_t now);

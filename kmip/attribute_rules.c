@@ -111,9 +111,21 @@ static enum err adjust_extractable(struct attribute_edits *edits, struct kmip_va
 	return adjust_history(edits, !value->boolean, KMIP_ATTRIBUTE_NEVER_EXTRACTABLE);
 }
 
+/* 3.34: what was handed out before it became a member is no fresh one. */
+static enum err adjust_group(struct attribute_edits *edits, struct kmip_value *value)
+{
+	struct kmip_value no = kmip_value_boolean(false);
+
+	(void) value;
+	if (edits->object == NULL || object_attributes_is_fresh(edits->object))
+		return ERR_OK;
+	return attribute_rules_set(edits, KMIP_ATTRIBUTE_FRESH, &no);
+}
+
 static adjust *const adjusts[KMIP_ATTRIBUTE_COUNT] = {
 	[KMIP_ATTRIBUTE_APPLICATION_SPECIFIC_INFORMATION] = adjust_application,
 	[KMIP_ATTRIBUTE_USAGE_LIMITS] = adjust_usage_limits,
+	[KMIP_ATTRIBUTE_OBJECT_GROUP] = adjust_group,
 	[KMIP_ATTRIBUTE_SENSITIVE] = adjust_sensitive,
 	[KMIP_ATTRIBUTE_EXTRACTABLE] = adjust_extractable,
 };

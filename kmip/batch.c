@@ -4,9 +4,7 @@
 #include "kmip/batch_answer.h"
 #include "kmip/batch_header.h"
 #include "kmip/result.h"
-#include "kmip/settling.h"
 #include "kmip/ttlv_read.h"
-#include "kmip/usage_limits.h"
 
 /* A whole message refused: one item without operation (KMIP 1.4, section 11.1). */
 static enum err batch_refuse(struct batch *batch, enum err why)
@@ -292,58 +290,6 @@ out:
 	return err == ERR_OK;
 }
 
-/* Judges an effect within its transaction. */
-static enum err batch_check(void *ctx, const struct object *object)
-{
-	struct batch *batch = ctx;
-	enum err err;
-
-	TRY(item_check(batch->item, object));
-	TRY(undo_note(batch, object));
-out:
-	return err;
-}
-
-void batch_change(struct keystore_change *out, struct batch *batch)
-{
-	const struct kmip_item *item = batch->item;
-	const struct kmip_placeholder *target = item->target.has ? &item->target : &item->subject;
-
-	ASSERT(target->has && item->check != NULL);
-	*out = (struct keystore_change){ .instance = item->identity->instance,
-		.uid = target->uid,
-		.durable = item->durable,
-		.change = &item->change,
-		.check = batch_check,
-		.check_ctx = batch };
-	settling_fill(out, item);
-}
-
-static enum err batch_limit(void *ctx, const struct object *object, int64_t *out)
-{
-	enum err err;
-
-	TRY(batch_check(ctx, object));
-	TRY(usage_limits_allowed(object, out));
-out:
-	return err;
-}
-
-enum err batch_charge_start(struct keystore_pending **out, struct batch *batch,
-	void (*on_charged)(void *ctx, enum err err, uint32_t unused), void *ctx)
-{
-	const struct kmip_item *item = batch->item;
-	const struct kmip_placeholder *target = item->target.has ? &item->target : &item->subject;
-	struct keystore_charge charge = { .instance = item->identity->instance,
-		.uid = target->uid,
-		.units = item->charge,
-		.now = item->now,
-		.limit = batch_limit,
-		.ctx = batch };
-
-	return keystore_charge_start(out, item->options->keystore, &charge, on_charged, ctx);
-}
-
 enum batch_step batch_run(struct batch *batch)
 {
 	uint64_t until_us = clock_boot_us() + BATCH_TURN_US_MAX;
@@ -398,6 +344,15 @@ void batch_computed(struct batch *batch, enum err err)
 		batch_end_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);
 }
 
+/* What was to be noted in passing could not be: plan judges once more whether the answer holds. */
+static bool batch_passes_by(struct kmip_item *item)
+{
+	bool passes_by = item->in_passing && !item->passes_by;
+
+	item->passes_by |= passes_by;
+	return passes_by;
+}
+
 void batch_effected(struct batch *batch, enum err err, const struct uid *uid, uint32_t added_index)
 {
 	struct kmip_item *item = batch->item;
@@ -413,6 +368,8 @@ void batch_effected(struct batch *batch, enum err err, const struct uid *uid, ui
 		batch_end_item(batch, item->failure);
 		return;
 	}
+	if (err != ERR_OK && batch_passes_by(item))
+		return;
 	if (err == ERR_AMBIGUOUS) {
 		batch_close_item(batch, err);
 		return;
@@ -443,6 +400,8 @@ void batch_failed(struct batch *batch, enum err err)
 		undo_taken_back(batch, err);
 		return;
 	}
+	if (batch_passes_by(batch->item))
+		return;
 	batch_taken_back(batch->item, err);
 	/* Too many flows at once: our trouble, not a fault of the message. */
 	batch_end_item(batch, err == ERR_LIMIT ? ERR_UNAVAILABLE : err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/giving.h"
+#include "keystore/given.h"
 #include "kmip/asymmetric.h"
 #include "kmip/changing.h"
 #include "kmip/object_attributes.h"
@@ -151,21 +152,47 @@ out:
 	return err;
 }
 
-/* A member of a group is handed out once as a fresh one (3.34). */
-enum err giving_mark(struct kmip_item *item, const struct object *object)
+static bool is_member(const struct object *object)
 {
 	const char *group = kmip_attribute_row(KMIP_ATTRIBUTE_OBJECT_GROUP)->name;
+
+	return object_attribute_find(object, slice_text(group), 0) != NULL;
+}
+
+/* Of others nobody asks who had it first: neither the key manager nor the answer need know. */
+static enum err mark_in_passing(struct kmip_item *item)
+{
+	struct object_edit *edit = ARENA_NEW(item->arena, struct object_edit);
+
+	if (edit == NULL)
+		return ERR_NOMEM;
+	*edit = given_edit();
+	item->change = (struct object_change){ .edits = edit, .edit_count = 1 };
+	item->effect = KMIP_EFFECT_CHANGE;
+	item->check = changing_is_alive;
+	item->in_passing = true;
+	return ERR_OK;
+}
+
+/* A member of a group is handed out once as a fresh one (3.34). */
+static enum err mark_member(struct kmip_item *item, const struct object *object)
+{
 	struct attribute_edits edits = changing_edits(item, object);
 	struct kmip_value no = kmip_value_boolean(false);
 	enum err err;
 
-	if (object_attribute_find(object, slice_text(group), 0) == NULL ||
-		!object_attributes_is_fresh(object))
-		return ERR_OK;
 	TRY(attribute_rules_set(&edits, KMIP_ATTRIBUTE_FRESH, &no));
 	TRY(changing_effect(item, &edits, changing_is_alive));
 out:
 	return err;
+}
+
+static enum err mark(struct kmip_item *item, const struct object *object)
+{
+	if (item->passes_by || !object_attributes_apply(object, KMIP_ATTRIBUTE_FRESH) ||
+		!object_attributes_is_fresh(object))
+		return ERR_OK;
+	return is_member(object) ? mark_member(item, object) : mark_in_passing(item);
 }
 
 /* To wrap a key is to protect it (3.21). */
@@ -190,7 +217,7 @@ enum err giving_end(struct kmip_item *item, const struct object *object)
 	if (wrapping != NULL)
 		TRY(charge(item, wrapping));
 	item_no_effect(item);
-	TRY(giving_mark(item, object));
+	TRY(mark(item, object));
 	if (item->effect != KMIP_EFFECT_NONE || wrapping == NULL)
 		return ERR_OK;
 	item->plan_result = NULL;

@@ -22,10 +22,9 @@ struct giving {
  */
 MUST_USE enum err giving_fill(struct kmip_item *item, struct kmip_object *out,
 	const struct object *object, const struct giving *giving);
-/* States the effect that a fresh member of a group is fresh no more, where it is one. */
-MUST_USE enum err giving_mark(struct kmip_item *item, const struct object *object);
-/* The response is filled: states that, and what the wrapping key is charged with, one after the
- * other. ERR_DENIED: not so much is left of its Usage Limits. */
+/* The response is filled: states that the object is fresh no more (3.34), of a member of an Object
+ * Group as any change, so that each is handed out once, of others in passing; and what the wrapping
+ * key is charged with, one after the other. ERR_DENIED: not so much is left of its Usage Limits. */
 MUST_USE enum err giving_end(struct kmip_item *item, const struct object *object);
 /* For the operation's finish. */
 MUST_USE enum err giving_finish(struct kmip_item *item);

@@ -80,6 +80,7 @@ void item_no_effect(struct kmip_item *item)
 	item->create = (struct keystore_create){ 0 };
 	item->change = (struct object_change){ .now = item->now };
 	item->durable = false;
+	item->in_passing = false;
 	item->archived_too = false;
 	item->settles = false;
 	item->check = NULL;

@@ -48,6 +48,7 @@ struct kmip_item {
 	enum kmip_version version;
 	int64_t now; /* seconds, the same for all items of a batch */
 	const void *request; /* the payload's struct */
+	bool passes_by; /* an effect in passing failed: plan is to do without */
 	struct kmip_fetch_failure failures[KMIP_FETCHES_MAX];
 	size_t failure_count;
 
@@ -61,6 +62,7 @@ struct kmip_item {
 	struct object_change change; /* of every effect but KMIP_EFFECT_CHARGE */
 	int64_t charge; /* units of Usage Limits, of KMIP_EFFECT_CHARGE */
 	bool durable; /* of KMIP_EFFECT_CHANGE, see struct keystore_change */
+	bool in_passing; /* likewise; the item does not fail with it, see passes_by */
 	bool archived_too; /* the effect may be on an archived object */
 	/* Judges again inside the transaction; ctx is the item. NULL for KMIP_EFFECT_CREATE. */
 	enum err (*check)(void *ctx, const struct object *object);

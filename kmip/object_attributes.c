@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmip/object_attributes.h"
+#include "keystore/given.h"
 #include "kmip/usage_limits.h"
 
 /* keystore/ numbers the states as the specification does. */
@@ -166,6 +167,8 @@ bool object_attributes_is_fresh(const struct object *object)
 {
 	struct kmip_value value;
 
+	if (given_is(object))
+		return false;
 	return !object_attributes_stored(object, KMIP_ATTRIBUTE_FRESH, &value) || value.boolean;
 }
 

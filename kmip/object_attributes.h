@@ -43,8 +43,7 @@ bool object_attributes_value(
 	const struct object_attributes *list, enum kmip_attribute_id id, struct kmip_value *out);
 /* Whether objects of its type have the attribute. */
 bool object_attributes_apply(const struct object *object, enum kmip_attribute_id id);
-/* Not yet given out by Get (3.34). Kept for members of an Object Group; others stay fresh, so that
- * their first Get changes nothing. */
+/* Not yet given out by Get or Export (3.34; giving.h). */
 bool object_attributes_is_fresh(const struct object *object);
 /* Its Archive Date says so (3.32); what is destroyed is not in the archive any more. */
 bool object_attributes_is_archived(const struct object *object);

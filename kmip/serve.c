@@ -354,19 +354,26 @@ static void pending_failed(struct kmip_pending *pending, enum batch_step step, e
 	}
 }
 
+static bool pending_has_effect(const struct kmip_pending *pending)
+{
+	const struct kmip_item *item = pending->batch.item;
+
+	return item != NULL && item->effect != KMIP_EFFECT_NONE;
+}
+
 /* Nobody waits for the answer any more, but an item that has begun is not left half done. */
 static void pending_end_item(struct kmip_pending *pending)
 {
 	struct batch *batch = &pending->batch;
 	enum err err = ERR_AGAIN;
 
-	while (err != ERR_OK && batch->item != NULL) {
+	while (err != ERR_OK && pending_has_effect(pending)) {
 		err = pending_start_effect(pending);
 		if (err != ERR_OK)
 			batch_failed(batch, err);
 	}
 	pending->state = PENDING_ABANDONED;
-	if (batch->item == NULL)
+	if (err != ERR_OK)
 		pending_free(pending);
 }
 

@@ -17,6 +17,7 @@ if(TARGET fake_keymanager)
 			serve
 			batch
 			batch_undo
+			given
 			later
 			op_add_attribute
 			op_archive
