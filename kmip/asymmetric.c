@@ -101,6 +101,14 @@ bool asymmetric_is_kind(uint32_t named, uint32_t real)
 	}
 }
 
+bool asymmetric_is_algorithm(uint32_t named)
+{
+	return asymmetric_is_kind(named, KMIP_CRYPTOGRAPHIC_ALGORITHM_EC) ||
+	       named == KMIP_CRYPTOGRAPHIC_ALGORITHM_RSA ||
+	       named == KMIP_CRYPTOGRAPHIC_ALGORITHM_DSA ||
+	       named == KMIP_CRYPTOGRAPHIC_ALGORITHM_DH;
+}
+
 /* ---- numbers ---- */
 
 enum { BIG_ALIGN = 8, SIGN_BIT = 0x80 };

@@ -32,6 +32,8 @@ uint32_t asymmetric_algorithm(const struct pkey *key);
 /* Whether a Cryptographic Algorithm that a client names is that of such a key: curves have several.
  */
 bool asymmetric_is_kind(uint32_t named, uint32_t real);
+/* Whether it is one of pairs. */
+bool asymmetric_is_algorithm(uint32_t named);
 /* Whether a public or private key may come in that form: also such as are kept and not read. */
 bool asymmetric_is_form_of(uint32_t object_type, uint32_t format);
 /* A Big Integer's bytes (9.1.1.4: two's complement, whole eights) of an unsigned number. */

@@ -53,6 +53,16 @@ out:
 	return err == ERR_INVALID || err == ERR_FEATURE ? ERR_KEY_FORMAT : err;
 }
 
+/* A secret's bytes have two names (9.1.3.2.3). */
+static bool is_other_name(uint32_t type, const struct kmip_key_block *block, uint32_t format)
+{
+	uint32_t from = block->format.value;
+
+	return type == KMIP_OBJECT_TYPE_SECRET_DATA && block->value->material.data != NULL &&
+	       (from == KMIP_KEY_FORMAT_TYPE_RAW || from == KMIP_KEY_FORMAT_TYPE_OPAQUE) &&
+	       (format == KMIP_KEY_FORMAT_TYPE_RAW || format == KMIP_KEY_FORMAT_TYPE_OPAQUE);
+}
+
 /* A plain symmetric key can be had in either of its two forms, an asymmetric one in all of its. */
 static enum err convert(struct kmip_item *item, uint32_t type, struct kmip_key_block *block,
 	const struct conversion *to)
@@ -81,7 +91,7 @@ static enum err convert(struct kmip_item *item, uint32_t type, struct kmip_key_b
 			return ERR_NOMEM;
 		transparent->key = value->material;
 		*value = (struct kmip_key_value){ .transparent = transparent };
-	} else {
+	} else if (!is_other_name(type, block, format)) {
 		return ERR_KEY_FORMAT;
 	}
 	block->format = KMIP_UINT(format);

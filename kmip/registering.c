@@ -69,6 +69,10 @@ static enum err read_block(struct kmip_item *item, const struct kmip_key_block *
 	if (block->compression.has && type != KMIP_OBJECT_TYPE_PUBLIC_KEY)
 		return ERR_KEY_COMPRESSION;
 	if (block->wrapping_data != NULL) {
+		/* 2.1.5: one of the two at least. */
+		if (block->wrapping_data->encryption_key == NULL &&
+			block->wrapping_data->mac_key == NULL)
+			return ERR_FIELD;
 		*digested = block->wrapped_value;
 		if (block->value != NULL)
 			return digest_key_value(item, block->value, digested);
@@ -170,6 +174,9 @@ static enum err judge_key(
 	if ((KMIP_TO(edits->object_type) & KMIP_TO_KEYS) == 0)
 		return ERR_OK;
 	TRY(join_key(&edits->key, block));
+	if (edits->object_type == KMIP_OBJECT_TYPE_SYMMETRIC_KEY &&
+		asymmetric_is_algorithm(edits->key.algorithm))
+		TRY(ERR_FIELD);
 	TRY(judge_pkey(&edits->key, edits->object_type, block));
 	/* What a part is a part of need not be known. */
 	if (edits->object_type == KMIP_OBJECT_TYPE_SPLIT_KEY && edits->key.algorithm == 0)

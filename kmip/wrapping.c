@@ -350,8 +350,8 @@ enum err wrapping_apply(
 	if (given->encoding_option.value == KMIP_ENCODING_OPTION_NO_ENCODING &&
 		given->attribute_names.count > 0)
 		TRY(ERR_ENCODING);
-	TRY(block->value == NULL ? ERR_KEY_ABSENT : ERR_OK);
 	TRY(block->wrapping_data != NULL ? ERR_ILLEGAL : ERR_OK); /* once is enough (4.11) */
+	TRY(block->value == NULL ? ERR_KEY_ABSENT : ERR_OK);
 	TRY(find_keys(&encryption, &mac, item, given));
 	TRY(collect_attributes(item, block->value, wrapping));
 	TRY(encode_plain(item, &plain, block->value, given->encoding_option.value));

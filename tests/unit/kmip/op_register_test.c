@@ -262,6 +262,7 @@ Test(op_register, other_objects)
 Test(op_register, wrapped)
 {
 	struct served served = { 0 };
+	struct kmip_key_information by = { .unique_identifier = SLICE_LITERAL("elsewhere") };
 	struct kmip_key_wrapping_data wrapping = { .wrapping_method = KMIP_UINT(1) };
 	struct key *key;
 	const struct kmip_key_block *block;
@@ -272,6 +273,9 @@ Test(op_register, wrapped)
 	key->block.wrapping_data = &wrapping;
 	key->block.wrapped_value = key->value.material;
 	key->block.value = NULL;
+	/* By nobody (2.1.5). */
+	assert_reason(key_register(&served, key), INVALID_FIELD);
+	wrapping.encryption_key = &by;
 	uid = PAYLOAD(&served, key_register(&served, key), register)->unique_identifier;
 	block = block_of(&served, uid);
 	cr_assert_eq(block->wrapping_data->wrapping_method.value, 1);
