@@ -7,11 +7,13 @@
 
 /* ---- may it be used? ---- */
 
-static int64_t date_of(const struct object *object, enum kmip_attribute_id id)
+/* `otherwise`: without such a date. */
+static bool is_reached(const struct kmip_item *item, const struct object *object,
+	enum kmip_attribute_id id, bool otherwise)
 {
 	struct kmip_value value;
 
-	return object_attributes_stored(object, id, &value) ? value.i64 : 0;
+	return object_attributes_stored(object, id, &value) ? value.i64 <= item->now : otherwise;
 }
 
 /* Section 3.22: Active protects and processes; what is Deactivated or Compromised only processes
@@ -20,8 +22,7 @@ static enum err judge_state(
 	const struct kmip_item *item, const struct object *object, bool protects)
 {
 	enum object_state state = object_attributes_state(object, item->now);
-	int64_t start = date_of(object, KMIP_ATTRIBUTE_PROCESS_START_DATE);
-	int64_t stop = date_of(object, KMIP_ATTRIBUTE_PROTECT_STOP_DATE);
+	bool may;
 
 	switch (state) {
 	case OBJECT_STATE_ACTIVE:
@@ -34,9 +35,9 @@ static enum err judge_state(
 	default:
 		return ERR_STATE;
 	}
-	if (protects)
-		return stop != 0 && item->now >= stop ? ERR_STATE : ERR_OK;
-	return start != 0 && item->now < start ? ERR_STATE : ERR_OK;
+	may = protects ? !is_reached(item, object, KMIP_ATTRIBUTE_PROTECT_STOP_DATE, false)
+		       : is_reached(item, object, KMIP_ATTRIBUTE_PROCESS_START_DATE, true);
+	return may ? ERR_OK : ERR_STATE;
 }
 
 static enum err judge_mask(const struct object *object, int32_t mask)
