@@ -25,6 +25,7 @@ struct arena {
 	bool public;
 	size_t max;
 	size_t given;
+	bool spent;
 };
 
 enum err arena_new(struct arena **out, size_t max_bytes)
@@ -82,6 +83,7 @@ void arena_reset(struct arena *arena)
 	struct chunk *kept = arena->newest;
 
 	arena->given = 0;
+	arena->spent = false;
 	if (kept == NULL)
 		return;
 	/* One that was made for something long is not kept, unless it is the only one. */
@@ -119,8 +121,10 @@ void *arena_alloc(struct arena *arena, size_t len)
 
 	if (len == 0)
 		len = 1;
-	if (len > SIZE_MAX / 4 || len > arena->max - arena->given)
+	if (len > SIZE_MAX / 4 || len > arena->max - arena->given) {
+		arena->spent = true;
 		return NULL;
+	}
 	arena->given += len;
 	len = (len + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 	if (chunk == NULL || len > chunk->cap - chunk->used) {
@@ -134,6 +138,11 @@ void *arena_alloc(struct arena *arena, size_t len)
 	data = chunk->data + chunk->used;
 	chunk->used += len;
 	return data;
+}
+
+bool arena_is_spent(const struct arena *arena)
+{
+	return arena->spent;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)

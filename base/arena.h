@@ -21,6 +21,8 @@ void arena_reset(struct arena *arena);
 /* Zeroed, aligned for any type; NULL when memory or the maximum is exhausted. Zero bytes give a
  * valid pointer. */
 void *arena_alloc(struct arena *arena, size_t len);
+/* Whether something was refused since the last reset because of the maximum. */
+bool arena_is_spent(const struct arena *arena);
 /* count * size with overflow check. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 /* Copies; data is NULL on failure (also when the source is empty it is a valid pointer, so NULL

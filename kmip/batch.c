@@ -191,6 +191,9 @@ static void batch_finish_item(struct batch *batch, enum err err)
 	response->id = request->id;
 	if (err == ERR_OK)
 		err = batch_answer_item(batch, response);
+	/* All that the request wants is more than one request gets. */
+	if (err == ERR_NOMEM && arena_is_spent(batch->arena))
+		err = ERR_TOO_LARGE;
 	if (err != ERR_OK) {
 		response->payload = SLICE_EMPTY;
 		kmip_result_fill(response, err, batch->request.version);

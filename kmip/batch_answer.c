@@ -6,6 +6,10 @@
 #include "kmip/result.h"
 #include "kmip/ttlv_read.h"
 
+/* Ours: what items may fill of the longest answer, so that those behind them can say at least that
+ * they failed, with ids as long as a request can hold. */
+enum { ANSWER_LEN_MAX = KMIP_RESPONSE_LEN_MAX - 2 * KMIP_FRAME_LEN_MAX };
+
 static size_t padded(size_t len)
 {
 	return TTLV_HEAD_LEN + (len + TTLV_ALIGN - 1) / TTLV_ALIGN * TTLV_ALIGN;
@@ -73,11 +77,13 @@ size_t batch_answer_len(const struct kmip_response_item *response)
 	return len;
 }
 
-/* Maximum Response Size (KMIP 1.4, section 6.3). */
+/* Maximum Response Size (KMIP 1.4, section 6.3), and ours. */
 static bool is_over(const struct batch *batch, size_t len)
 {
 	const struct kmip_int *limit = &batch->request.header.response_len_max;
 
+	if (len > ANSWER_LEN_MAX)
+		return true;
 	return limit->has && (limit->value < 0 || len > (size_t) limit->value);
 }
 
@@ -154,17 +160,23 @@ out:
 	return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
 }
 
+/* Not copied before it is known to be wanted. */
 static enum err answer_own(struct batch *batch, struct kmip_response_item *response)
 {
-	struct codec codec = item_codec(batch->item);
+	const struct kmip_item *item = batch->item;
+	struct buf payload;
 	enum err err;
 
-	err = kmip_payload_encode(
-		&response->payload, &codec, batch->operation->response, batch->item->response);
-	if (err != ERR_OK)
-		return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
+	buf_init(&payload, KMIP_RESPONSE_LEN_MAX);
+	TRY(codec_encode(&payload, item->version, batch->operation->response, item->response));
+	response->payload = buf_slice(&payload).len > 0 ? buf_slice(&payload) : SLICE_LITERAL("");
 	kmip_result_fill(response, ERR_OK, batch->request.version);
-	return is_too_large(batch, response) ? ERR_TOO_LARGE : ERR_OK;
+	TRY(is_too_large(batch, response) ? ERR_TOO_LARGE : ERR_OK);
+	response->payload = arena_copy(batch->arena, response->payload);
+	TRY(response->payload.data == NULL ? ERR_NOMEM : ERR_OK);
+out:
+	buf_free(&payload);
+	return err == ERR_LIMIT ? ERR_TOO_LARGE : err;
 }
 
 /* An answer that was kept was encoded in the version of its request. */

@@ -66,13 +66,16 @@ Test(arena, is_capped)
 	cr_assert_eq((uintptr_t) b % 16, 0);
 	cr_assert(a[0] == 0 && b[29999] == 0);
 	b[29999] = 1;
+	cr_assert_not(arena_is_spent(arena));
 	cr_assert_null(arena_alloc(arena, 10000));
+	cr_assert(arena_is_spent(arena));
 	cr_assert_null(arena_alloc(arena, SIZE_MAX));
 	cr_assert_null(arena_array(arena, SIZE_MAX / 2, 4));
 	c = arena_alloc(arena, 0);
 	cr_assert_not_null(c);
 	c[0] = 7;
 	arena_reset(arena);
+	cr_assert_not(arena_is_spent(arena));
 	cr_assert_eq(c[0], 0, "wiped");
 	cr_assert_eq(arena_alloc(arena, 3), c, "the latest chunk is used again");
 	arena_free(arena);

@@ -223,6 +223,54 @@ Test(batch, response_size_of_changes)
 	served_stop(&served);
 }
 
+/* A batch that asks for more than one answer may hold: its items are answered as far as there is
+ * room, those that are left say so, and the connection stays. */
+Test(batch, more_than_an_answer_holds)
+{
+	enum { ITEMS = KMIP_BATCH_MAX, EACH = 65536, ARENA_LEN = 64 << 20 };
+	struct served served = { 0 };
+	struct kmip_protocol_version version = kmip_protocol_version(KMIP_1_4);
+	struct kmip_request_header header = { .version = &version,
+		.batch_error_option = KMIP_UINT(KMIP_BATCH_ERROR_CONTINUATION_OPTION_CONTINUE),
+		.batch_count = KMIP_INT(ITEMS) };
+	struct kmip_request_item *items;
+	struct kmip_rng_retrieve_request request = { .data_len = KMIP_INT(EACH) };
+	struct codec codec = { .version = KMIP_1_4 };
+	struct kmip_response *response;
+	struct slice payload;
+	size_t good = 0;
+	struct buf frame;
+
+	served_start(&served, false);
+	served.version = KMIP_1_4;
+	arena_free(served.arena);
+	cr_assert_eq(arena_new_public(&served.arena, ARENA_LEN), ERR_OK);
+	codec.arena = served.arena;
+	items = arena_array(served.arena, ITEMS, sizeof(*items));
+	cr_assert_eq(
+		kmip_payload_encode(&payload, &codec, &kmip_rng_retrieve_request_table, &request),
+		ERR_OK);
+	for (size_t i = 0; i < ITEMS; i++) {
+		items[i].operation = KMIP_UINT(KMIP_OPERATION_RNG_RETRIEVE);
+		items[i].id = SLICE_LITERAL("an id");
+		items[i].payload = payload;
+	}
+	buf_init(&frame, KMIP_FRAME_LEN_MAX);
+	cr_assert_eq(kmip_request_encode(&frame, &header, items), ERR_OK);
+	served_send(&served, buf_slice(&frame));
+	buf_free(&frame);
+	cr_assert_not(served.is_closed);
+	response = served_response(&served);
+	cr_assert_eq(response->count, ITEMS);
+	while (good < ITEMS && reason_of(&response->items[good]) == 0)
+		good++;
+	cr_assert_gt(good, ITEMS / 2);
+	cr_assert_lt(good, ITEMS);
+	for (size_t i = good; i < ITEMS; i++)
+		assert_reason(&response->items[i], RESPONSE_TOO_LARGE);
+	served_stop(&served);
+}
+
 /* The longest time, of the processor's, for which nobody else had the loop. */
 struct turns {
 	struct loop *loop;

@@ -14,7 +14,7 @@
 #include "kmip/serve.h"
 #include "served_store.h"
 
-enum { SERVED_ITEMS_MAX = 16, SERVED_RECORDS_MAX = 64 };
+enum { SERVED_ITEMS_MAX = 16, SERVED_RECORDS_MAX = 512 };
 
 struct served {
 	struct arena *arena;
