@@ -47,7 +47,7 @@ static enum err verify_digest(struct kmip_item *item)
 	TRY(what.signature.len == 0 ? ERR_MESSAGE : ERR_OK);
 	TRY(use_key(&use, item));
 	TRY(signing_use_of_digest(&how, &use));
-	TRY(signing_key(&key, &use));
+	TRY(signing_verifying_key(&key, &use));
 	TRY(pkey_verify_digest(&is_valid, key, &how, &what));
 	tell(response, is_valid);
 	TRY(item_uid_text(item, &response->unique_identifier));

@@ -88,13 +88,20 @@ static enum err open_key(struct pkey **out, const struct using *use)
 	return block == NULL ? ERR_ILLEGAL : asymmetric_open(out, use->object->type, block);
 }
 
+enum err signing_verifying_key(struct pkey **out, const struct using *use)
+{
+	enum err err = open_key(out, use);
+
+	/* It was kept as it came, and is no key. */
+	return err == ERR_INVALID || err == ERR_KEY_FORMAT ? ERR_CRYPTO : err;
+}
+
 enum err signing_key(struct pkey **out, const struct using *use)
 {
 	struct pkey *key = NULL;
-	enum err err = open_key(&key, use);
+	enum err err;
 
-	/* It was kept as it came, and is no key. */
-	TRY(err == ERR_INVALID || err == ERR_KEY_FORMAT ? ERR_CRYPTO : err);
+	TRY(signing_verifying_key(&key, use));
 	TRY(judge_kind(use, key));
 	*out = key;
 	key = NULL;
@@ -237,7 +244,7 @@ enum err signing_begin_verifying(struct run *run, const struct using *use)
 	enum err err;
 
 	TRY(signing_use(&how, use));
-	TRY(signing_key(&key, use));
+	TRY(signing_verifying_key(&key, use));
 	TRY(pkey_signing_new(&run->signing, key, &how, true));
 out:
 	pkey_free(key);

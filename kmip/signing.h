@@ -10,6 +10,9 @@
 /* The key that the use found; a certificate's is its public one. ERR_ILLEGAL: it has none;
  * ERR_FIELD: the parameters are those of another kind. */
 MUST_USE enum err signing_key(struct pkey **out, const struct using *use);
+/* The same for verifying: what was signed by another kind of key is not valid, and no error, as
+ * a published case shows. */
+MUST_USE enum err signing_verifying_key(struct pkey **out, const struct using *use);
 /* Hash, padding and what belongs to them, for signatures: from Digital Signature Algorithm, else
  * from the single parameters. ERR_FIELD: nothing says how, or it contradicts the key. */
 MUST_USE enum err signing_use(struct pkey_use *out, const struct using *use);
