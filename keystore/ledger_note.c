@@ -145,8 +145,8 @@ static enum err note_entry(struct cache_write *write, struct arena *arena, struc
 	enum err err;
 
 	buf_init(&key, RECORD_KEY_LEN_MAX);
-	TRY(crypt_sha256(learned.hash, bytes));
 	TRY(record_decode(&record, arena, bytes));
+	TRY(trace_hash(learned.hash, &record));
 	note->newer |= record.minor > RECORD_MINOR;
 	TRY(record_key(&key, &record));
 	TRY(buf_append_bytes16(value, buf_slice(&key)));

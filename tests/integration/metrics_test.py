@@ -64,6 +64,7 @@ class MetricsTest(PairCase):
 
     def test_what_answered_a_frame_is_counted(self):
         uid = self.on_a.create()
+        self.on_a.material(uid)  # the first Get is a change, and the keeper's
 
         def more(name, **labels):
             return after.value(name, **labels) - before.value(name, **labels)

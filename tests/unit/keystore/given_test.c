@@ -147,6 +147,7 @@ Test(given, costs_the_key_manager_nothing)
  * and that else it is lost, with both caches, and nothing more. */
 Test(given, goes_with_what_is_told)
 {
+	struct keystore_checkpoint_status status;
 	struct uid untouched = uid;
 	struct object after;
 
@@ -156,6 +157,11 @@ Test(given, goes_with_what_is_told)
 	cr_assert_eq(give(), ERR_OK);
 	cr_assert_eq(world_tag(&world, &uid, "x-vm", 40), ERR_OK);
 	cr_assert_eq(world_checkpoint(&world), ERR_OK);
+	keystore_checkpoint_status(world.keystore, &status);
+	cr_assert_eq(status.written, 1);
+	cr_assert_eq(world_checkpoint(&world), ERR_OK);
+	keystore_checkpoint_status(world.keystore, &status);
+	cr_assert_eq(status.written, 0, "what is there is not written again");
 	world_lose_cache(&world);
 	world_start(&world);
 	cr_assert_eq(world_get(&world, &uid, material), ERR_OK);
@@ -165,6 +171,9 @@ Test(given, goes_with_what_is_told)
 	uid = untouched;
 	after = object_now();
 	cr_assert_not(given_is(&after));
+	cr_assert_eq(world_checkpoint(&world), ERR_OK);
+	keystore_checkpoint_status(world.keystore, &status);
+	cr_assert_eq(status.written, 0, "what was read is not written again");
 }
 
 /* Shows that a trace carries it, and is the same trace with it and without it, whatever sorts
