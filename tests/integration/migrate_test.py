@@ -179,16 +179,16 @@ class Migrate(Migrating, FreshPairCase):
         self.assertEqual(len(self.living()), 30)
         self.expect_all(materials)
 
-    def only_lives(self, uids, but_one_of):
-        """Whether the standard keys that live are those of these objects, and one at most that another one's record names."""
+    def only_lives(self, uids, but_few_of):
+        """Whether the standard keys that live are those of these objects, and three at most that others' records name."""
         def held_by(uids):
             return {self.pair.a.ctl("key", "show", uid)["standard_key"] for uid in uids}
         living, held = set(self.living()), held_by(uids)
-        return held <= living and len(living - held) <= 1 and living - held <= held_by(but_one_of)
+        return held <= living and len(living - held) <= 3 and living - held <= held_by(but_few_of)
 
     def test_destroyed_and_revoked_meanwhile(self):
         """What clients take away while keys are moved stays away, and no standard key of a destroyed one is left; but for
-        the new one, when both nodes did it in the same moment (README.md, limits)."""
+        new ones, of the few with which both nodes were busy in one moment (README.md, limits)."""
         materials = self.make_keys(40)
         uids = list(materials)
         self.exchange_roots()
@@ -204,7 +204,7 @@ class Migrate(Migrating, FreshPairCase):
         thread.join()
         self.finish(self.pair.a, ())
         self.finish(self.pair.a, ("--delete-old", "--yes"))
-        wait_until(lambda: self.only_lives(uids[10:] + [created], but_one_of=uids[:10]), "what was destroyed is gone", 60)
+        wait_until(lambda: self.only_lives(uids[10:] + [created], but_few_of=uids[:10]), "what was destroyed is gone", 60)
         for client in (self.on_a, self.on_b):
             for uid in uids[:10]:
                 self.assertEqual(client.state(uid), wire.DESTROYED)
