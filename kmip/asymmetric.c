@@ -88,6 +88,14 @@ uint32_t asymmetric_algorithm(const struct pkey *key)
 	return 0;
 }
 
+uint32_t asymmetric_algorithm_in(uint32_t algorithm, enum kmip_version version)
+{
+	if (algorithm != KMIP_CRYPTOGRAPHIC_ALGORITHM_EC ||
+		kmip_enum_is_known(KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, algorithm, version))
+		return algorithm;
+	return KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA;
+}
+
 bool asymmetric_is_kind(uint32_t named, uint32_t real)
 {
 	switch (named) {

@@ -29,6 +29,8 @@ const char *asymmetric_curve_name(uint32_t recommended_curve);
 uint32_t asymmetric_curve_of(const char *group_name);
 /* Cryptographic Algorithm of a key, as a client that gave none is told. */
 uint32_t asymmetric_algorithm(const struct pkey *key);
+/* The same in the words of a version: EC came with 1.2, before it was ECDSA whatever it was for. */
+uint32_t asymmetric_algorithm_in(uint32_t algorithm, enum kmip_version version);
 /* Whether a Cryptographic Algorithm that a client names is that of such a key: curves have several.
  */
 bool asymmetric_is_kind(uint32_t named, uint32_t real);

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include "base/text.h"
 #include "base/x509.h"
+#include "kmip/asymmetric.h"
 
 enum { FACTS_PER_BYTE = 6 };
 
@@ -199,35 +200,15 @@ static enum err set_mask(struct attribute_edits *edits, unsigned usage)
 
 /* ---- its key ---- */
 
-static bool is_of_curves(uint32_t algorithm)
-{
-	return algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_EC ||
-	       algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA ||
-	       algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDH ||
-	       algorithm == KMIP_CRYPTOGRAPHIC_ALGORITHM_ECMQV;
-}
-
-/* What the certificate says; 1.0 and 1.1 have no word for all that curves may do. */
-static uint32_t algorithm_of(const struct x509_facts *facts, enum kmip_version version)
-{
-	uint32_t algorithm = key_number(facts->key_algorithm);
-
-	if (algorithm == 0 ||
-		kmip_enum_is_known(KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, algorithm, version))
-		return algorithm;
-	return KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA;
-}
-
 /* Of a key on a curve the client may know what it is for. */
 static enum err join_key(struct attribute_edits *edits, const struct x509_facts *facts)
 {
-	uint32_t algorithm = algorithm_of(facts, edits->version);
+	uint32_t algorithm = key_number(facts->key_algorithm);
 	struct algorithm_key *key = &edits->key;
 
 	if (key->algorithm == 0)
-		key->algorithm = algorithm;
-	if (algorithm != 0 && key->algorithm != algorithm &&
-		!(is_of_curves(algorithm) && is_of_curves(key->algorithm)))
+		key->algorithm = asymmetric_algorithm_in(algorithm, edits->version);
+	if (algorithm != 0 && !asymmetric_is_kind(key->algorithm, algorithm))
 		return ERR_FIELD;
 	if (key->length_bits != 0 && key->length_bits != (int32_t) facts->key_bits)
 		return ERR_FIELD;

@@ -85,17 +85,6 @@ static enum err read_block(struct kmip_item *item, const struct kmip_key_block *
 	return has_no_value(block) && may_have_no_value(item, type) ? ERR_OK : ERR_FIELD;
 }
 
-/* EC came with 1.2. */
-static uint32_t algorithm_of(const struct kmip_item *item, const struct pkey *key)
-{
-	uint32_t algorithm = asymmetric_algorithm(key);
-
-	if (algorithm != KMIP_CRYPTOGRAPHIC_ALGORITHM_EC ||
-		kmip_enum_is_known(KMIP_SET_CRYPTOGRAPHIC_ALGORITHM, algorithm, item->version))
-		return algorithm;
-	return KMIP_CRYPTOGRAPHIC_ALGORITHM_ECDSA;
-}
-
 /* 2.1.3: what is to be seen in the Key Value need not be said, and is said to who gets the key. */
 static enum err complete_block(
 	struct kmip_item *item, const struct attribute_edits *edits, struct kmip_key_block *block)
@@ -113,7 +102,7 @@ static enum err complete_block(
 	if (err != ERR_OK)
 		return err == ERR_NOMEM ? err : ERR_OK;
 	if (said.algorithm == 0)
-		said.algorithm = algorithm_of(item, key);
+		said.algorithm = asymmetric_algorithm_in(asymmetric_algorithm(key), item->version);
 	if (said.length_bits == 0)
 		said.length_bits = (int32_t) pkey_bits(key);
 	if (!block->cryptographic_algorithm.has && said.algorithm != 0)
