@@ -103,6 +103,48 @@ Test(given, no_room)
 	served_stop(&served);
 }
 
+static void never_called(void *ctx, const struct kmip_served *answer)
+{
+	(void) ctx;
+	(void) answer;
+	cr_assert_fail("nobody waits for it");
+}
+
+static void on_cancel(void *ctx)
+{
+	kmip_cancel(*(struct kmip_pending **) ctx);
+}
+
+static void on_settled(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+/* The client is gone when the note fails: nothing else is done to the key in its place. */
+Test(given, no_room_and_nobody_waits)
+{
+	struct served served = { 0 };
+	struct kmip_pending *pending;
+	struct loop_task task;
+	struct slice uid;
+	struct ask get;
+
+	served_start(&served, false);
+	uid = served_key(&served);
+	fill_record(&served, uid);
+	get = (struct ask) ASK(GET, get, .unique_identifier = uid);
+	cr_assert_eq(kmip_serve_start(&pending, served.server, &served.identity,
+			     served_frame(&served, &get, 1, false), never_called, NULL),
+		ERR_OK);
+	loop_task_init(&task, on_cancel, &pending); /* in its turn: the effect has begun then */
+	loop_defer(served.loop, &task);
+	kmip_server_settle(served.server, on_settled, served.loop);
+	cr_assert_eq(loop_run(served.loop), ERR_OK);
+	cr_assert_eq(served_state(&served, uid), KMIP_STATE_PRE_ACTIVE);
+	assert_success(served_get(&served, uid));
+	served_stop(&served);
+}
+
 /* What was handed out before it became a member of a group is no fresh member, and the key manager
  * knows it. */
 Test(given, member_later)
